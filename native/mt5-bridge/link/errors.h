@@ -1,0 +1,32 @@
+// Why a link was closed. Each has a stable code that stands in logs, in LinkState::reason and on sys.lifecycle.
+#pragma once
+
+#include <cstdint>
+
+namespace troupe::link {
+
+enum class LinkError : uint8_t {
+  kNone = 0,
+  kClosed,       // the other side closed in order
+  kIo,           // the operating system reported an error
+  kTooLong,      // length above kMaxPayloadBytes
+  kUnknownType,  // no such frame type
+  kWrongSide,    // a type that only this side may send
+  kBadVersion,   // version other than kVersion
+  kBadSequence,  // a frame is missing or came twice
+  kBadSize,      // payload size does not fit the type
+  kBadCount,     // count outside its range or not agreeing with the size
+  kBadText,      // text not zero-terminated, not zero-padded or not UTF-8
+  kBadNumber,    // a price or volume that is not finite
+  kBadSymbol,    // index outside the list of symbols, an empty or doubled name
+  kBadEnum,      // side, type, state or outcome outside its enumeration
+  kUnexpected,   // a valid frame at the wrong moment (ticks before symbols, a second hello)
+  kEventGap,     // EventHeader::sequence jumped: an execution event is missing
+  kSilent,       // no frame, not even a heartbeat, for the dead time
+  kOverflow,     // the other side does not read: too many bytes are waiting to leave
+};
+
+const char* codeOf(LinkError error);
+const char* messageOf(LinkError error);
+
+}  // namespace troupe::link
