@@ -1,0 +1,93 @@
+/**
+ * An actor is a pure machine and declared wiring. This is the declaration; `interpreter.ts` runs it.
+ */
+import type { Bus } from './bus/bus.ts';
+import type { Layout, TopicInit, TopicKey, TopicMessage, TopicName } from './bus/topics.ts';
+import type { Clock } from './clock.ts';
+import type { Logger } from './telemetry/log.ts';
+import type { Machine, MachineEvent, Snapshot } from './xstate.ts';
+
+/**
+ * How outputs are kept from being lost or doubled (DESIGN.md section 5).
+ * - `commit`: snapshot, positions and outbox are committed by compare-and-set before any effect is performed. For
+ *   actors whose outputs matter once.
+ * - `replay`: effects are performed at once, snapshots are periodic and only of what has been performed. For actors
+ *   whose outputs are a pure function of their input, and for those whose effects are idempotent.
+ */
+export type Delivery = 'commit' | 'replay';
+
+/** One topic that the actor hears. Each message becomes the event `{ type: topic, message, sequence, atMs, atUs }`. */
+export interface Input<N extends TopicName = TopicName> {
+  readonly topic: N;
+  readonly key: TopicKey;
+  /** Where an actor without a snapshot begins: with everything the stream has, or with what comes from now on. */
+  readonly from: 'start' | 'now';
+}
+
+/** What a machine gets for a message of topic `N`. */
+export interface InputEvent<N extends TopicName> {
+  readonly type: N;
+  readonly message: TopicMessage<N>;
+  /** Sequence in the stream. */
+  readonly sequence: number;
+  /** Wall clock when it was taken from the mailbox: for rates and latency, never for a replayable output. */
+  readonly atMs: number;
+  readonly atUs: number;
+}
+
+/** The effect that the runtime performs by itself: one message on one topic. */
+export interface PublishEffect<N extends TopicName = TopicName> {
+  readonly type: 'publish';
+  readonly params: { readonly topic: N; readonly message: TopicInit<N> };
+}
+
+/** Builds the publish effect, typed. In a machine: `enqueue(publish('bar', {...}))`. */
+export function publish<N extends TopicName>(topic: N, message: TopicInit<N>): PublishEffect<N> {
+  return { type: 'publish', params: { topic, message } };
+}
+
+export interface EffectContext {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly layout: Layout;
+  /** Aborted when the actor stops; long effects end then. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Performs one effect that is not `publish`. What it resolves to comes back as an event; undefined comes back as
+ * nothing. A rejection is a crash of the actor. With delivery `commit` it may run again after a crash: what it does
+ * must be harmless twice.
+ */
+export type Performer = (params: never, context: EffectContext) => Promise<MachineEvent | undefined>;
+
+export interface ActorDefinition {
+  readonly kind: string;
+  readonly id: string;
+  readonly machine: Machine;
+  /** Input of the machine, for a first start. */
+  readonly input: unknown;
+  /** Version of the context's shape; a stored snapshot of another version is refused, never misread. */
+  readonly version: number;
+  readonly delivery: Delivery;
+  readonly inputs: readonly Input[];
+  readonly perform?: Readonly<Record<string, Performer>>;
+  /** One short line for a person, from the snapshot: shown in KV `actors` and the live view. */
+  readonly describe?: (snapshot: Snapshot) => string;
+  /** Event to send right after start or restore, before any input (a broker reconciles, a recorder connects). */
+  readonly onStart?: (restored: boolean) => MachineEvent | undefined;
+  /** Called after each step, for metrics; must not throw and must not keep what it is given. */
+  readonly observe?: (event: MachineEvent, snapshot: Snapshot) => void;
+  /** Effects in flight at most, delivery `replay` only. Beyond it the mailbox waits: back-pressure. Default 256. */
+  readonly maxInFlight?: number;
+}
+
+/** Control events go through a lane of their own and overtake everything else. */
+export type ControlEvent =
+  | { readonly type: 'control.pause' }
+  | { readonly type: 'control.resume' }
+  | { readonly type: 'control.halt'; readonly reason: string }
+  | { readonly type: 'control.reduce'; readonly reason: string }
+  | { readonly type: 'control.activate' }
+  | { readonly type: 'control.reconcile' };

@@ -1,0 +1,80 @@
+/**
+ * What the runtime needs of a message system, and no more. `nats.ts` is the real one, `memory.ts` the one for
+ * deterministic tests; nothing outside this folder knows which of them it talks to.
+ */
+
+export interface PublishRequest {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  /** A second publish with the same id within the stream's duplicate window has no effect. */
+  readonly messageId: string;
+}
+
+export interface PublishAck {
+  readonly sequence: number;
+  readonly duplicate: boolean;
+}
+
+export interface StoredMessage {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  /** Sequence in the stream, from 1. */
+  readonly sequence: number;
+}
+
+/** An ordered reader of one stream: every message that matches, once, in stream order, from a given sequence on. */
+export interface StreamReader {
+  /** Ends the reading; no message is handed out after this resolves. */
+  stop(): Promise<void>;
+}
+
+export interface ReadRequest {
+  readonly stream: string;
+  readonly filters: readonly string[];
+  /** First sequence wanted, from 1. */
+  readonly fromSequence: number;
+  /**
+   * Called for one message after the other. Where it returns a promise, the reader waits for it: this is how
+   * back-pressure reaches the server.
+   */
+  readonly onMessage: (message: StoredMessage) => void | Promise<void>;
+  /** The reading cannot go on (stream deleted, ...); lost connections are mended without a word. */
+  readonly onError: (error: Error) => void;
+}
+
+export interface KvEntry {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly revision: number;
+}
+
+export interface KeyValue {
+  get(key: string): Promise<KvEntry | undefined>;
+  /** Creates a key that must not exist (deleted counts as not existing). Throws TroupeError BUS_CONFLICT otherwise. */
+  create(key: string, value: Uint8Array): Promise<number>;
+  /** Compare-and-set on the last revision. Throws TroupeError BUS_CONFLICT when somebody else was faster. */
+  update(key: string, value: Uint8Array, revision: number): Promise<number>;
+  put(key: string, value: Uint8Array): Promise<number>;
+  delete(key: string): Promise<void>;
+  /** Every current entry that matches `filter` (NATS wildcards), then each change. Returns the stop function. */
+  watch(filter: string, onEntry: (entry: KvEntry | { key: string; deleted: true }) => void): Promise<() => Promise<void>>;
+}
+
+export interface Bus {
+  /** Stores one message in the stream that owns its subject; resolves when the stream has acknowledged it. */
+  publish(request: PublishRequest): Promise<PublishAck>;
+  read(request: ReadRequest): Promise<StreamReader>;
+  /** Sequence of the last message of the stream, 0 when it is empty. */
+  lastSequence(stream: string): Promise<number>;
+  /** Fire and forget, kept nowhere. */
+  send(subject: string, data: Uint8Array): void;
+  /** Throws TroupeError BUS_NO_RESPONDER or BUS_TIMEOUT. */
+  request(subject: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
+  /** Answers requests (handler returns bytes) or listens (returns undefined). Returns the stop function. */
+  serve(subject: string, handler: (data: Uint8Array, subject: string) => Promise<Uint8Array | undefined>): Promise<() => Promise<void>>;
+  kv(bucket: BucketName): Promise<KeyValue>;
+  /** Everything published so far has reached the server; then the connection is closed. */
+  drain(): Promise<void>;
+}
+
+export type BucketName = 'snapshots' | 'leases' | 'actors' | 'config' | 'machines';

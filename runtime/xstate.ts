@@ -1,0 +1,89 @@
+/**
+ * The one file that knows XState. The rest of Troupe sees machines, snapshots and effects.
+ *
+ * Only the pure `transition()` is used (see docs/ARCHITECTURE.md, "Why not createActor"). Version 6 of XState is not
+ * snapshot-compatible, so whatever changes there is met here and nowhere else.
+ */
+import type { AnyEventObject, AnyMachineSnapshot, AnyStateMachine } from 'xstate';
+import { initialTransition, transition } from 'xstate';
+
+export { assign, enqueueActions, setup } from 'xstate';
+export type Machine = AnyStateMachine;
+export type Snapshot = AnyMachineSnapshot;
+export type MachineEvent = AnyEventObject;
+
+/** An effect as data: what the machine wants done, never how. */
+export interface Effect {
+  readonly type: string;
+  readonly params: unknown;
+}
+
+/** A delayed event that the machine asked for (`after`, or `raise` with a delay). */
+export interface TimerRequest {
+  readonly id: string;
+  readonly delayMs: number;
+  readonly event: MachineEvent;
+}
+
+export interface Step {
+  readonly snapshot: Snapshot;
+  readonly effects: readonly Effect[];
+  readonly timers: readonly TimerRequest[];
+  readonly cancelledTimers: readonly string[];
+}
+
+interface ExecutableAction {
+  type: string;
+  params?: unknown;
+}
+
+const nothing: readonly never[] = [];
+
+/** First snapshot of a machine. `input` is the machine's own input. */
+export function start(machine: Machine, input: unknown): Step {
+  const [snapshot, actions] = initialTransition(machine, input as never);
+  return toStep(snapshot as Snapshot, actions as ExecutableAction[]);
+}
+
+/** One event. Throws what the machine throws: the interpreter decides what that costs. */
+export function step(machine: Machine, snapshot: Snapshot, event: MachineEvent): Step {
+  const [next, actions] = transition(machine, snapshot, event);
+  return toStep(next as Snapshot, actions as ExecutableAction[]);
+}
+
+/** Snapshot from stored parts: the state value and the context that `stored()` gave. */
+export function restore(machine: Machine, stored: { value: unknown; context: unknown }): Snapshot {
+  return machine.resolveState({ value: stored.value as never, context: stored.context as never }) as Snapshot;
+}
+
+/** The state's name, nested states joined with dots: `trading.active`. */
+export function stateName(snapshot: Snapshot): string {
+  const names: string[] = [];
+  let value: unknown = snapshot.value;
+  while (typeof value === 'object' && value !== null) {
+    const [key, inner] = Object.entries(value)[0] ?? [];
+    if (key === undefined) break;
+    names.push(key);
+    value = inner;
+  }
+  if (typeof value === 'string') names.push(value);
+  return names.join('.');
+}
+
+function toStep(snapshot: Snapshot, actions: readonly ExecutableAction[]): Step {
+  if (actions.length === 0) return { snapshot, effects: nothing, timers: nothing, cancelledTimers: nothing };
+  const effects: Effect[] = [];
+  const timers: TimerRequest[] = [];
+  const cancelledTimers: string[] = [];
+  for (const action of actions) {
+    if (action.type === 'xstate.raise') {
+      const { id, delay, event } = action.params as { id: string; delay?: number; event: MachineEvent };
+      if (delay !== undefined) timers.push({ id, delayMs: delay, event });
+    } else if (action.type === 'xstate.cancel') {
+      cancelledTimers.push((action.params as { sendId: string }).sendId);
+    } else if (!action.type.startsWith('xstate.')) {
+      effects.push({ type: action.type, params: action.params });
+    }
+  }
+  return { snapshot, effects, timers, cancelledTimers };
+}
