@@ -2,7 +2,7 @@
 // from its neighbours: exports may change their period in the middle (a broker that has only coarser history for the
 // older years), and bars without a tick are absent.
 
-import { isPrice, type TickSink } from './sink.ts';
+import { isPrice, type TickSink, type UnusableReason } from './sink.ts';
 
 /** Periods of MT5 up to one week; a month lasts as long as its neighbours say. */
 const PERIODS_MS = [
@@ -38,12 +38,20 @@ export class BarCollector {
 
   /** One bar of bid prices on the file's clock. */
   bar(timeMs: number, open: number, high: number, low: number, close: number, spreadPoints: number): void {
-    if (Number.isNaN(open + high + low + close)) return this.#sink.reject('malformed_line');
-    if (timeMs <= (this.#timeMs.at(-1) ?? Number.NEGATIVE_INFINITY)) return this.#sink.reject('time_backwards');
-    if (!isPrice(open) || !isPrice(high) || !isPrice(low) || !isPrice(close)) return this.#sink.reject('bad_price');
-    if (high < Math.max(open, low, close) || low > Math.min(open, close)) return this.#sink.reject('broken_bar');
-    this.#timeMs.push(timeMs);
-    this.#values.push(open, high, low, close, spreadPoints);
+    const fault = this.#fault(timeMs, open, high, low, close);
+    if (fault !== undefined) this.#sink.reject(fault);
+    else {
+      this.#timeMs.push(timeMs);
+      this.#values.push(open, high, low, close, spreadPoints);
+    }
+  }
+
+  #fault(timeMs: number, open: number, high: number, low: number, close: number): UnusableReason | undefined {
+    if (Number.isNaN(open + high + low + close)) return 'malformed_line';
+    if (timeMs <= (this.#timeMs.at(-1) ?? Number.NEGATIVE_INFINITY)) return 'time_backwards';
+    if (!isPrice(open) || !isPrice(high) || !isPrice(low) || !isPrice(close)) return 'bad_price';
+    if (high < Math.max(open, low, close) || low > Math.min(open, close)) return 'broken_bar';
+    return undefined;
   }
 
   /**
@@ -56,7 +64,13 @@ export class BarCollector {
     const periods = barPeriodsMs(this.#timeMs, this.defaultPeriodMs);
     for (let i = 0; i < this.#timeMs.length; i++) {
       const at = i * 5;
-      const [open, high, low, close, written] = this.#values.slice(at, at + 5) as [number, number, number, number, number];
+      const [open, high, low, close, written] = this.#values.slice(at, at + 5) as [
+        number,
+        number,
+        number,
+        number,
+        number,
+      ];
       const points = Number.isNaN(written) ? options.spreadPoints : written;
       const emit = (timeMs: number, bid: number) =>
         this.#sink.tick(timeMs, bid, points === 0 ? bid : Math.round(bid * scale + points) / scale, BOTH_SIDES);
@@ -86,7 +100,8 @@ export function barPeriodsMs(timesMs: readonly number[], defaultPeriodMs: number
   return timesMs.map((_, i) => {
     const before = smallest(i - NEIGHBOURS, i);
     const after = smallest(i, i + NEIGHBOURS);
-    const longer = Number.isFinite(before) && Number.isFinite(after) ? Math.max(before, after) : Math.min(before, after);
+    const longer =
+      Number.isFinite(before) && Number.isFinite(after) ? Math.max(before, after) : Math.min(before, after);
     const gap = Math.min(longer, gaps[i] ?? longer);
     if (!Number.isFinite(gap)) return defaultPeriodMs;
     return PERIODS_MS.findLast((period) => period <= gap) ?? gap;

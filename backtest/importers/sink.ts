@@ -53,11 +53,13 @@ export class TickSink {
 
   /** One quote on the file's clock. Both prices must be numbers or Infinity, not NaN (that is a malformed line). */
   tick(timeMs: number, bid: number, ask: number, flags: number): void {
-    if (timeMs < this.#lastMs) return this.reject('time_backwards');
-    if (!isPrice(bid) || !isPrice(ask)) return this.reject('bad_price');
-    if (bid > ask) return this.reject('bid_above_ask');
-    this.#lastMs = timeMs;
-    this.builder.push(timeMs + this.#shiftMs, bid, ask, flags);
+    if (timeMs < this.#lastMs) this.reject('time_backwards');
+    else if (!isPrice(bid) || !isPrice(ask)) this.reject('bad_price');
+    else if (bid > ask) this.reject('bid_above_ask');
+    else {
+      this.#lastMs = timeMs;
+      this.builder.push(timeMs + this.#shiftMs, bid, ask, flags);
+    }
   }
 
   /** Time on the file's clock of the last tick that was used. */

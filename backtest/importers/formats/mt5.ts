@@ -8,6 +8,11 @@ export const DOT = 46;
 
 export function mt5Header(line: string, wanted: readonly string[]): FormatMatch | undefined {
   if (!line.startsWith('<')) return undefined;
-  const columns = line.split('\t').map((name) => name.trim().replace(/^<(.*)>$/, '$1').toUpperCase());
+  const columns = line.split('\t').map((name) =>
+    name
+      .trim()
+      .replace(/^<(.*)>$/, '$1')
+      .toUpperCase(),
+  );
   return wanted.every((name) => columns.includes(name)) ? { header: true, columns } : undefined;
 }
