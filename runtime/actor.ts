@@ -79,6 +79,11 @@ export interface ActorDefinition {
   readonly onStart?: (restored: boolean) => MachineEvent | undefined;
   /** Called after each step, for metrics; must not throw and must not keep what it is given. */
   readonly observe?: (event: MachineEvent, snapshot: Snapshot) => void;
+  /**
+   * Delivery `commit` only: whether an effect that was committed but not known to be done is performed again after a
+   * restart. Default: yes. An actor says no where it finds out by itself what became of it (a broker asks the terminal).
+   */
+  readonly redeliver?: (type: string, params: unknown) => boolean;
   /** Effects in flight at most, delivery `replay` only. Beyond it the mailbox waits: back-pressure. Default 256. */
   readonly maxInFlight?: number;
 }

@@ -1,0 +1,146 @@
+/**
+ * The effects of one actor: those that wait for a commit, those that are under way, and the outbox that a commit
+ * carries.
+ */
+import type { ActorDefinition, EffectContext, PublishEffect } from './actor.ts';
+import type { Topic, TopicKey } from './bus/topics.ts';
+import { actorKey, topics } from './bus/topics.ts';
+import type { OutboxEntry } from './commit.ts';
+import type { Effect, MachineEvent } from './xstate.ts';
+
+const DEFAULT_IN_FLIGHT = 256;
+
+interface Made extends OutboxEntry {
+  /** Message id where it can be told from the input alone; otherwise the lineage and `n` make it. */
+  readonly messageId?: string;
+}
+
+export interface EffectsHooks {
+  /** An effect's answer; the entry is done when this event has been applied. */
+  readonly onEvent: (event: MachineEvent, n: number) => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+export class Effects {
+  made = 0;
+  private lineage = 0;
+  /** Made, not yet begun. */
+  private waiting: Made[] = [];
+  /** Begun, not yet done. */
+  private readonly underWay = new Map<number, Made>();
+  private readonly running = new Set<Promise<void>>();
+  private room: (() => void) | undefined;
+  private readonly definition: ActorDefinition;
+  private readonly context: EffectContext;
+  private readonly hooks: EffectsHooks;
+  private readonly prefix: string;
+
+  constructor(definition: ActorDefinition, context: EffectContext, hooks: EffectsHooks) {
+    this.definition = definition;
+    this.context = context;
+    this.hooks = hooks;
+    this.prefix = actorKey(definition.kind, definition.id);
+  }
+
+  get pending(): number {
+    return this.waiting.length + this.underWay.size;
+  }
+
+  /** Whether there are effects that no commit knows yet. */
+  get fresh(): boolean {
+    return this.waiting.length > 0;
+  }
+
+  add(effects: readonly Effect[], cause: { family: string; sequence: number } | undefined): void {
+    const fromInput = this.definition.delivery === 'replay' && cause !== undefined;
+    effects.forEach((effect, index) => {
+      const entry = { n: ++this.made, type: effect.type, params: effect.params };
+      this.waiting.push(
+        fromInput ? { ...entry, messageId: `${this.prefix}.${cause.family}.${cause.sequence}.${index}` } : entry,
+      );
+    });
+  }
+
+  /** Takes over the outbox of a commit: what the actor's definition lets be performed again is begun again. */
+  restore(outbox: readonly OutboxEntry[], made: number, lineage: number): void {
+    this.made = made;
+    this.lineage = lineage;
+    this.waiting = outbox.filter(({ type, params }) => this.definition.redeliver?.(type, params) ?? true);
+  }
+
+  outbox(): OutboxEntry[] {
+    if (this.definition.delivery === 'replay') return [];
+    return [...this.underWay.values(), ...this.waiting].map(({ n, type, params }) => ({ n, type, params }));
+  }
+
+  committed(lineage: number): void {
+    this.lineage = lineage;
+  }
+
+  complete(n: number): void {
+    this.underWay.delete(n);
+  }
+
+  /** Begins everything that waits, in order; delivery `replay` waits for room first. */
+  async perform(): Promise<void> {
+    const limit = this.definition.maxInFlight ?? DEFAULT_IN_FLIGHT;
+    while (this.waiting.length > 0) {
+      const batch = this.waiting;
+      this.waiting = [];
+      for (const entry of batch) this.begin(entry);
+      if (this.definition.delivery === 'replay' && this.running.size > limit) {
+        await new Promise<void>((resolve) => {
+          this.room = resolve;
+        });
+      }
+    }
+  }
+
+  /** Resolves when nothing is under way. */
+  async settled(): Promise<void> {
+    while (this.running.size > 0 && !this.context.signal.aborted) await Promise.all(this.running);
+  }
+
+  private begin(entry: Made): void {
+    this.underWay.set(entry.n, entry);
+    const work: Promise<void> = this.performOne(entry)
+      .then((event) => {
+        if (event === undefined) this.underWay.delete(entry.n);
+        else this.hooks.onEvent(event, entry.n);
+      })
+      .catch((thrown: unknown) => {
+        if (!this.context.signal.aborted) this.hooks.onFailure(thrown);
+      })
+      .finally(() => {
+        this.running.delete(work);
+        const limit = this.definition.maxInFlight ?? DEFAULT_IN_FLIGHT;
+        if (this.running.size <= limit / 2 || this.context.signal.aborted) {
+          this.room?.();
+          this.room = undefined;
+        }
+      });
+    this.running.add(work);
+  }
+
+  private async performOne(entry: Made): Promise<MachineEvent | undefined> {
+    if (entry.type === 'publish') {
+      await this.publish(entry);
+      return undefined;
+    }
+    const perform = this.definition.perform?.[entry.type];
+    if (perform === undefined) {
+      throw new RangeError(`${this.prefix}: no performer for effect ${entry.type}`);
+    }
+    return perform(entry.params as never, this.context);
+  }
+
+  private async publish(entry: Made): Promise<void> {
+    const { topic, message } = entry.params as PublishEffect['params'];
+    const wire = topics[topic] as unknown as Topic<unknown, unknown> & { keyOf(message: unknown): TopicKey };
+    await this.context.bus.publish({
+      subject: wire.subject(wire.keyOf(message), this.context.layout),
+      data: wire.encode(message),
+      messageId: entry.messageId ?? `${this.prefix}.${this.lineage}.${entry.n}`,
+    });
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * Inputs of a node: actors that read the same family of subjects share one ordered reader. Each actor drops what it
+ * has already taken, so a reader may start again further back whenever an actor needs it.
+ */
+import type { Bus, StoredMessage, StreamReader } from './bus/bus.ts';
+import { matchesSubject } from './bus/subjects.ts';
+import type { Family, Layout, Topic, TopicKey, TopicName } from './bus/topics.ts';
+import { topics } from './bus/topics.ts';
+import { messageOf } from './errors.ts';
+import type { Logger } from './telemetry/log.ts';
+
+export interface Delivered {
+  readonly topic: TopicName;
+  readonly family: Family;
+  readonly sequence: number;
+  readonly subject: string;
+  /** Decoded once for all who hear it: never change it. Undefined where `fault` says why it cannot be read. */
+  readonly message: unknown;
+  readonly fault?: string;
+  readonly data: Uint8Array;
+}
+
+export interface Subscriber {
+  readonly inputs: readonly { topic: TopicName; key: TopicKey }[];
+  /** Sequence of the last message taken, per family; the hub asks before every delivery. */
+  taken(family: Family): number;
+  /** A promise means: wait with the next one. */
+  deliver(message: Delivered): void | Promise<void>;
+}
+
+const anyTopic = (name: TopicName): Topic<unknown, never> => topics[name] as unknown as Topic<unknown, never>;
+
+interface Route {
+  readonly topic: TopicName;
+  readonly subscribers: readonly Subscriber[];
+}
+
+class FamilyReader {
+  readonly subscribers = new Set<Subscriber>();
+  private reader: StreamReader | undefined;
+  private readonly routes = new Map<string, Route | undefined>();
+  /** Sequence of the last message handed out; nothing at or before it comes again from the running reader. */
+  private position = 0;
+  private change: Promise<void> = Promise.resolve();
+  private waitingForOpen: Promise<void> | undefined;
+  private readonly hub: InputHub;
+  private readonly family: Family;
+
+  constructor(hub: InputHub, family: Family) {
+    this.hub = hub;
+    this.family = family;
+  }
+
+  add(subscriber: Subscriber): Promise<void> {
+    this.subscribers.add(subscriber);
+    this.routes.clear();
+    // Many actors start together: one opening serves all who came before it happens.
+    this.waitingForOpen ??= Promise.resolve().then(() => {
+      this.waitingForOpen = undefined;
+      return this.serially(() => this.reopen());
+    });
+    return this.waitingForOpen;
+  }
+
+  remove(subscriber: Subscriber): Promise<void> {
+    this.subscribers.delete(subscriber);
+    this.routes.clear();
+    return this.serially(async () => {
+      if (this.subscribers.size > 0) return;
+      const { reader } = this;
+      this.reader = undefined;
+      await reader?.stop();
+    });
+  }
+
+  private serially(work: () => Promise<void>): Promise<void> {
+    const run = this.change.then(work);
+    this.change = run.catch(() => undefined);
+    return run;
+  }
+
+  private async reopen(): Promise<void> {
+    if (this.subscribers.size === 0) return;
+    const { filters, from } = this.plan();
+    const reaches = this.reader !== undefined && this.open === filters.join(' ') && from >= this.position;
+    if (reaches) return;
+    await this.reader?.stop();
+    this.open = filters.join(' ');
+    this.position = from;
+    this.reader = await this.hub.bus.read({
+      stream: this.stream(),
+      filters,
+      fromSequence: from + 1,
+      onMessage: (message) => this.dispatch(message),
+      onError: (error) => this.hub.onFailure(error),
+    });
+  }
+
+  private open = '';
+
+  private stream(): string {
+    for (const { inputs } of this.subscribers) {
+      for (const { topic } of inputs) if (topics[topic].family === this.family) return topics[topic].stream;
+    }
+    throw new RangeError(`no input of family ${this.family}`);
+  }
+
+  /**
+   * One filter per topic, with every name left open that differs between subscribers: a reader with hundreds of
+   * filters costs the server more than messages that nobody here wants.
+   */
+  private plan(): { filters: string[]; from: number } {
+    const keys = new Map<TopicName, TopicKey>();
+    let from = Number.MAX_SAFE_INTEGER;
+    for (const subscriber of this.subscribers) {
+      for (const { topic, key } of subscriber.inputs) {
+        if (topics[topic].family !== this.family) continue;
+        const known = keys.get(topic);
+        keys.set(topic, known === undefined ? key : commonKey(known, key));
+      }
+      from = Math.min(from, subscriber.taken(this.family));
+    }
+    const filters = [...keys].map(([topic, key]) => anyTopic(topic).subject(key, this.hub.layout)).sort();
+    return { filters, from };
+  }
+
+  private dispatch(message: StoredMessage): void | Promise<void> {
+    this.position = message.sequence;
+    const route = this.routeOf(message.subject);
+    if (route === undefined) return;
+    let delivered: Delivered | undefined;
+    let waits: Promise<void>[] | undefined;
+    for (const subscriber of route.subscribers) {
+      if (subscriber.taken(this.family) >= message.sequence) continue;
+      delivered ??= this.decode(route.topic, message);
+      const wait = subscriber.deliver(delivered);
+      if (wait !== undefined) {
+        waits ??= [];
+        waits.push(wait);
+      }
+    }
+    return waits === undefined ? undefined : Promise.all(waits).then(() => undefined);
+  }
+
+  private decode(topic: TopicName, message: StoredMessage): Delivered {
+    const { subject, sequence, data } = message;
+    const head = { topic, family: this.family, sequence, subject, data };
+    try {
+      return { ...head, message: anyTopic(topic).decode(data) };
+    } catch (thrown) {
+      return { ...head, message: undefined, fault: messageOf(thrown) };
+    }
+  }
+
+  private routeOf(subject: string): Route | undefined {
+    if (this.routes.has(subject)) return this.routes.get(subject);
+    const subscribers: Subscriber[] = [];
+    let found: TopicName | undefined;
+    for (const subscriber of this.subscribers) {
+      const input = subscriber.inputs.find(
+        ({ topic, key }) =>
+          topics[topic].family === this.family &&
+          matchesSubject(anyTopic(topic).subject(key, this.hub.layout), subject),
+      );
+      if (input === undefined) continue;
+      found = input.topic;
+      subscribers.push(subscriber);
+    }
+    const route = found === undefined ? undefined : { topic: found, subscribers };
+    this.routes.set(subject, route);
+    return route;
+  }
+}
+
+function commonKey(a: TopicKey, b: TopicKey): TopicKey {
+  const common: Record<string, string> = {};
+  for (const [name, value] of Object.entries(a)) {
+    if (value !== undefined && b[name as keyof TopicKey] === value) common[name] = value;
+  }
+  return common;
+}
+
+export interface HubOptions {
+  readonly bus: Bus;
+  readonly layout: Layout;
+  readonly log: Logger;
+  /** A reader cannot go on (its stream is gone): the node cannot do its work. */
+  readonly onFailure: (error: Error) => void;
+}
+
+export class InputHub {
+  readonly bus: Bus;
+  readonly layout: Layout;
+  readonly onFailure: (error: Error) => void;
+  private readonly families = new Map<Family, FamilyReader>();
+
+  constructor(options: HubOptions) {
+    this.bus = options.bus;
+    this.layout = options.layout;
+    this.onFailure = options.onFailure;
+  }
+
+  /** Begins delivery of everything after `subscriber.taken()`. Resolves when the readers stand. */
+  async subscribe(subscriber: Subscriber): Promise<void> {
+    await Promise.all(this.familiesOf(subscriber).map((family) => this.family(family).add(subscriber)));
+  }
+
+  async unsubscribe(subscriber: Subscriber): Promise<void> {
+    await Promise.all(this.familiesOf(subscriber).map((family) => this.family(family).remove(subscriber)));
+  }
+
+  private familiesOf(subscriber: Subscriber): Family[] {
+    return [...new Set(subscriber.inputs.map(({ topic }) => topics[topic].family))];
+  }
+
+  private family(name: Family): FamilyReader {
+    let reader = this.families.get(name);
+    if (reader === undefined) {
+      reader = new FamilyReader(this, name);
+      this.families.set(name, reader);
+    }
+    return reader;
+  }
+}

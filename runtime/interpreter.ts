@@ -1,0 +1,351 @@
+/**
+ * Runs one actor: takes events from its mailbox, asks the pure machine, commits, performs the effects, brings their
+ * outcomes back as events. The only interpreter of effects there is.
+ */
+import type { ActorDefinition, ControlEvent, EffectContext } from './actor.ts';
+import type { Bus, KeyValue } from './bus/bus.ts';
+import type { Family, Layout, TopicName } from './bus/topics.ts';
+import { topics } from './bus/topics.ts';
+import type { Clock } from './clock.ts';
+import type { Committed } from './commit.ts';
+import { CommitStore } from './commit.ts';
+import { Effects } from './effects.ts';
+import { messageOf, TroupeError } from './errors.ts';
+import type { Delivered, InputHub, Subscriber } from './hub.ts';
+import { Mailbox } from './mailbox.ts';
+import type { PoisonRecord } from './poison.ts';
+import type { Logger } from './telemetry/log.ts';
+import { Timers } from './timers.ts';
+import type { MachineEvent, Snapshot, Step } from './xstate.ts';
+import { restore, start, stateName, step } from './xstate.ts';
+
+/** One turn ends after so many events or so long, whichever comes first; then everybody else has a turn. */
+export const TURN_EVENTS = 64;
+export const TURN_MS = 2;
+/** State that changed without an effect is committed after this long at the latest. */
+const IDLE_COMMIT_MS = 5_000;
+
+export type Exit =
+  | { readonly reason: 'shutdown' }
+  | { readonly reason: 'crash'; readonly error: unknown }
+  /** Another owner has committed: this one stops at once and is not started again here. */
+  | { readonly reason: 'fenced'; readonly error: unknown };
+
+export interface InterpreterOptions {
+  readonly definition: ActorDefinition;
+  readonly bus: Bus;
+  readonly snapshots: KeyValue;
+  readonly hub: InputHub;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly layout: Layout;
+  /** Failures of this actor's inputs, kept by its supervisor across restarts. */
+  readonly poison: PoisonRecord;
+  /** Once, when the actor has ended by itself. */
+  readonly onExit: (exit: Exit) => void;
+  /** The state's name or the description changed. */
+  readonly onState?: (state: string, detail: string) => void;
+}
+
+/** What waits in the mailbox. */
+type Waiting =
+  | { readonly kind: 'input'; readonly delivered: Delivered }
+  | { readonly kind: 'event'; readonly event: MachineEvent; readonly completes?: number };
+
+export class Interpreter implements Subscriber {
+  readonly inputs: ActorDefinition['inputs'];
+  private readonly o: InterpreterOptions;
+  private readonly store: CommitStore;
+  private readonly mailbox = new Mailbox<Waiting>();
+  private readonly timers: Timers;
+  private readonly effects: Effects;
+  private readonly abort = new AbortController();
+  private snapshot!: Snapshot;
+  /** Last sequence put into the mailbox, and last one applied. */
+  private readonly received = new Map<Family, number>();
+  private readonly applied = new Map<Family, number>();
+  private lineage = 0;
+  /** The state has changed since the last commit. */
+  private dirty = false;
+  private commitDue = false;
+  private commitTimer: (() => void) | undefined;
+  private turning: Promise<void> | undefined;
+  private state: 'new' | 'running' | 'stopping' | 'ended' = 'new';
+  private shownState = '';
+
+  constructor(options: InterpreterOptions) {
+    this.o = options;
+    const { definition, clock, bus, layout, log } = options;
+    this.inputs = definition.inputs;
+    this.store = new CommitStore(options.snapshots, definition.kind, definition.id, definition.version);
+    this.timers = new Timers(clock, (event) => this.push({ kind: 'event', event }));
+    const context: EffectContext = { bus, clock, log, layout, signal: this.abort.signal };
+    this.effects = new Effects(definition, context, {
+      onEvent: (event, n) => this.push({ kind: 'event', event, completes: n }),
+      onFailure: (error) => this.crash(error),
+    });
+  }
+
+  /** Restores or begins, performs what the outbox still holds, and opens the inputs. */
+  async start(): Promise<void> {
+    const { definition } = this.o;
+    const committed = await this.store.load();
+    if (committed === undefined) await this.begin();
+    else this.resume(committed);
+    this.state = 'running';
+    const first = definition.onStart?.(committed !== undefined);
+    if (first !== undefined) this.push({ kind: 'event', event: first });
+    this.show();
+    await this.o.hub.subscribe(this);
+    this.wake();
+  }
+
+  /** Takes no further input, finishes the turn at hand, commits. Resolves when nothing of it runs any more. */
+  async stop(): Promise<void> {
+    if (this.state !== 'running') return;
+    this.state = 'stopping';
+    await this.o.hub.unsubscribe(this);
+    try {
+      await this.turning;
+      await this.effects.settled();
+      await this.turn();
+      await this.commit();
+    } finally {
+      this.end();
+    }
+  }
+
+  /** Ends at once, without a commit: what was not committed happens again after the next start. */
+  kill(): void {
+    if (this.state === 'ended') return;
+    void this.o.hub.unsubscribe(this);
+    this.end();
+  }
+
+  /** Control lane. Throws MAILBOX_CONTROL_FULL. */
+  tell(event: ControlEvent | MachineEvent): void {
+    if (!this.mailbox.offerControl({ kind: 'event', event })) {
+      throw new TroupeError('MAILBOX_CONTROL_FULL', `${this.name}: control lane is full`);
+    }
+    this.wake();
+  }
+
+  get current(): Snapshot {
+    return this.snapshot;
+  }
+
+  get depth(): number {
+    return this.mailbox.depth;
+  }
+
+  /** Effects that are made and not yet known to be performed. */
+  get pendingEffects(): number {
+    return this.effects.pending;
+  }
+
+  /** Sequence of the last applied message of a family, 0 for none. */
+  position(family: Family): number {
+    return this.applied.get(family) ?? 0;
+  }
+
+  taken(family: Family): number {
+    return this.received.get(family) ?? 0;
+  }
+
+  deliver(delivered: Delivered): void | Promise<void> {
+    if (this.state !== 'running') return;
+    if (this.mailbox.offer({ kind: 'input', delivered })) {
+      this.received.set(delivered.family, delivered.sequence);
+      this.wake();
+      return;
+    }
+    return this.mailbox.space().then(() => this.deliver(delivered));
+  }
+
+  private get name(): string {
+    return `${this.o.definition.kind}.${this.o.definition.id}`;
+  }
+
+  private async begin(): Promise<void> {
+    const { definition, bus } = this.o;
+    const origins = new Map<Family, 'start' | 'now'>();
+    for (const { topic, from } of definition.inputs) {
+      const { family, stream } = topics[topic];
+      const known = origins.get(family);
+      if (known !== undefined && known !== from) {
+        throw new RangeError(`${this.name}: inputs of family ${family} begin at different places`);
+      }
+      if (known === undefined) {
+        origins.set(family, from);
+        const position = from === 'now' ? await bus.lastSequence(stream) : 0;
+        this.applied.set(family, position);
+        this.received.set(family, position);
+      }
+    }
+    this.accept(start(definition.machine, definition.input));
+    this.lineage = await this.store.save(this.toCommit());
+    await this.perform();
+  }
+
+  private resume(committed: Committed): void {
+    for (const [family, sequence] of Object.entries(committed.positions)) {
+      this.applied.set(family as Family, sequence);
+      this.received.set(family as Family, sequence);
+    }
+    this.lineage = committed.lineage;
+    this.snapshot = restore(this.o.definition.machine, committed);
+    for (const timer of committed.timers) this.timers.arm(timer);
+    this.effects.restore(committed.outbox, committed.made, this.lineage);
+  }
+
+  private push(waiting: Waiting): void {
+    if (this.state === 'ended') return;
+    this.mailbox.push(waiting);
+    this.wake();
+  }
+
+  private wake(): void {
+    if (this.turning !== undefined || this.state !== 'running') return;
+    this.turning = this.run().finally(() => {
+      this.turning = undefined;
+      if (this.hasWork) this.wake();
+    });
+  }
+
+  private get hasWork(): boolean {
+    return this.mailbox.depth > 0 || this.commitDue;
+  }
+
+  private async run(): Promise<void> {
+    try {
+      // The first turn comes after the caller's own work: whoever delivers must not find itself inside the machine.
+      await this.o.clock.yield();
+      while (this.hasWork && this.state === 'running') {
+        await this.turn();
+        if (this.commitDue) await this.commit();
+        if (this.hasWork) await this.o.clock.yield();
+      }
+    } catch (thrown) {
+      this.crash(thrown);
+    }
+  }
+
+  private async turn(): Promise<void> {
+    const { clock } = this.o;
+    const untilMs = clock.monotonicMs() + TURN_MS;
+    for (let taken = 0; taken < TURN_EVENTS; taken++) {
+      const waiting = this.mailbox.take();
+      if (waiting === undefined) break;
+      this.apply(waiting);
+      if (clock.monotonicMs() >= untilMs) break;
+    }
+    await this.perform();
+    this.armIdleCommit();
+    this.show();
+  }
+
+  private async perform(): Promise<void> {
+    if (this.o.definition.delivery === 'commit' && this.effects.fresh) await this.commit();
+    await this.effects.perform();
+  }
+
+  private apply(waiting: Waiting): void {
+    if (waiting.kind === 'event') {
+      if (waiting.completes !== undefined) this.effects.complete(waiting.completes);
+      this.accept(step(this.o.definition.machine, this.snapshot, this.stamped(waiting.event)), waiting.event);
+      return;
+    }
+    const { delivered } = waiting;
+    const { poison } = this.o;
+    const { family, sequence, fault } = delivered;
+    if (fault !== undefined) poison.bury(delivered, fault);
+    else if (poison.isBuried(family, sequence)) this.o.log.warn({ family, sequence }, 'skipping a buried input');
+    else {
+      const event = { type: delivered.topic, message: delivered.message, sequence };
+      try {
+        this.accept(step(this.o.definition.machine, this.snapshot, this.stamped(event)), event, delivered);
+      } catch (thrown) {
+        poison.failed(delivered, messageOf(thrown));
+        throw thrown;
+      }
+    }
+    this.applied.set(family, sequence);
+    this.dirty = true;
+  }
+
+  private stamped(event: MachineEvent): MachineEvent {
+    const atUs = this.o.clock.nowUs();
+    return { ...event, atMs: Math.floor(atUs / 1000), atUs };
+  }
+
+  private accept(next: Step, event?: MachineEvent, cause?: { family: Family; sequence: number; topic: TopicName }): void {
+    this.snapshot = next.snapshot;
+    this.dirty = true;
+    for (const id of next.cancelledTimers) this.timers.cancel(id);
+    for (const { id, delayMs, event: due } of next.timers) {
+      this.timers.arm({ id, atMs: this.o.clock.nowMs() + delayMs, event: due });
+    }
+    this.effects.add(next.effects, cause);
+    if (event !== undefined) this.o.definition.observe?.(event, next.snapshot);
+  }
+
+  private toCommit(): Committed {
+    return {
+      value: this.snapshot.value,
+      context: this.snapshot.context,
+      positions: Object.fromEntries(this.applied),
+      outbox: this.effects.outbox(),
+      timers: this.timers.pending(),
+      made: this.effects.made,
+      lineage: this.lineage,
+    };
+  }
+
+  private async commit(): Promise<void> {
+    // What can be replayed is only committed once all its effects have been performed.
+    if (this.o.definition.delivery === 'replay') await this.effects.settled();
+    this.dirty = false;
+    this.commitDue = false;
+    const revision = await this.store.save(this.toCommit());
+    if (this.lineage === 0) this.lineage = revision;
+    this.effects.committed(this.lineage);
+  }
+
+  /** State without effects is committed too, a little later: a restart then has less to read again. */
+  private armIdleCommit(): void {
+    if (!this.dirty || this.commitTimer !== undefined) return;
+    this.commitTimer = this.o.clock.setTimer(IDLE_COMMIT_MS, () => {
+      this.commitTimer = undefined;
+      if (!this.dirty) return;
+      this.commitDue = true;
+      this.wake();
+    });
+  }
+
+  private show(): void {
+    if (this.o.onState === undefined) return;
+    const name = stateName(this.snapshot);
+    const detail = this.o.definition.describe?.(this.snapshot) ?? '';
+    const shown = `${name}\n${detail}`;
+    if (shown === this.shownState) return;
+    this.shownState = shown;
+    this.o.onState(name, detail);
+  }
+
+  private crash(thrown: unknown): void {
+    if (this.state === 'ended' || this.state === 'stopping') return;
+    this.state = 'ended';
+    void this.o.hub.unsubscribe(this);
+    this.end();
+    const fenced = thrown instanceof TroupeError && (thrown.code === 'BUS_CONFLICT' || thrown.code === 'FENCED');
+    this.o.onExit({ reason: fenced ? 'fenced' : 'crash', error: thrown });
+  }
+
+  private end(): void {
+    this.state = 'ended';
+    this.abort.abort();
+    this.commitTimer?.();
+    this.timers.stop();
+    this.mailbox.close();
+  }
+}

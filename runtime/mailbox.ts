@@ -1,0 +1,75 @@
+/**
+ * A bounded queue with two lanes: control overtakes everything. A full mailbox is back-pressure, never loss: `offer`
+ * says no, and `space` tells when to come again.
+ */
+export const MAILBOX_CAPACITY = 4096;
+/** Control events are few; a hundred waiting means that the actor has long stopped taking any. */
+export const CONTROL_CAPACITY = 128;
+
+export class Mailbox<T> {
+  private readonly control: T[] = [];
+  private events: T[] = [];
+  private head = 0;
+  private readonly waiting: (() => void)[] = [];
+  private readonly capacity: number;
+
+  constructor(capacity: number = MAILBOX_CAPACITY) {
+    this.capacity = capacity;
+  }
+
+  get depth(): number {
+    return this.events.length - this.head + this.control.length;
+  }
+
+  get full(): boolean {
+    return this.events.length - this.head >= this.capacity;
+  }
+
+  /** False when the mailbox is full: wait for `space()` and offer again. */
+  offer(event: T): boolean {
+    if (this.full) return false;
+    this.events.push(event);
+    return true;
+  }
+
+  /** False when even the control lane is full. */
+  offerControl(event: T): boolean {
+    if (this.control.length >= CONTROL_CAPACITY) return false;
+    this.control.push(event);
+    return true;
+  }
+
+  /**
+   * For what the actor itself has coming (answers to its effects, its timers): they are bounded by the effects in
+   * flight, and must not be refused, or the actor would wait for itself.
+   */
+  push(event: T): void {
+    this.events.push(event);
+  }
+
+  take(): T | undefined {
+    const urgent = this.control.shift();
+    if (urgent !== undefined) return urgent;
+    if (this.head === this.events.length) return undefined;
+    const event = this.events[this.head]!;
+    this.head++;
+    // The taken part is cut off now and then: shifting each time would cost O(n).
+    if (this.head >= 1024 || this.head === this.events.length) {
+      this.events = this.events.slice(this.head);
+      this.head = 0;
+    }
+    if (!this.full) for (const wake of this.waiting.splice(0)) wake();
+    return event;
+  }
+
+  /** Resolves when there is room, at once if there is. */
+  space(): Promise<void> {
+    if (!this.full) return Promise.resolve();
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  /** Wakes everybody who waits for room, for a mailbox that nobody will empty again. */
+  close(): void {
+    for (const wake of this.waiting.splice(0)) wake();
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Inputs at which an actor fails. The record outlives the actor's restarts; after five failures at one input it goes
+ * to the dead letters with its cause, and the actor goes on without it.
+ */
+import type { Bus } from './bus/bus.ts';
+import type { Family, Layout } from './bus/topics.ts';
+import { topics } from './bus/topics.ts';
+import type { Clock } from './clock.ts';
+import type { Delivered } from './hub.ts';
+import type { Logger } from './telemetry/log.ts';
+
+export const POISON_ATTEMPTS = 5;
+/** Bytes of the input that a dead letter keeps. */
+const PAYLOAD_LIMIT_BYTES = 64 * 1024;
+
+export interface PoisonOptions {
+  readonly kind: string;
+  readonly id: string;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly layout: Layout;
+}
+
+export class PoisonRecord {
+  private readonly attempts = new Map<string, number>();
+  private readonly buried = new Set<string>();
+  private readonly o: PoisonOptions;
+
+  constructor(options: PoisonOptions) {
+    this.o = options;
+  }
+
+  isBuried(family: Family, sequence: number): boolean {
+    return this.buried.has(`${family}.${sequence}`);
+  }
+
+  /** The machine threw at this input. */
+  failed(input: Delivered, cause: string): void {
+    const key = `${input.family}.${input.sequence}`;
+    const attempts = (this.attempts.get(key) ?? 0) + 1;
+    this.attempts.set(key, attempts);
+    if (attempts >= POISON_ATTEMPTS) this.bury(input, cause, attempts);
+  }
+
+  /** Puts the input to the dead letters; it is skipped from now on. */
+  bury(input: Delivered, cause: string, attempts = 1): void {
+    const key = `${input.family}.${input.sequence}`;
+    if (this.buried.has(key)) return;
+    this.buried.add(key);
+    this.attempts.delete(key);
+    const { kind, id, bus, clock, log, layout } = this.o;
+    const { stream } = topics[input.topic];
+    log.error({ code: 'ACTOR_POISONED', kind, id, stream, sequence: input.sequence, cause, attempts }, 'input buried');
+    bus
+      .publish({
+        subject: topics.deadLetter.subject({ kind, id }, layout),
+        messageId: `dlq.${kind}.${id}.${stream}.${input.sequence}`,
+        data: topics.deadLetter.encode({
+          kind,
+          id,
+          stream,
+          sequence: input.sequence,
+          subject: input.subject,
+          cause,
+          attempts,
+          payload: input.data.slice(0, PAYLOAD_LIMIT_BYTES),
+          timeMs: clock.nowMs(),
+        }),
+      })
+      .catch((error: unknown) => log.error({ error }, 'a dead letter could not be published'));
+  }
+}
