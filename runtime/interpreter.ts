@@ -278,7 +278,11 @@ export class Interpreter implements Subscriber {
     return { ...event, atMs: Math.floor(atUs / 1000), atUs };
   }
 
-  private accept(next: Step, event?: MachineEvent, cause?: { family: Family; sequence: number; topic: TopicName }): void {
+  private accept(
+    next: Step,
+    event?: MachineEvent,
+    cause?: { family: Family; sequence: number; topic: TopicName },
+  ): void {
     this.snapshot = next.snapshot;
     this.dirty = true;
     for (const id of next.cancelledTimers) this.timers.cancel(id);
