@@ -1,0 +1,125 @@
+// What must be on the machine besides npm packages, and what each package manager calls it. Pure.
+
+/**
+ * @typedef {object} Need
+ * @property {string} name what is missing, in the user's words
+ * @property {{ command: string } | { library: string } | { postgres: true }} probe
+ *   a command on PATH, a library known to pkg-config, or a PostgreSQL server
+ * @property {string[]} apt packages on Debian and Ubuntu
+ * @property {string[]} dnf packages on Fedora
+ * @property {string[]} brew formulas on macOS
+ */
+
+/** @type {readonly Need[]} */
+export const needs = [
+  { name: 'CMake', probe: { command: 'cmake' }, apt: ['cmake'], dnf: ['cmake'], brew: ['cmake'] },
+  { name: 'Ninja', probe: { command: 'ninja' }, apt: ['ninja-build'], dnf: ['ninja-build'], brew: ['ninja'] },
+  {
+    name: 'a C++ compiler',
+    probe: { command: 'c++' },
+    apt: ['g++'],
+    dnf: ['gcc-c++', 'libasan', 'libubsan'],
+    brew: [],
+  },
+  {
+    name: 'pkg-config',
+    probe: { command: 'pkg-config' },
+    apt: ['pkg-config'],
+    dnf: ['pkgconf-pkg-config'],
+    brew: ['pkgconf'],
+  },
+  {
+    name: 'the NATS C client',
+    probe: { library: 'libnats' },
+    apt: ['libnats-dev'],
+    dnf: ['cnats-devel'],
+    brew: ['cnats'],
+  },
+  {
+    name: 'the protobuf library',
+    probe: { library: 'protobuf' },
+    apt: ['libprotobuf-dev'],
+    dnf: ['protobuf-devel'],
+    brew: ['protobuf'],
+  },
+  {
+    name: 'the protobuf compiler',
+    probe: { command: 'protoc' },
+    apt: ['protobuf-compiler'],
+    dnf: ['protobuf-compiler'],
+    brew: ['protobuf'],
+  },
+  {
+    name: 'GoogleTest',
+    probe: { library: 'gtest' },
+    apt: ['libgtest-dev'],
+    dnf: ['gtest-devel'],
+    brew: ['googletest'],
+  },
+  {
+    name: 'PostgreSQL 15 or newer',
+    probe: { postgres: true },
+    apt: ['postgresql'],
+    dnf: ['postgresql-server'],
+    brew: ['postgresql@16'],
+  },
+];
+
+/**
+ * @param {readonly Need[]} missing
+ * @param {'apt' | 'dnf' | 'brew'} manager
+ * @returns {string[]} each package once, in the order of the table
+ */
+export function packagesFor(missing, manager) {
+  return [...new Set(missing.flatMap((need) => need[manager]))];
+}
+
+/**
+ * The exact commands for a person to run.
+ * @param {readonly Need[]} missing
+ * @returns {string[]}
+ */
+export function installCommands(missing) {
+  const lines = [
+    `Debian, Ubuntu:  sudo apt-get update && sudo apt-get install --no-install-recommends ${packagesFor(missing, 'apt').join(' ')}`,
+    `Fedora:          sudo dnf install ${packagesFor(missing, 'dnf').join(' ')}`,
+  ];
+  const formulas = packagesFor(missing, 'brew');
+  const compiler = missing.some((need) => need.brew.length === 0) ? ['xcode-select --install'] : [];
+  const brew = formulas.length > 0 ? [`brew install ${formulas.join(' ')}`] : [];
+  lines.push(`macOS:           ${[...compiler, ...brew].join(' && ')}`);
+  return lines;
+}
+
+/**
+ * Which of the wanted packages dpkg does not know as installed.
+ * @param {readonly string[]} wanted
+ * @param {string} statusText output of `dpkg-query -W -f='${Package} ${db:Status-Status}\n'`
+ */
+export function notInstalled(wanted, statusText) {
+  const installed = new Set();
+  for (const line of statusText.split('\n')) {
+    const [name, status] = line.trim().split(/\s+/);
+    if (name && status === 'installed') installed.add(name);
+  }
+  const absent = wanted.filter((name) => !installed.has(name));
+  // All are there and the probe still misses something: a damaged installation, which apt can repair by itself.
+  return absent.length > 0 ? absent : [...wanted];
+}
+
+/**
+ * Packages that `apt-get install --simulate` would bring.
+ * @param {readonly string[]} lines
+ */
+export function simulatedPackages(lines) {
+  return lines.flatMap((line) => /^Inst (\S+)/.exec(line)?.[1] ?? []);
+}
+
+/**
+ * @param {string} text output of `apt-cache policy NAME`
+ * @returns {string | null} candidate version without its epoch, null where there is none
+ */
+export function aptCandidate(text) {
+  const candidate = /^\s*Candidate:\s*(\S+)/m.exec(text)?.[1];
+  return candidate && candidate !== '(none)' ? candidate.replace(/^\d+:/, '') : null;
+}

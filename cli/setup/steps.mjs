@@ -1,0 +1,90 @@
+// What each command needs, in order. Every step looks at what is there and does only what is missing.
+import path from 'node:path';
+import { ensureNative } from './native.mjs';
+import { ensureNatsServer } from './nats-server.mjs';
+import { ensureNpm } from './npm.mjs';
+import { ensureProto } from './proto.mjs';
+import { checkNatsUrl, checkPostgresUrl } from './reach.mjs';
+import { ensureSystem } from './system.mjs';
+
+/**
+ * @typedef {object} Context
+ * @property {string} root the project's folder
+ * @property {NodeJS.ProcessEnv} env for the commands of the steps
+ * @property {string} searchPath PATH without node_modules/.bin, so that the machine's own programs are found
+ * @property {ReturnType<typeof import('./progress.mjs').createProgress>} progress
+ * @property {(step: string) => string} logFile
+ * @property {{ natsServer: boolean, postgresPrograms: boolean }} wants
+ */
+
+/** @typedef {'start' | 'test' | 'bench' | 'setup'} Verb */
+
+/** @type {Record<Verb, { entry: string | null, ownServers: boolean, builds: import('./native.mjs').Build[] }>} */
+export const verbs = {
+  // Only the two programs that trade, so that the first fill comes soon.
+  start: {
+    entry: 'cli/start.ts',
+    ownServers: false,
+    builds: [{ preset: 'release', folder: 'build/native', targets: ['bridge', 'terminal'] }],
+  },
+  // Tests stop, freeze and fill up their servers: they start their own, whatever the environment names.
+  test: {
+    entry: 'cli/test.ts',
+    ownServers: true,
+    builds: [
+      { preset: 'release', folder: 'build/native', targets: [] },
+      { preset: 'asan', folder: 'build/native-asan', targets: [] },
+    ],
+  },
+  bench: {
+    entry: 'bench/main.ts',
+    ownServers: false,
+    builds: [{ preset: 'release', folder: 'build/native', targets: [] }],
+  },
+  setup: { entry: null, ownServers: false, builds: [{ preset: 'release', folder: 'build/native', targets: [] }] },
+};
+
+/**
+ * @param {string} searchPath value of PATH, which `npm start` has put node_modules/.bin in front of
+ */
+export function withoutNpmFolders(searchPath) {
+  return searchPath
+    .split(path.delimiter)
+    .filter((folder) => !/[/\\]node_modules[/\\]\.bin$|node-gyp-bin$/.test(folder))
+    .join(path.delimiter);
+}
+
+/**
+ * The environment of the steps' commands: without what the outer `npm start` says about itself.
+ * @param {NodeJS.ProcessEnv} env
+ * @param {string} searchPath
+ */
+export function stepEnvironment(env, searchPath) {
+  const kept = Object.entries(env).filter(([name]) => !/^npm_(?!config_)/.test(name));
+  // onnxruntime-node would download GPU libraries that nothing here uses; the CPU library is in its package.
+  return { ...Object.fromEntries(kept), PATH: searchPath, ONNXRUNTIME_NODE_INSTALL: 'skip' };
+}
+
+/**
+ * Enough to load the command and print its help.
+ * @param {Context} context
+ */
+export async function prepareCode(context) {
+  await ensureNpm(context);
+  await ensureProto(context);
+}
+
+/**
+ * @param {Context} context
+ * @param {Verb} verb
+ */
+export async function prepareAll(context, verb) {
+  const natsUrl = verbs[verb].ownServers ? undefined : context.env.TROUPE_NATS_URL;
+  const postgresUrl = verbs[verb].ownServers ? undefined : context.env.TROUPE_POSTGRES_URL;
+  if (natsUrl) await checkNatsUrl(natsUrl);
+  if (postgresUrl) await checkPostgresUrl(postgresUrl);
+  await prepareCode(context);
+  await ensureSystem(context);
+  if (context.wants.natsServer) await ensureNatsServer(context);
+  for (const build of verbs[verb].builds) await ensureNative(context, build);
+}
