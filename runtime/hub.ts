@@ -124,6 +124,16 @@ class FamilyReader {
     return { filters, from };
   }
 
+  /** Whether everything that the stream holds for this reader has been handed out. */
+  async caughtUp(): Promise<boolean> {
+    if (this.subscribers.size === 0) return true;
+    const stream = this.stream();
+    for (const filter of this.plan().filters) {
+      if ((await this.hub.bus.lastSequence(stream, filter)) > this.position) return false;
+    }
+    return true;
+  }
+
   private dispatch(message: StoredMessage): void | Promise<void> {
     this.position = message.sequence;
     const route = this.routeOf(message.subject);
@@ -207,6 +217,12 @@ export class InputHub {
 
   async unsubscribe(subscriber: Subscriber): Promise<void> {
     await Promise.all(this.familiesOf(subscriber).map((family) => this.family(family).remove(subscriber)));
+  }
+
+  /** Whether every reader has handed out everything that its stream holds now. */
+  async caughtUp(): Promise<boolean> {
+    const answers = await Promise.all([...this.families.values()].map((family) => family.caughtUp()));
+    return answers.every((caughtUp) => caughtUp);
   }
 
   private familiesOf(subscriber: Subscriber): Family[] {

@@ -64,8 +64,8 @@ export interface Bus {
   /** Stores one message in the stream that owns its subject; resolves when the stream has acknowledged it. */
   publish(request: PublishRequest): Promise<PublishAck>;
   read(request: ReadRequest): Promise<StreamReader>;
-  /** Sequence of the last message of the stream, 0 when it is empty. */
-  lastSequence(stream: string): Promise<number>;
+  /** Sequence of the last message of the stream (of those whose subject matches `filter`), 0 when there is none. */
+  lastSequence(stream: string, filter?: string): Promise<number>;
   /** Fire and forget, kept nowhere. */
   send(subject: string, data: Uint8Array): void;
   /** Throws TroupeError BUS_NO_RESPONDER or BUS_TIMEOUT. */

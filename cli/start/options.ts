@@ -1,0 +1,107 @@
+/** The command line of `npm start`. */
+import { parseArgs } from 'node:util';
+
+export interface StartOptions {
+  /** Files to play; none plays the built-in synthetic market. */
+  readonly ticks: readonly string[];
+  readonly symbol: string | undefined;
+  readonly barsAsTicks: boolean;
+  /** Market seconds per second; 0 is as fast as the company keeps up. */
+  readonly speed: number;
+  readonly config: string;
+  readonly watch: boolean;
+  readonly report: string | undefined;
+  /** Broker's clock ahead of UTC, seconds; where absent, what the file's format says. */
+  readonly utcOffsetS: number | undefined;
+  readonly seed: string;
+}
+
+/** A wrong command line: `message` says what was found and what is allowed. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export const DEFAULT_SPEED = 1000;
+const FASTEST = 1_000_000;
+
+export const HELP = `npm start -- [options]
+
+Trades a market on this machine, with every part running: NATS, PostgreSQL, the simulated MetaTrader 5 terminal, the
+bridge and one node of actors. Without options it plays a built-in seeded market: three FX symbols, two million ticks.
+
+  --ticks FILE[,FILE...]  Play these files instead. Formats, known by their content, gzip too: MT5 tick export,
+                          TrueFX, HistData ASCII; MT5 and HistData bar exports with --bars-as-ticks.
+  --symbol NAME           The symbol, where the file does not say.
+  --bars-as-ticks         Turn bar files into four ticks a bar.
+  --utc-offset HOURS      The broker's clock ahead of UTC, for MT5 exports (-14 to 14, default 0).
+  --speed N|max           Market seconds per second, 1 to ${FASTEST}, or max: as fast as the company keeps up
+                          (default ${DEFAULT_SPEED}).
+  --config FILE           Configuration (default config/demo.yaml).
+  --seed TEXT             Seed of the built-in market (default troupe).
+  --watch                 Stay after the end of the file, until Ctrl-C.
+  --report FILE.json      Write the figures of the run.
+  --help                  This text.
+
+Environment: TROUPE_NATS_URL and TROUPE_POSTGRES_URL use servers that you already have.
+`;
+
+function parseSpeed(text: string): number {
+  if (text === 'max') return 0;
+  const speed = Number(text);
+  if (!Number.isFinite(speed) || speed < 1 || speed > FASTEST) {
+    throw new UsageError(`--speed ${text}: want a number from 1 to ${FASTEST}, or max`);
+  }
+  return speed;
+}
+
+function parseOffset(text: string): number {
+  const hours = Number(text);
+  if (text.trim() === '' || !Number.isFinite(hours) || Math.abs(hours) > 14 || !Number.isInteger(hours * 4)) {
+    throw new UsageError(`--utc-offset ${text}: want hours from -14 to 14, in quarters`);
+  }
+  return hours * 3600;
+}
+
+/** Options of a command line, or 'help'. Throws UsageError. */
+export function parseOptions(args: readonly string[]): StartOptions | 'help' {
+  let values: ReturnType<typeof read>['values'];
+  try {
+    ({ values } = read(args));
+  } catch (thrown) {
+    throw new UsageError(thrown instanceof Error ? thrown.message : String(thrown));
+  }
+  if (values.help) return 'help';
+  const ticks = (values.ticks ?? []).flatMap((list) => list.split(',')).filter((file) => file !== '');
+  if (values.ticks !== undefined && ticks.length === 0) throw new UsageError('--ticks: want at least one file');
+  if (values.report === '') throw new UsageError('--report: want the name of a file');
+  return {
+    ticks,
+    symbol: values.symbol,
+    barsAsTicks: values['bars-as-ticks'] ?? false,
+    speed: values.speed === undefined ? DEFAULT_SPEED : parseSpeed(values.speed),
+    config: values.config ?? 'config/demo.yaml',
+    watch: values.watch ?? false,
+    report: values.report,
+    utcOffsetS: values['utc-offset'] === undefined ? undefined : parseOffset(values['utc-offset']),
+    seed: values.seed ?? 'troupe',
+  };
+}
+
+function read(args: readonly string[]) {
+  return parseArgs({
+    args: [...args],
+    strict: true,
+    options: {
+      ticks: { type: 'string', multiple: true },
+      symbol: { type: 'string' },
+      'bars-as-ticks': { type: 'boolean' },
+      'utc-offset': { type: 'string' },
+      speed: { type: 'string' },
+      config: { type: 'string' },
+      seed: { type: 'string' },
+      watch: { type: 'boolean' },
+      report: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+}

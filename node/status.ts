@@ -1,0 +1,72 @@
+/** What a node tells about itself: one line of JSON on its standard output, several times a second. */
+
+export interface Quantiles {
+  readonly count: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export interface SymbolStatus {
+  readonly symbol: string;
+  readonly state: string;
+  readonly bid: number;
+  readonly ask: number;
+  /** Market time of the last tick, UTC milliseconds. */
+  readonly timeMs: number;
+  readonly ticksApplied: number;
+  readonly ticksLate: number;
+  readonly ticksDuplicate: number;
+  readonly ticksMissing: number;
+  /** Closed bars per timeframe. */
+  readonly bars: Readonly<Record<string, number>>;
+}
+
+export interface StrategyStatus {
+  readonly id: string;
+  readonly symbol: string;
+  readonly state: string;
+  /** Signed: short is negative. */
+  readonly lots: number;
+  /** Account currency, what its fills realised less their costs. */
+  readonly realised: number;
+  /** Account currency, at the last bar; 0 when flat. */
+  readonly unrealised: number;
+  readonly intents: number;
+  readonly fills: number;
+}
+
+export interface OrderCounts {
+  readonly intended: number;
+  readonly denied: number;
+  readonly rejected: number;
+  readonly filled: number;
+  readonly cancelled: number;
+  readonly expired: number;
+  /** Now, not ever: orders whose fate nobody knows. */
+  readonly unknown: number;
+  /** Now: orders that are under way or stand in the market. */
+  readonly open: number;
+}
+
+export interface Status {
+  readonly event: 'status';
+  readonly node: string;
+  readonly symbols: readonly SymbolStatus[];
+  readonly strategies: readonly StrategyStatus[];
+  readonly account: {
+    readonly id: string;
+    readonly state: string;
+    readonly currency: string;
+    readonly balance: number;
+    readonly equity: number;
+    readonly detail: string;
+  };
+  readonly orders: OrderCounts;
+  readonly denials: Readonly<Record<string, number>>;
+  readonly fills: number;
+  readonly ledger: { readonly state: string; readonly detail: string };
+  readonly latencyMs: { readonly tickToBar: Quantiles; readonly intentToTerminal: Quantiles };
+  /** Actor restarts since the node began. */
+  readonly restarts: number;
+}
