@@ -25,15 +25,26 @@ export const errorTable = {
   BUS_NO_RESPONDER: retry('Nobody serves this subject. Check that the service (bridge, node) is running.'),
   BUS_UNAVAILABLE: retry('NATS cannot be reached. Check TROUPE_NATS_URL and that the server runs.'),
   BUS_DENIED: fatal('NATS refused the credentials or the subject. Check the user and its permissions.'),
-  BUS_STORAGE_FULL: operator('JetStream has no room left. Free disk space or raise the stream limit; nothing was lost.'),
+  BUS_STORAGE_FULL: operator(
+    'JetStream has no room left. Free disk space or raise the stream limit; nothing was lost.',
+  ),
   BUS_TOO_LARGE: fatal('A message is larger than the server takes (max_payload).'),
   BUS_FOREIGN_STREAMS: operator('The NATS server holds streams of a live company; a replay must not mix with it.'),
+  BUS_NO_STREAM: fatal('A stream or bucket does not exist. It is made when a node starts; somebody has deleted it since.'),
+  BUS_REWOUND: operator('A stream ends before the position that was read last: it was deleted or restored from an older copy.'),
+  BUS_REFUSED: fatal('JetStream refused a request for the reason that the message gives.'),
   // Actors
   ACTOR_CRASHED: retry('The machine or an effect threw. The supervisor restarts the actor from its snapshot.'),
-  ACTOR_POISONED: operator('An input at which the actor failed 5 times was put to sys.dlq; the actor went on without it.'),
+  ACTOR_POISONED: operator(
+    'An input at which the actor failed 5 times was put to sys.dlq; the actor went on without it.',
+  ),
   ACTOR_GIVEN_UP: operator('An actor failed more often than its restart budget allows.'),
-  SNAPSHOT_CORRUPT: operator('A stored snapshot cannot be read. Restore or delete the key; the actor does not start blank.'),
-  SNAPSHOT_VERSION: operator('A stored snapshot has another version than this program. Migrate it or use that program.'),
+  SNAPSHOT_CORRUPT: operator(
+    'A stored snapshot cannot be read. Restore or delete the key; the actor does not start blank.',
+  ),
+  SNAPSHOT_VERSION: operator(
+    'A stored snapshot has another version than this program. Migrate it or use that program.',
+  ),
   MAILBOX_CONTROL_FULL: fatal('The control lane of an actor is full: it has not taken any event for a long time.'),
   // Configuration and start
   CONFIG_INVALID: fatal('The configuration has faults; all of them are listed with path and allowed range.'),
@@ -47,7 +58,9 @@ export const errorTable = {
   NO_TERMINAL: retry('No terminal is linked to the bridge.'),
   FENCED: fatal('The bridge has seen a newer owner of this account; this one must stop.'),
   ORDER_UNKNOWN: operator('Nobody knows what became of an order; it counts as live until the terminal has been asked.'),
-  RECONCILE_DIFFERENCE: operator('Broker actor and terminal disagree. The symbol is halted until it is accepted or corrected.'),
+  RECONCILE_DIFFERENCE: operator(
+    'Broker actor and terminal disagree. The symbol is halted until it is accepted or corrected.',
+  ),
 } as const satisfies Record<string, ErrorEntry>;
 
 /** One stable code per denial of the risk gate. */

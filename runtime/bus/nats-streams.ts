@@ -1,0 +1,161 @@
+/** Makes the server's streams and buckets agree with `streams.ts`, without ever touching somebody else's. */
+import type { JetStreamManager, StreamConfig, StreamInfo } from '@nats-io/jetstream';
+import { DiscardPolicy, JetStreamApiError, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import { nanos } from '@nats-io/transport-node';
+import { TroupeError } from '../errors.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { busError } from './nats-errors.ts';
+import { bucketStream } from './nats-kv.ts';
+import { buckets, streams } from './streams.ts';
+
+export interface EnsureOptions {
+  /**
+   * A replay owns its streams: what an earlier replay left is deleted and made anew. A live company never deletes, and
+   * neither touches what belongs to the other.
+   */
+  readonly replay: boolean;
+  /** Copies of every message, 1 (single server) to 5. Default 1. */
+  readonly replicas?: number;
+}
+
+/** The mark by which a replay knows its own streams. */
+const MARK = 'troupe';
+const REPLAY = 'replay';
+const LIVE = 'live';
+
+const DUPLICATE_WINDOW_MS = 120_000;
+const SMALLEST_LIMIT_BYTES = 256 * 2 ** 20;
+const INSUFFICIENT_STORAGE = 10047;
+const OVERLAP = 10065;
+
+function wanted(replicas: number): Partial<StreamConfig>[] {
+  const common = {
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    num_replicas: replicas,
+    allow_direct: true,
+  };
+  const kept = streams.map(
+    (spec): Partial<StreamConfig> => ({
+      ...common,
+      name: spec.name,
+      subjects: [...spec.subjects],
+      max_age: nanos(spec.maxAgeMs),
+      max_bytes: spec.maxBytes,
+      // Where nothing may be dropped, JetStream must refuse; where the newest counts, the oldest goes.
+      discard: spec.maxBytes < 0 ? DiscardPolicy.New : DiscardPolicy.Old,
+      duplicate_window: nanos(spec.duplicateWindowMs),
+    }),
+  );
+  const keyed = buckets.map(
+    (spec): Partial<StreamConfig> => ({
+      ...common,
+      name: bucketStream(spec.name),
+      subjects: [`$KV.${spec.name}.>`],
+      max_msgs_per_subject: spec.history,
+      max_age: nanos(spec.ttlMs),
+      max_bytes: -1,
+      discard: DiscardPolicy.New,
+      allow_rollup_hdrs: true,
+      deny_delete: true,
+      // The server wants the window to be no longer than the age.
+      duplicate_window: nanos(spec.ttlMs > 0 ? Math.min(spec.ttlMs, DUPLICATE_WINDOW_MS) : DUPLICATE_WINDOW_MS),
+    }),
+  );
+  return [...kept, ...keyed];
+}
+
+const isNotFound = (error: unknown): boolean => error instanceof JetStreamApiError && error.status === 404;
+
+async function existing(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
+  try {
+    return await manager.streams.info(name);
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Throws TroupeError BUS_FOREIGN_STREAMS before anything is changed, BUS_STORAGE_FULL, BUS_DENIED, BUS_REFUSED ... */
+export async function ensureStreams(
+  bus: { readonly manager: JetStreamManager; readonly log: Logger },
+  options: EnsureOptions,
+): Promise<void> {
+  const { manager, log } = bus;
+  const mark = options.replay ? REPLAY : LIVE;
+  const configs = wanted(options.replicas ?? 1);
+  try {
+    const found = await Promise.all(configs.map((config) => existing(manager, config.name!)));
+    const foreign = found.filter((info) => info && (info.config.metadata?.[MARK] === REPLAY) !== options.replay);
+    if (foreign.length > 0)
+      throw foreignStreams(
+        foreign.map((info) => info!.config.name),
+        options.replay,
+      );
+    for (const [i, config] of configs.entries()) {
+      const marked = { ...config, metadata: { [MARK]: mark } };
+      if (found[i] && options.replay) await manager.streams.delete(config.name!);
+      if (found[i] && !options.replay) await update(manager, marked, found[i], log);
+      else await add(manager, marked, log);
+    }
+  } catch (error) {
+    throw busError(error, 'make the streams');
+  }
+}
+
+function foreignStreams(names: readonly string[], replay: boolean): TroupeError {
+  const list = names.join(', ');
+  return new TroupeError(
+    'BUS_FOREIGN_STREAMS',
+    replay
+      ? `this NATS server holds streams that no replay made: ${list}. A replay would mix with them; give it a server of its own, or delete them (nats stream rm NAME) if nobody needs them`
+      : `this NATS server holds streams of a replay: ${list}. A live company must not continue them; give it a server of its own, or delete them (nats stream rm NAME)`,
+  );
+}
+
+/**
+ * JetStream reserves max_bytes when a stream is made and refuses what the disk cannot hold. On a small disk the limit
+ * is halved until it fits: a shorter history of market data is better than none.
+ */
+async function add(manager: JetStreamManager, config: Partial<StreamConfig>, log: Logger): Promise<void> {
+  let maxBytes = config.max_bytes ?? -1;
+  for (;;) {
+    try {
+      await manager.streams.add({ ...config, name: config.name!, max_bytes: maxBytes });
+      break;
+    } catch (error) {
+      if (error instanceof JetStreamApiError && error.code === OVERLAP) {
+        throw new TroupeError(
+          'BUS_FOREIGN_STREAMS',
+          `stream ${config.name} cannot have the subjects ${config.subjects?.join(', ')}: another stream of this NATS server has them (nats stream ls --subjects shows which)`,
+          { cause: error },
+        );
+      }
+      const full = error instanceof JetStreamApiError && error.code === INSUFFICIENT_STORAGE;
+      if (!full || maxBytes / 2 < SMALLEST_LIMIT_BYTES) throw error;
+      maxBytes = Math.floor(maxBytes / 2);
+    }
+  }
+  if (maxBytes !== config.max_bytes) {
+    log.warn(
+      { stream: config.name, max_bytes: maxBytes, wanted_bytes: config.max_bytes },
+      'the disk is too small for the stream at its full size; it keeps less history',
+    );
+  }
+}
+
+/** A limit that was lowered to fit the disk stays lowered when the full one still does not fit. */
+async function update(
+  manager: JetStreamManager,
+  config: Partial<StreamConfig>,
+  found: StreamInfo,
+  log: Logger,
+): Promise<void> {
+  try {
+    await manager.streams.update(config.name!, config);
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError) || error.code !== INSUFFICIENT_STORAGE) throw error;
+    await manager.streams.update(config.name!, { ...config, max_bytes: found.config.max_bytes });
+    log.warn({ stream: config.name, max_bytes: found.config.max_bytes }, 'the stream keeps its smaller limit');
+  }
+}
