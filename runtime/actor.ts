@@ -95,4 +95,6 @@ export type ControlEvent =
   | { readonly type: 'control.halt'; readonly reason: string }
   | { readonly type: 'control.reduce'; readonly reason: string }
   | { readonly type: 'control.activate' }
-  | { readonly type: 'control.reconcile' };
+  | { readonly type: 'control.reconcile' }
+  /** No more ticks will come: symbols publish their open bars. Sent after the last tick has been applied. */
+  | { readonly type: 'control.flush' };
