@@ -1,0 +1,74 @@
+/** An actor as a child of a supervisor: every start is a new interpreter over the same definition. */
+import type { ActorDefinition } from '../runtime/actor.ts';
+import type { Bus, KeyValue } from '../runtime/bus/bus.ts';
+import type { Layout } from '../runtime/bus/topics.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { InputHub } from '../runtime/hub.ts';
+import { Interpreter } from '../runtime/interpreter.ts';
+import { PoisonRecord } from '../runtime/poison.ts';
+import type { Logger } from '../runtime/telemetry/log.ts';
+import type { ChildSpec } from '../supervisors/supervisor.ts';
+import type { Levels } from './levels.ts';
+
+export interface Stage {
+  readonly bus: Bus;
+  readonly snapshots: KeyValue;
+  readonly hub: InputHub;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly layout: Layout;
+  readonly levels: Levels;
+}
+
+/** The running interpreter of one actor, whichever start it is. */
+export class ActorChild implements ChildSpec {
+  readonly kind: string;
+  readonly id: string;
+  readonly shutdownMs: number;
+  private interpreter: Interpreter | undefined;
+  private readonly definition: ActorDefinition;
+  private readonly stage: Stage;
+  private readonly poison: PoisonRecord;
+  private readonly beforeStart: () => Promise<void>;
+
+  /** `beforeStart` runs before every start: a broker takes its fence there. */
+  constructor(definition: ActorDefinition, stage: Stage, shutdownMs: number, beforeStart = async () => {}) {
+    this.kind = definition.kind;
+    this.id = definition.id;
+    this.shutdownMs = shutdownMs;
+    this.definition = definition;
+    this.stage = stage;
+    this.beforeStart = beforeStart;
+    this.poison = new PoisonRecord({ ...stage, kind: this.kind, id: this.id });
+  }
+
+  async start(onExit: Parameters<ChildSpec['start']>[0]): Promise<Interpreter> {
+    await this.beforeStart();
+    const { levels, log } = this.stage;
+    const interpreter = new Interpreter({
+      ...this.stage,
+      definition: this.definition,
+      log: log.child({ kind: this.kind, id: this.id }),
+      poison: this.poison,
+      onExit,
+      onState: (state, detail) => levels.state(this.kind, this.id, state, detail),
+    });
+    await interpreter.start();
+    this.interpreter = interpreter;
+    return interpreter;
+  }
+
+  /** Context of the machine as it is now; undefined before the first start. */
+  get context(): unknown {
+    return this.interpreter?.current.context;
+  }
+
+  /** Nothing waits in the mailbox and no effect is under way. */
+  get idle(): boolean {
+    return this.interpreter !== undefined && this.interpreter.depth === 0 && this.interpreter.pendingEffects === 0;
+  }
+
+  tell(event: Parameters<Interpreter['tell']>[0]): void {
+    this.interpreter?.tell(event);
+  }
+}
