@@ -11,6 +11,7 @@ import type { StoredMsg } from '@nats-io/jetstream';
 import { nuid } from '@nats-io/transport-node';
 import { TroupeError } from '../errors.ts';
 import type { BucketName, KeyValue, KvEntry } from './bus.ts';
+import { checkKey } from './keys.ts';
 import { busError } from './nats-errors.ts';
 import { type Publisher, PublishFailure } from './nats-publisher.ts';
 import type { ReaderLink, ReaderOptions } from './nats-reader.ts';
@@ -25,7 +26,6 @@ export interface KvLink {
 
 const OPERATION = 'KV-Operation';
 const EMPTY = new Uint8Array(0);
-const VALID_KEY = /^[-/_=.a-zA-Z0-9]+$/;
 
 export const bucketStream = (bucket: BucketName): string => `KV_${bucket}`;
 
@@ -127,18 +127,12 @@ export class NatsKeyValue implements KeyValue {
     return stop;
   }
 
-  private checkKey(key: string): void {
-    if (!VALID_KEY.test(key) || key.startsWith('.') || key.endsWith('.')) {
-      throw new RangeError(`key ${JSON.stringify(key)}: tokens of [A-Za-z0-9_=/-] joined by dots`);
-    }
-  }
-
   /**
    * Newest message of the key, deletion markers included. Asked of the stream's leader: a "direct get" may be answered
    * by a replica that is behind, and a compare-and-set on a stale revision would look like a lost ownership.
    */
   private async last(key: string): Promise<StoredMsg | null> {
-    this.checkKey(key);
+    checkKey(key);
     try {
       return await this.link.reading.manager.streams.getMessage(bucketStream(this.bucket), {
         last_by_subj: this.prefix + key,
@@ -154,7 +148,7 @@ export class NatsKeyValue implements KeyValue {
     expected: number | undefined,
     operation?: string,
   ): Promise<number> {
-    this.checkKey(key);
+    checkKey(key);
     const id = nuid.next();
     const lines: [string, string][] = [];
     if (expected !== undefined) lines.push(['Nats-Expected-Last-Subject-Sequence', String(expected)]);
