@@ -5,7 +5,7 @@
  * snapshot-compatible, so whatever changes there is met here and nowhere else.
  */
 import type { AnyEventObject, AnyMachineSnapshot, AnyStateMachine } from 'xstate';
-import { initialTransition, transition } from 'xstate';
+import { createActor, initialTransition } from 'xstate';
 
 export { assign, enqueueActions, setup } from 'xstate';
 export type Machine = AnyStateMachine;
@@ -47,8 +47,39 @@ export function start(machine: Machine, input: unknown): Step {
 
 /** One event. Throws what the machine throws: the interpreter decides what that costs. */
 export function step(machine: Machine, snapshot: Snapshot, event: MachineEvent): Step {
-  const [next, actions] = transition(machine, snapshot, event);
-  return toStep(next as Snapshot, actions as ExecutableAction[]);
+  const scope = scopeOf(machine);
+  const outer = scope.actionExecutor;
+  const actions: ExecutableAction[] = [];
+  scope.actionExecutor = (action) => actions.push(action);
+  try {
+    return toStep(machine.transition(snapshot, event, scope as never) as Snapshot, actions);
+  } finally {
+    scope.actionExecutor = outer;
+  }
+}
+
+interface Scope {
+  actionExecutor: (action: ExecutableAction) => void;
+}
+
+const scopes = new WeakMap<Machine, Scope>();
+
+/**
+ * What XState's `transition()` wants to know of an actor: nothing, it only has to be there. `transition()` makes one anew
+ * on each call, and with it an actor and the machine's whole first snapshot: twice the cost of the step itself. The pure
+ * step does not keep anything in it, so one per machine will do.
+ */
+function scopeOf(machine: Machine): Scope {
+  const known = scopes.get(machine);
+  if (known !== undefined) return known;
+  const self = createActor(machine);
+  const ignore = (): void => {};
+  const scope: Scope = Object.assign(
+    { self, system: self.system, id: '', sessionId: '' },
+    { actionExecutor: ignore, defer: ignore, logger: ignore, stopChild: ignore, emit: ignore },
+  );
+  scopes.set(machine, scope);
+  return scope;
 }
 
 /** Snapshot from stored parts: the state value and the context that `stored()` gave. */

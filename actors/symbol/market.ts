@@ -110,6 +110,7 @@ class Closing {
   barsToWarm: number;
   private readonly input: BarInput = { high: 0, low: 0, close: 0, spreadMean: 0, spreadMin: 0 };
   private readonly copied: boolean[] = [];
+  private ownCounts: Partial<Record<Timeframe, number>> | undefined;
   private readonly rules: SymbolRules;
   private readonly sentUs: number;
   private readonly madeUs: number;
@@ -172,7 +173,9 @@ class Closing {
   }
 
   private count(timeframe: Timeframe): void {
-    this.barCounts = { ...this.barCounts, [timeframe]: (this.barCounts[timeframe] ?? 0) + 1 };
+    this.ownCounts ??= { ...this.barCounts };
+    this.ownCounts[timeframe] = (this.ownCounts[timeframe] ?? 0) + 1;
+    this.barCounts = this.ownCounts;
   }
 
   private writable(index: number): Float64Array {
