@@ -81,14 +81,16 @@ std::unique_ptr<Connection> Connection::connect(const std::string& host, uint16_
   return std::make_unique<Connection>(fd, peer);
 }
 
-LinkError Connection::wait(int timeout_ms, bool want_read) {
+LinkError Connection::waitMicros(int64_t timeout_us, bool want_read) {
   if (decoder_.error() != LinkError::kNone) return decoder_.error();
   pollfd fds[2] = {{fd_, 0, 0}, {wake_fd_, POLLIN, 0}};
   if (want_read) fds[0].events |= POLLIN;
   if (pendingBytes() > 0) fds[0].events |= POLLOUT;
   // Without any interest the socket is left out: POLLHUP is reported always, and would make this a busy loop.
   if (fds[0].events == 0) fds[0].fd = -1;
-  if (::poll(fds, 2, timeout_ms) < 0) return errno == EINTR ? LinkError::kNone : LinkError::kIo;
+  const timespec timeout{timeout_us / 1'000'000, timeout_us % 1'000'000 * 1000};
+  if (::ppoll(fds, 2, timeout_us < 0 ? nullptr : &timeout, nullptr) < 0)
+    return errno == EINTR ? LinkError::kNone : LinkError::kIo;
   if (fds[1].revents & POLLIN) {
     uint64_t count;
     while (::read(wake_fd_, &count, sizeof count) > 0) {
@@ -111,6 +113,11 @@ LinkError Connection::wait(int timeout_ms, bool want_read) {
     received_.fetch_add(static_cast<uint64_t>(got), std::memory_order_relaxed);
   }
   return LinkError::kNone;
+}
+
+bool Connection::peerClosed() const {
+  pollfd p{fd_, POLLRDHUP, 0};
+  return ::poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 LinkError Connection::sendParts(FrameType type, const iovec* parts, int count) {

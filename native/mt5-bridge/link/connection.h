@@ -31,7 +31,10 @@ class Connection {
 
   // Waits up to timeout_ms for bytes (only when want_read), for room to write, or for wake(); reads one batch and
   // writes what waits. kNone also when nothing happened. kClosed, kIo and decoder errors are final.
-  LinkError wait(int timeout_ms, bool want_read = true);
+  LinkError wait(int timeout_ms, bool want_read = true) { return waitMicros(int64_t{1000} * timeout_ms, want_read); }
+  LinkError waitMicros(int64_t timeout_us, bool want_read = true);
+  // True when the other side has closed its direction, though bytes may still be unread.
+  bool peerClosed() const;
   // Next frame of what has been read. On kError see error().
   Next next(FrameView& frame) { return decoder_.next(frame); }
   LinkError error() const { return decoder_.error(); }

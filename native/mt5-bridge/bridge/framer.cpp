@@ -1,0 +1,145 @@
+#include "bridge/framer.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace troupe::bridge {
+
+using link::LinkError;
+
+namespace {
+constexpr uint32_t kBothSides = 2 | 4;
+}
+
+void Framer::begin(const std::string& source, const std::string& session, int32_t utc_offset_s,
+                   const std::vector<std::string>& symbols) {
+  symbols_.clear();
+  symbols_.resize(symbols.size());
+  open_head_ = open_tail_ = kNone;
+  full_ = 0;
+  offset_ms_ = int64_t{1000} * utc_offset_s;
+  const int columns = static_cast<int>(config_.max_ticks);
+  for (size_t i = 0; i < symbols.size(); ++i) {
+    market::v1::TickFrame& frame = symbols_[i].frame;
+    frame.set_symbol(symbols[i]);
+    frame.set_source(source);
+    frame.set_session(session);
+    frame.set_utc_offset_s(utc_offset_s);
+    frame.mutable_time_offset_ms()->Reserve(columns);
+    frame.mutable_bid()->Reserve(columns);
+    frame.mutable_ask()->Reserve(columns);
+    frame.mutable_flags()->Reserve(columns);
+  }
+}
+
+size_t Framer::add(const link::Tick* ticks, size_t count, uint64_t sent_us, int64_t now_us, LinkError& error) {
+  for (size_t i = 0; i < count; ++i) {
+    link::Tick tick;
+    std::memcpy(&tick, ticks + i, sizeof tick);
+    if (tick.symbol >= symbols_.size()) {
+      error = LinkError::kBadSymbol;
+      return i;
+    }
+    if (!std::isfinite(tick.bid) || !std::isfinite(tick.ask)) {
+      error = LinkError::kBadNumber;
+      return i;
+    }
+    Open& open = symbols_[tick.symbol];
+    const int64_t utc_ms = tick.time_ms - offset_ms_;
+    if (open.frame.bid_size() > 0) {
+      // Offsets never fall and have 32 bits: a tick that runs backwards, or far ahead, begins a new frame. What it
+      // means is for the reader to judge; here nothing is dropped.
+      if (!open.must_close && (utc_ms < open.last_ms || utc_ms - open.base_ms > int64_t{UINT32_MAX}))
+        setMustClose(open);
+      if (open.must_close && !close(tick.symbol)) return i;
+    }
+    if (open.frame.bid_size() == 0) this->open(tick.symbol, utc_ms, sent_us, now_us);
+    open.last_ms = utc_ms;
+    // Within the reserved columns, so these never allocate.
+    open.frame.mutable_time_offset_ms()->AddAlreadyReserved(static_cast<uint32_t>(utc_ms - open.base_ms));
+    open.frame.mutable_bid()->AddAlreadyReserved(tick.bid);
+    open.frame.mutable_ask()->AddAlreadyReserved(tick.ask);
+    open.frame.mutable_flags()->AddAlreadyReserved(tick.flags);
+    open.both_sides &= (tick.flags & kBothSides) == kBothSides;
+    ++ticks_;
+    if (open.frame.bid_size() == static_cast<int>(config_.max_ticks)) {
+      setMustClose(open);
+      close(tick.symbol);
+    }
+  }
+  return count;
+}
+
+void Framer::pass(int64_t now_us) {
+  // Full frames first: each of them may be holding up the terminal.
+  for (uint32_t s = open_head_; full_ > 0 && s != kNone && sink_.room() > 0;) {
+    const uint32_t next = symbols_[s].next;
+    if (symbols_[s].must_close && !close(s)) return;
+    s = next;
+  }
+  while (open_head_ != kNone && sink_.room() > 0 && now_us - symbols_[open_head_].opened_us >= lingerUs())
+    if (!close(open_head_)) return;
+}
+
+bool Framer::flush() {
+  while (open_head_ != kNone && sink_.room() > 0)
+    if (!close(open_head_)) break;
+  return open_head_ == kNone;
+}
+
+int64_t Framer::nextDueUs() const {
+  return open_head_ == kNone ? INT64_MAX : symbols_[open_head_].opened_us + lingerUs();
+}
+
+int64_t Framer::lingerUs() const {
+  const auto used = static_cast<int64_t>(sink_.window() - std::min(sink_.window(), sink_.room()));
+  const auto window = static_cast<int64_t>(std::max<size_t>(1, sink_.window()));
+  return config_.linger_us + (config_.linger_loaded_us - config_.linger_us) * used / window;
+}
+
+void Framer::open(uint32_t symbol, int64_t utc_ms, uint64_t sent_us, int64_t now_us) {
+  Open& open = symbols_[symbol];
+  open.base_ms = utc_ms;
+  open.opened_us = now_us;
+  open.both_sides = true;
+  open.frame.set_first_sequence(static_cast<double>(open.next_sequence));
+  open.frame.set_base_time_ms(static_cast<double>(utc_ms));
+  open.frame.set_first_sent_us(static_cast<double>(sent_us));
+  open.previous = open_tail_;
+  open.next = kNone;
+  (open_tail_ == kNone ? open_head_ : symbols_[open_tail_].next) = symbol;
+  open_tail_ = symbol;
+}
+
+void Framer::setMustClose(Open& open) {
+  open.must_close = true;
+  ++full_;
+}
+
+bool Framer::close(uint32_t symbol) {
+  Open& open = symbols_[symbol];
+  if (sink_.room() == 0) return false;
+  // Left out of the message, not lost: a frame that could not be sent goes on growing with its flags.
+  if (open.both_sides) open.frame.mutable_flags()->Swap(&flags_aside_);
+  const bool published = sink_.publish(symbol, open.frame);
+  if (open.both_sides) open.frame.mutable_flags()->Swap(&flags_aside_);
+  if (!published) return false;
+  open.next_sequence += static_cast<uint64_t>(open.frame.bid_size());
+  open.frame.clear_time_offset_ms();
+  open.frame.clear_bid();
+  open.frame.clear_ask();
+  open.frame.clear_flags();
+  if (open.must_close) --full_;
+  open.must_close = false;
+  unlink(symbol);
+  return true;
+}
+
+void Framer::unlink(uint32_t symbol) {
+  Open& open = symbols_[symbol];
+  (open.previous == kNone ? open_head_ : symbols_[open.previous].next) = open.next;
+  (open.next == kNone ? open_tail_ : symbols_[open.next].previous) = open.previous;
+  open.next = open.previous = kNone;
+}
+
+}  // namespace troupe::bridge

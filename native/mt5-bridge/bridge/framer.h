@@ -1,0 +1,91 @@
+// Ticks of many symbols in, columnar frames of one symbol out.
+//
+// A frame closes when it holds kMaxTicks, or when its first tick has waited for the linger: 1 ms when the publisher is
+// idle, stretching to 5 ms as its window of unacknowledged messages fills. Once the window is full nothing closes:
+// open frames simply grow, and when a tick belongs to a frame that is full already, add() takes no more. The caller
+// then stops reading from the terminal: back-pressure, never loss.
+//
+// Pure: no clock, no socket. Time comes as an argument, frames leave through the sink.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "link/errors.h"
+#include "link/messages.h"
+#include "troupe/market/v1/market.pb.h"
+
+namespace troupe::bridge {
+
+class FrameSink {
+ public:
+  virtual ~FrameSink() = default;
+  // Messages that may be published now, and the size of the whole window.
+  virtual size_t room() const = 0;
+  virtual size_t window() const = 0;
+  // Takes one frame. False when it could not be taken after all; the frame stays open.
+  virtual bool publish(uint32_t symbol, const market::v1::TickFrame& frame) = 0;
+};
+
+struct FramerConfig {
+  uint32_t max_ticks = 256;
+  int64_t linger_us = 1000;
+  int64_t linger_loaded_us = 5000;
+};
+
+class Framer {
+ public:
+  Framer(FramerConfig config, FrameSink& sink) : config_(config), sink_(sink) {}
+
+  // Begins a session: tick numbers start at 1 for every symbol. Nothing may be open (see flush).
+  void begin(const std::string& source, const std::string& session, int32_t utc_offset_s,
+             const std::vector<std::string>& symbols);
+
+  // Takes ticks in order and says how many it took: fewer than `count` when a full frame waits for room in the window.
+  // On a tick that is no tick (`error` set) it stops before it.
+  size_t add(const link::Tick* ticks, size_t count, uint64_t sent_us, int64_t now_us, link::LinkError& error);
+
+  // Publishes what is full or due, oldest first, as far as the window allows.
+  void pass(int64_t now_us);
+  // As pass, but everything is due. True when nothing is left open.
+  bool flush();
+
+  // When pass() should be called next (steady time), INT64_MAX when nothing is open.
+  int64_t nextDueUs() const;
+  // A full frame waits: add() takes nothing for that symbol until pass() got rid of it.
+  bool blocked() const { return full_ > 0; }
+  bool empty() const { return open_head_ == kNone; }
+  uint64_t ticks() const { return ticks_; }
+
+ private:
+  static constexpr uint32_t kNone = UINT32_MAX;
+
+  struct Open {
+    market::v1::TickFrame frame;
+    uint64_t next_sequence = 1;
+    int64_t base_ms = 0;    // UTC
+    int64_t last_ms = 0;    // UTC
+    int64_t opened_us = 0;  // steady
+    bool both_sides = true;
+    bool must_close = false;                  // full, or the next tick cannot stand in the same frame
+    uint32_t next = kNone, previous = kNone;  // list of open frames, oldest first
+  };
+
+  void open(uint32_t symbol, int64_t utc_ms, uint64_t sent_us, int64_t now_us);
+  void setMustClose(Open& open);
+  bool close(uint32_t symbol);
+  void unlink(uint32_t symbol);
+  int64_t lingerUs() const;
+
+  FramerConfig config_;
+  FrameSink& sink_;
+  std::vector<Open> symbols_;
+  google::protobuf::RepeatedField<uint32_t> flags_aside_;
+  int64_t offset_ms_ = 0;
+  uint32_t open_head_ = kNone, open_tail_ = kNone;
+  uint32_t full_ = 0;
+  uint64_t ticks_ = 0;
+};
+
+}  // namespace troupe::bridge
