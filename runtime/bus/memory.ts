@@ -164,7 +164,7 @@ class MemoryBus implements Bus {
       );
     }
     let next = request.fromSequence - 1;
-    let running = false;
+    let running = true; // until the reader has been handed to the caller
     let stopped = false;
     const run = async (): Promise<void> => {
       if (running) return;
@@ -192,7 +192,14 @@ class MemoryBus implements Bus {
       this.stops.delete(stop);
     };
     this.stops.add(stop);
-    void run();
+    // Not before the caller has the reader in hand, which takes more than one microtask.
+    void this.server.clock
+      .yield()
+      .then(() => this.server.clock.yield())
+      .then(() => {
+        running = false;
+        return run();
+      });
     return { stop: async () => stop() };
   }
 

@@ -80,7 +80,8 @@ export class OrderedReader {
   private lastDelivery = 0;
   private lastLifeMs = 0;
   private queue: Queued[] = [];
-  private busy = false;
+  /** Whether messages queue up. They do until `start` has resolved, so that its caller has the reader in hand. */
+  private busy = true;
   private ended = false;
   /** Number of the re-creation under way, 0 when none is. */
   private creating = 0;
@@ -102,6 +103,7 @@ export class OrderedReader {
         const info = await this.create();
         if (info) {
           this.watchLife();
+          void this.work(this.link.clock.yield());
           return info.num_pending;
         }
       } catch (thrown) {

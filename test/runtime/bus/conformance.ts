@@ -1,0 +1,365 @@
+/** What every bus promises: one suite, run against NATS and against the bus in memory. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Bus, KvEntry, ReadRequest, StoredMessage, StreamReader } from '../../../runtime/bus/bus.ts';
+import { systemClock } from '../../../runtime/clock.ts';
+import { until } from './server.ts';
+
+export interface Subject {
+  /** A new connection to the one server of this suite. */
+  readonly connect: () => Promise<Bus>;
+  readonly maxPayloadBytes: number;
+}
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const text = (data: Uint8Array): string => new TextDecoder().decode(data);
+const hasCode = (code: string) => (error: unknown) => (error as { code?: string }).code === code;
+
+/** Names are used once, so that the tests do not depend on each other's leftovers. */
+let names = 0;
+const fresh = (): string => `n${++names}`;
+
+interface Reading {
+  readonly got: StoredMessage[];
+  readonly reader: StreamReader;
+}
+
+async function collect(bus: Bus, request: Omit<ReadRequest, 'onMessage' | 'onError'>): Promise<Reading> {
+  const got: StoredMessage[] = [];
+  const reader = await bus.read({
+    ...request,
+    onMessage: (message) => void got.push(message),
+    onError: (error) => assert.fail(error),
+  });
+  return { got, reader };
+}
+
+export function conformance(subject: () => Promise<Subject>): void {
+  let bus: Bus;
+  const setUp = async (): Promise<Bus> => {
+    bus ??= await (await subject()).connect();
+    return bus;
+  };
+
+  describe('streams', () => {
+    test('acknowledges with rising sequences and reads back subject, bytes and order', async () => {
+      const bus = await setUp();
+      const name = fresh();
+      const before = await bus.lastSequence('TRADING');
+      for (let i = 0; i < 3; i++) {
+        const subject = `trade.account.${name}`;
+        const ack = await bus.publish({ subject, data: bytes(`m${i}`), messageId: `${name}-${i}` });
+        assert.deepEqual(ack, { sequence: before + 1 + i, duplicate: false });
+      }
+      assert.equal(await bus.lastSequence('TRADING'), before + 3);
+      const { got, reader } = await collect(bus, {
+        stream: 'TRADING',
+        filters: [`trade.account.${name}`],
+        fromSequence: 1,
+      });
+      await until('three messages', () => got.length >= 3);
+      assert.deepEqual(
+        got.map((m) => [m.subject, text(m.data), m.sequence]),
+        [0, 1, 2].map((i) => [`trade.account.${name}`, `m${i}`, before + 1 + i]),
+      );
+      await reader.stop();
+    });
+
+    test('a message id is stored once; the second copy learns the sequence of the first', async () => {
+      const bus = await setUp();
+      const request = { subject: `trade.account.${fresh()}`, data: bytes('x'), messageId: fresh() };
+      const first = await bus.publish(request);
+      const second = await bus.publish(request);
+      assert.deepEqual(second, { sequence: first.sequence, duplicate: true });
+      assert.equal(await bus.lastSequence('TRADING'), first.sequence);
+    });
+
+    test('many publishes in flight keep their order', async () => {
+      const bus = await setUp();
+      const name = fresh();
+      const acks = await Promise.all(
+        Array.from({ length: 500 }, (_, i) =>
+          bus.publish({ subject: `md.1.bars.${name}.1s`, data: bytes(String(i)), messageId: `${name}-${i}` }),
+        ),
+      );
+      for (let i = 1; i < acks.length; i++) assert.equal(acks[i]!.sequence, acks[0]!.sequence + i);
+    });
+
+    test('reads from the sequence asked for, only what the filters name, and then what comes', async () => {
+      const bus = await setUp();
+      const [a, b, c] = [fresh(), fresh(), fresh()];
+      const sequences: number[] = [];
+      for (const [i, name] of [a, b, c, a, b, c].entries()) {
+        const request = { subject: `md.1.bars.${name}.1m`, data: bytes(`${i}`), messageId: `${name}-${i}` };
+        sequences.push((await bus.publish(request)).sequence);
+      }
+      const { got, reader } = await collect(bus, {
+        stream: 'MARKET',
+        filters: [`md.*.bars.${a}.>`, `md.*.bars.${c}.*`],
+        fromSequence: sequences[1]!,
+      });
+      await until('what is there', () => got.length >= 3);
+      await bus.publish({ subject: `md.1.bars.${b}.1m`, data: bytes('6'), messageId: `${b}-6` });
+      await bus.publish({ subject: `md.1.bars.${a}.1m`, data: bytes('7'), messageId: `${a}-7` });
+      await until('what comes', () => got.length >= 4);
+      assert.deepEqual(
+        got.map((m) => text(m.data)),
+        ['2', '3', '5', '7'],
+      );
+      await reader.stop();
+    });
+
+    test('a reader may begin one past the end, and gets the next message', async () => {
+      const bus = await setUp();
+      const name = fresh();
+      const fromSequence = (await bus.lastSequence('MODELS')) + 1;
+      const { got, reader } = await collect(bus, { stream: 'MODELS', filters: [`model.drift.${name}`], fromSequence });
+      await bus.publish({ subject: `model.drift.${name}`, data: bytes('now'), messageId: name });
+      await until('the message', () => got.length === 1);
+      assert.equal(got[0]!.sequence, fromSequence);
+      await reader.stop();
+    });
+
+    test('waits for a promise before it hands out the next message', async () => {
+      const bus = await setUp();
+      const name = fresh();
+      const subject = `md.1.bars.${name}.5m`;
+      for (let i = 0; i < 200; i++) await bus.publish({ subject, data: bytes(`${i}`), messageId: `${name}-${i}` });
+      let inHand = 0;
+      let most = 0;
+      const got: string[] = [];
+      const reader = await bus.read({
+        stream: 'MARKET',
+        filters: [subject],
+        fromSequence: 1,
+        onMessage: (message) => {
+          most = Math.max(most, ++inHand);
+          got.push(text(message.data));
+          if (got.length % 3 === 0) {
+            inHand--;
+            return undefined; // both kinds mixed
+          }
+          return systemClock.yield().then(() => {
+            inHand--;
+          });
+        },
+        onError: (error) => assert.fail(error),
+      });
+      await until('all of them', () => got.length >= 200);
+      assert.equal(most, 1);
+      assert.deepEqual(
+        got,
+        Array.from({ length: 200 }, (_, i) => `${i}`),
+      );
+      await reader.stop();
+    });
+
+    test('hands out nothing after stop, even from within a message', async () => {
+      const bus = await setUp();
+      const name = fresh();
+      const subject = `md.1.bars.${name}.1h`;
+      for (let i = 0; i < 10; i++) await bus.publish({ subject, data: bytes(`${i}`), messageId: `${name}-${i}` });
+      let got = 0;
+      const reader: StreamReader = await bus.read({
+        stream: 'MARKET',
+        filters: [subject],
+        fromSequence: 1,
+        onMessage: async () => {
+          if (++got === 3) await reader.stop();
+        },
+        onError: (error) => assert.fail(error),
+      });
+      await until('the third', () => got >= 3);
+      const after = await collect(bus, { stream: 'MARKET', filters: [subject], fromSequence: 1 });
+      await until('another reader has had all ten', () => after.got.length === 10);
+      assert.equal(got, 3);
+      await after.reader.stop();
+    });
+
+    test('a handler that throws ends its reading with that error and harms no other', async () => {
+      const bus = await setUp();
+      const name = fresh();
+      const subject = `md.1.bars.${name}.4h`;
+      const faults: string[] = [];
+      const fault = async (onMessage: ReadRequest['onMessage']): Promise<void> => {
+        const onError = (error: Error): void => void faults.push(error.message);
+        await bus.read({ stream: 'MARKET', filters: [subject], fromSequence: 1, onMessage, onError });
+      };
+      await fault(() => {
+        throw new Error('thrown');
+      });
+      await fault(() => Promise.reject(new Error('rejected')));
+      const { got, reader } = await collect(bus, { stream: 'MARKET', filters: [subject], fromSequence: 1 });
+      for (let i = 0; i < 2; i++) await bus.publish({ subject, data: bytes(`${i}`), messageId: `${name}-${i}` });
+      await until('both faults and both messages', () => faults.length === 2 && got.length === 2);
+      assert.deepEqual(faults.sort(), ['rejected', 'thrown']);
+      await reader.stop();
+    });
+
+    test('an unknown stream, a subject without stream and a message too large have their codes', async () => {
+      const bus = await setUp();
+      const { maxPayloadBytes } = await subject();
+      const read = { filters: ['>'], fromSequence: 1, onMessage: () => {}, onError: () => {} };
+      await assert.rejects(bus.read({ stream: 'NOWHERE', ...read }), hasCode('BUS_NO_STREAM'));
+      await assert.rejects(bus.lastSequence('NOWHERE'), hasCode('BUS_NO_STREAM'));
+      const nowhere = bus.publish({ subject: `nowhere.${fresh()}`, data: bytes('x'), messageId: fresh() });
+      await assert.rejects(nowhere, hasCode('BUS_NO_RESPONDER'));
+      const data = new Uint8Array(maxPayloadBytes + 1);
+      const large = bus.publish({ subject: `trade.account.${fresh()}`, data, messageId: fresh() });
+      await assert.rejects(large, hasCode('BUS_TOO_LARGE'));
+    });
+
+    test('a position beyond the end of the stream is refused: it belongs to another stream', async () => {
+      const bus = await setUp();
+      const fromSequence = (await bus.lastSequence('SYSTEM')) + 100;
+      const read = { stream: 'SYSTEM', filters: ['sys.>'], fromSequence, onMessage: () => {}, onError: () => {} };
+      await assert.rejects(bus.read(read), hasCode('BUS_REWOUND'));
+    });
+  });
+
+  describe('buckets', () => {
+    test('create, get, update by revision, put, delete', async () => {
+      const bus = await setUp();
+      const kv = await bus.kv('snapshots');
+      const key = `strategy.${fresh()}`;
+      assert.equal(await kv.get(key), undefined);
+      const first = await kv.create(key, bytes('one'));
+      assert.deepEqual(await entry(kv.get(key)), [key, 'one', first]);
+      const second = await kv.update(key, bytes('two'), first);
+      assert.ok(second > first);
+      assert.deepEqual(await entry(kv.get(key)), [key, 'two', second]);
+      const third = await kv.put(key, bytes('three'));
+      assert.ok(third > second);
+      await kv.delete(key);
+      assert.equal(await kv.get(key), undefined);
+      const again = await kv.create(key, bytes('four'));
+      assert.deepEqual(await entry(kv.get(key)), [key, 'four', again]);
+    });
+
+    test('a stale revision, a key that exists and a deleted key are conflicts', async () => {
+      const bus = await setUp();
+      const kv = await bus.kv('actors');
+      const key = `symbol.${fresh()}`;
+      await assert.rejects(kv.update(key, bytes('x'), 1_000_000), hasCode('BUS_CONFLICT'));
+      const first = await kv.create(key, bytes('one'));
+      await assert.rejects(kv.create(key, bytes('two')), hasCode('BUS_CONFLICT'));
+      const second = await kv.update(key, bytes('two'), first);
+      await assert.rejects(kv.update(key, bytes('three'), first), hasCode('BUS_CONFLICT'));
+      await kv.delete(key);
+      await assert.rejects(kv.update(key, bytes('three'), second), hasCode('BUS_CONFLICT'));
+      await assert.rejects(kv.update(key, bytes('x'), 0), RangeError);
+      await assert.rejects(kv.put('no spaces', bytes('x')), RangeError);
+    });
+
+    test('of many at once exactly one wins', async () => {
+      const bus = await setUp();
+      const other = await (await subject()).connect();
+      const kvs = [await bus.kv('actors'), await other.kv('actors')];
+      const key = `broker.${fresh()}`;
+      let revision = await kvs[0]!.create(key, bytes('start'));
+      for (let round = 0; round < 20; round++) {
+        const tries = Array.from({ length: 6 }, (_, i) => kvs[i % 2]!.update(key, bytes(`${round}-${i}`), revision));
+        const done = await Promise.allSettled(tries);
+        const won = done.filter((result) => result.status === 'fulfilled');
+        assert.equal(won.length, 1);
+        for (const result of done) if (result.status === 'rejected') assert.ok(hasCode('BUS_CONFLICT')(result.reason));
+        revision = won[0]!.value;
+      }
+      await other.drain();
+    });
+
+    test('watch hands out what is there, then each change, then nothing after its stop', async () => {
+      const bus = await setUp();
+      const kv = await bus.kv('machines');
+      const kind = fresh();
+      await kv.put(`${kind}.a`, bytes('1'));
+      await kv.put(`${kind}.b`, bytes('1'));
+      await kv.put(`${kind}.gone`, bytes('1'));
+      await kv.delete(`${kind}.gone`);
+      await kv.put(`${kind}.a`, bytes('2'));
+      const seen: string[] = [];
+      const stop = await kv.watch(`${kind}.*`, (change) => {
+        seen.push('deleted' in change ? `${change.key} deleted` : `${change.key}=${text(change.value)}`);
+      });
+      assert.deepEqual(seen, [`${kind}.b=1`, `${kind}.a=2`]);
+      await kv.put(`${fresh()}.a`, bytes('other'));
+      await kv.put(`${kind}.c`, bytes('3'));
+      await kv.delete(`${kind}.b`);
+      await until('two changes', () => seen.length >= 4);
+      assert.deepEqual(seen.slice(2), [`${kind}.c=3`, `${kind}.b deleted`]);
+      await stop();
+      const later: string[] = [];
+      const stopLater = await kv.watch(`${kind}.*`, (change) => void later.push(change.key));
+      await kv.put(`${kind}.d`, bytes('4'));
+      await until('the other watcher hears it', () => later.includes(`${kind}.d`));
+      assert.equal(seen.length, 4);
+      await stopLater();
+    });
+
+    test('watching an empty bucket begins at once', async () => {
+      const bus = await setUp();
+      const kv = await bus.kv('config');
+      const seen: string[] = [];
+      const stop = await kv.watch('>', (change) => void seen.push(change.key));
+      assert.deepEqual(seen, []);
+      await kv.put('limits', bytes('1'));
+      await until('the change', () => seen.length === 1);
+      await stop();
+    });
+  });
+
+  describe('requests', () => {
+    test('an answer comes back; a listener hears and says nothing', async () => {
+      const bus = await setUp();
+      const other = await (await subject()).connect();
+      const name = fresh();
+      const heard: string[] = [];
+      const stopListening = await other.serve(`bridge.${name}.>`, async (data, subject) => {
+        heard.push(`${subject}:${text(data)}`);
+        return undefined;
+      });
+      const stop = await other.serve(`bridge.${name}.command`, async (data) => bytes(`got ${text(data)}`));
+      assert.equal(text(await bus.request(`bridge.${name}.command`, bytes('a'), 5_000)), 'got a');
+      bus.send(`bridge.${name}.note`, bytes('b'));
+      await until('both heard', () => heard.length === 2);
+      assert.deepEqual(heard, [`bridge.${name}.command:a`, `bridge.${name}.note:b`]);
+      await stop();
+      await stopListening();
+      await assert.rejects(bus.request(`bridge.${name}.command`, bytes('a'), 5_000), hasCode('BUS_NO_RESPONDER'));
+      await other.drain();
+    });
+
+    test('silence and a handler that throws end in a timeout', async () => {
+      const bus = await setUp();
+      const name = fresh();
+      const stops = [
+        await bus.serve(`bridge.${name}.silent`, async () => undefined),
+        await bus.serve(`bridge.${name}.broken`, () => Promise.reject(new Error('broken'))),
+      ];
+      await assert.rejects(bus.request(`bridge.${name}.silent`, bytes('a'), 50), hasCode('BUS_TIMEOUT'));
+      await assert.rejects(bus.request(`bridge.${name}.broken`, bytes('a'), 50), hasCode('BUS_TIMEOUT'));
+      for (const stop of stops) await stop();
+    });
+  });
+
+  test('drain: what was published is stored; afterwards the bus refuses', async () => {
+    const bus = await setUp();
+    const other = await (await subject()).connect();
+    const name = fresh();
+    const publishing = Array.from({ length: 100 }, (_, i) =>
+      other.publish({ subject: `trade.account.${name}`, data: bytes('x'), messageId: `${name}-${i}` }),
+    );
+    await other.drain();
+    const acks = await Promise.all(publishing);
+    assert.equal(acks.at(-1)!.sequence, await bus.lastSequence('TRADING'));
+    const late = other.publish({ subject: `trade.account.${name}`, data: bytes('x'), messageId: fresh() });
+    await assert.rejects(late, hasCode('BUS_UNAVAILABLE'));
+    await bus.drain();
+  });
+}
+
+async function entry(promise: Promise<KvEntry | undefined>): Promise<unknown[]> {
+  const found = await promise;
+  assert.ok(found);
+  return [found.key, text(found.value), found.revision];
+}

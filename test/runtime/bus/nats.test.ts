@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { NatsBus } from '../../../runtime/bus/nats.ts';
+import { connectNats, ensureStreams } from '../../../runtime/bus/nats.ts';
+import { buckets, streams } from '../../../runtime/bus/streams.ts';
+import { systemClock } from '../../../runtime/clock.ts';
+import { silentLogger } from '../../../runtime/telemetry/log.ts';
+import { conformance } from './conformance.ts';
+import { TestNats, until } from './server.ts';
+
+const settings = { name: 'test', clock: systemClock, log: silentLogger };
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+describe('bus over NATS', () => {
+  let server: TestNats;
+  before(async () => {
+    server = await new TestNats().start();
+    const bus = await connectNats({ ...settings, url: server.url });
+    await ensureStreams(bus, { replay: true });
+    await bus.drain();
+  });
+  after(() => server.stop());
+
+  conformance(async () => ({
+    connect: () => connectNats({ ...settings, url: server.url, publishGiveUpMs: 500 }),
+    maxPayloadBytes: 1_048_576,
+  }));
+});
+
+describe('NATS that is not there', () => {
+  test('a refused connection and a wrong password have their codes and show no password', async () => {
+    const refused = connectNats({ ...settings, url: 'nats://me:secret@127.0.0.1:1' });
+    await assert.rejects(refused, (error: { code: string; message: string }) => {
+      assert.equal(error.code, 'BUS_UNAVAILABLE');
+      assert.ok(!error.message.includes('secret'), error.message);
+      return true;
+    });
+  });
+});
+
+describe('streams on the server', () => {
+  let server: TestNats;
+  let bus: NatsBus;
+  before(async () => {
+    server = await new TestNats().start();
+    bus = await connectNats({ ...settings, url: server.url });
+  });
+  after(async () => {
+    await bus.drain();
+    await server.stop();
+  });
+
+  const deleteAll = async (): Promise<void> => {
+    const names = [...streams.map((s) => s.name), ...buckets.map((b) => `KV_${b.name}`)];
+    for (const name of names) await bus.manager.streams.delete(name).catch(() => {});
+  };
+
+  test('a replay makes them, and makes its own ones anew', async () => {
+    await ensureStreams(bus, { replay: true });
+    await bus.publish({ subject: 'trade.account.a', data: bytes('x'), messageId: 'x' });
+    await (await bus.kv('snapshots')).put('a.b', bytes('x'));
+    await ensureStreams(bus, { replay: true });
+    assert.equal(await bus.lastSequence('TRADING'), 0);
+    assert.equal(await (await bus.kv('snapshots')).get('a.b'), undefined);
+    const { config } = await bus.manager.streams.info('TRADING');
+    assert.equal(config.storage, 'file');
+    assert.equal(config.discard, 'new');
+    assert.equal(config.duplicate_window, 600_000 * 1e6);
+    assert.equal((await bus.manager.streams.info('KV_leases')).config.max_age, 10_000 * 1e6);
+  });
+
+  test('a live company refuses a replay’s streams, naming them', async () => {
+    await deleteAll();
+    await ensureStreams(bus, { replay: true });
+    await assert.rejects(ensureStreams(bus, { replay: false }), (error: { code: string; message: string }) => {
+      assert.equal(error.code, 'BUS_FOREIGN_STREAMS');
+      for (const spec of streams) assert.ok(error.message.includes(spec.name));
+      return true;
+    });
+  });
+
+  test('a live company keeps what is there; a replay refuses it and deletes nothing', async () => {
+    await deleteAll();
+    await ensureStreams(bus, { replay: false });
+    await bus.publish({ subject: 'trade.account.a', data: bytes('x'), messageId: 'y' });
+    await ensureStreams(bus, { replay: false });
+    assert.equal(await bus.lastSequence('TRADING'), 1);
+    await assert.rejects(ensureStreams(bus, { replay: true }), { code: 'BUS_FOREIGN_STREAMS' });
+    assert.equal(await bus.lastSequence('TRADING'), 1);
+  });
+
+  test('somebody else’s stream on our subjects is named, not touched', async () => {
+    await deleteAll();
+    await bus.manager.streams.add({ name: 'THEIRS', subjects: ['md.theirs'] });
+    await assert.rejects(ensureStreams(bus, { replay: true }), { code: 'BUS_FOREIGN_STREAMS' });
+    assert.ok(await bus.manager.streams.info('THEIRS'));
+    await bus.manager.streams.delete('THEIRS');
+  });
+
+  test('replicas on a single server are refused with JetStream’s own words', async () => {
+    await deleteAll();
+    await assert.rejects(
+      ensureStreams(bus, { replay: true, replicas: 3 }),
+      (error: { code: string; message: string }) => {
+        assert.equal(error.code, 'BUS_REFUSED');
+        assert.match(error.message, /replicas/);
+        return true;
+      },
+    );
+  });
+
+  test('a full stream is BUS_STORAGE_FULL, at once', async () => {
+    await deleteAll();
+    await ensureStreams(bus, { replay: true });
+    await bus.manager.streams.update('TRADING', { max_bytes: 1_000 });
+    const fill = async (): Promise<void> => {
+      for (let i = 0; i < 100; i++) {
+        await bus.publish({ subject: 'trade.account.a', data: new Uint8Array(200), messageId: `fill-${i}` });
+      }
+    };
+    await assert.rejects(fill(), { code: 'BUS_STORAGE_FULL' });
+  });
+
+  test('a deleted stream ends the reading with BUS_NO_STREAM or BUS_REWOUND', async () => {
+    await deleteAll();
+    await ensureStreams(bus, { replay: true });
+    await bus.publish({ subject: 'trade.account.a', data: bytes('x'), messageId: 'z' });
+    const errors: unknown[] = [];
+    let got = 0;
+    await bus.read({
+      stream: 'TRADING',
+      filters: ['trade.>'],
+      fromSequence: 1,
+      onMessage: () => void got++,
+      onError: (error) => errors.push((error as unknown as { code: string }).code),
+    });
+    await until('the message', () => got === 1);
+    await bus.manager.streams.delete('TRADING');
+    await until('the error', () => errors.length > 0);
+    assert.deepEqual(errors, ['BUS_NO_STREAM']);
+  });
+});
