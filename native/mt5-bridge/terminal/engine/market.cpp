@@ -63,8 +63,7 @@ std::optional<double> Market::rate(const Route& route, bool buy) const {
 
 std::optional<Cents> Market::profit(uint32_t symbol, Side side, Volume volume, double open_price,
                                     double close_price) const {
-  const double amount =
-      sign_of(side) * (close_price - open_price) * specs_[symbol].contract_size * to_lots(volume);
+  const double amount = sign_of(side) * (close_price - open_price) * specs_[symbol].contract_size * to_lots(volume);
   // A gain in foreign money is sold, a loss has to be bought: that is why MetaTrader has two tick values.
   const auto to_account = rate(profit_routes_[symbol], amount < 0);
   if (!to_account) return std::nullopt;

@@ -121,10 +121,10 @@ struct Event {
   Kind kind;
   // To be remembered, but not to be told as an event (orders refused before they became orders).
   bool silent = false;
-  Order order;
-  Deal deal;
-  Position position;
-  Account account;
+  Order order{};
+  Deal deal{};
+  Position position{};
+  Account account{};
 };
 
 struct PlaceRequest {
@@ -147,10 +147,10 @@ struct ModifyRequest {
 struct Result {
   Outcome outcome = Outcome::kRejected;
   uint32_t retcode = 0;
-  std::string message;
+  std::string message{};
   bool has_order = false;
-  Order order;
-  std::vector<Deal> deals;
+  Order order{};
+  std::vector<Deal> deals{};
 };
 
 struct ExecutionModel {
@@ -167,7 +167,7 @@ struct EngineConfig {
   MarginMode margin_mode = MarginMode::kNetting;
   std::vector<Spec> symbols;
   ExecutionModel execution;
-  double commission_per_lot = 0;    // account currency, charged on every deal
+  double commission_per_lot = 0;      // account currency, charged on every deal
   double stop_out_level_percent = 0;  // 0: no stop-out
   std::map<std::string, double> currency_rates;
   int64_t start_ms = 0;  // time of the opening balance

@@ -1,0 +1,31 @@
+// The terminal's configuration: TerminalConfig as protobuf JSON, checked whole before anything starts.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/types.h"
+#include "player/player.h"
+
+namespace troupe::terminal {
+
+struct Config {
+  std::string bridge_host;
+  uint16_t bridge_port = 0;
+  std::string login;
+  int32_t utc_offset_s = 0;
+  std::string tape, history;
+  double latency_ms = 0, latency_jitter_ms = 0;
+  PlayerConfig player;
+  EngineConfig engine;
+};
+
+// Empty `faults` means that `config` is usable. Every fault names the field and what is allowed; all are found at once,
+// except that text which is no TerminalConfig at all (syntax, unknown key, wrong type) is one fault.
+Config parse_config(const std::string& json, std::vector<std::string>& faults);
+
+// Reads the file; a file that cannot be read is a fault.
+Config load_config(const std::string& path, std::vector<std::string>& faults);
+
+}  // namespace troupe::terminal

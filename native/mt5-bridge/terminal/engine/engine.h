@@ -1,0 +1,162 @@
+// The matching engine and the account of the simulated terminal. Pure: no clock, no sockets, no files. The same
+// config, the same quotes and the same requests give the same deals.
+//
+// Rules, where MetaTrader leaves a choice to the broker:
+// - Market execution. A market order fills at ask (buy) or bid (sell), made worse by slippage. Price and deviation
+//   are looked at only when both are given: a fill worse than that is answered with 10004 and nothing is executed.
+// - A pending order must stand strictly outside the market, at least the stops level away (10015). A limit order fills
+//   at the market price that reached it (its price or better), a stop order at the market price plus slippage; a
+//   stop-limit order becomes a limit order at stop_limit_price when its price is reached, and may fill on that tick.
+// - Stop loss closes at the market price plus slippage, take profit at the market price.
+// - Partial fill (market orders of clients only): two deals; the answer to the first is 10010, and the second follows
+//   on the next tick of the symbol (or settle()). If there is no money left for it, the rest is cancelled.
+// - On one tick: expirations, second parts, stop losses and take profits by position id, pending orders by ticket,
+//   stop-out. What a tick opens is not yet protected on that tick.
+// - Netting: an order on the same side adds (average price; its stops replace the position's where given), on the other
+//   side reduces, closes or reverses (stops become the order's; the position id stays).
+// - Hedging margin: the larger leg of a symbol is charged.
+// - Commission is charged on every deal. A pending order is checked for margin when it fills: 10041 cancels it.
+// - A retry with a known order id returns what became of that order and executes nothing, also after a refusal.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/market.h"
+#include "engine/retcode.h"
+#include "engine/types.h"
+
+namespace troupe::terminal {
+
+class Engine {
+ public:
+  // Throws std::invalid_argument if a currency cannot be converted. Writes the opening balance as deal 1 unless
+  // deals are restored before begin().
+  explicit Engine(EngineConfig config);
+
+  // Called once, after what history holds has been restored.
+  void begin();
+  void restore(const Order& order);
+  void restore(const Deal& deal);
+  void restore(const Position& position);
+
+  // One tick: quotes of a symbol nobody trades cost a store and two compares. True when events are waiting.
+  bool quote(uint32_t symbol, int64_t time_ms, double bid, double ask) {
+    now_ms_ = time_ms > now_ms_ ? time_ms : now_ms_;
+    market_.set(symbol, {time_ms, bid, ask});
+    if (busy_[symbol] || now_ms_ >= next_expiry_ms_) match(symbol);
+    return !events_.empty();
+  }
+  // Sets a quote without matching: prices that were known before a restart.
+  void prime(uint32_t symbol, int64_t time_ms, double bid, double ask);
+  // Fills what waits for a next tick, at the last prices: there will be no more ticks.
+  void settle();
+
+  Result place(const PlaceRequest& request);
+  Result cancel(uint64_t ticket, const std::string& order_id);
+  Result modify(const ModifyRequest& request);
+  // Either names a position by id, or (netting) by symbol.
+  Result protect(uint64_t position_id, const std::string& symbol, double stop_loss, double take_profit);
+  // By order id; by magic only where order_id is empty (kUnknown if several orders carry it).
+  Result find(const std::string& order_id, uint64_t magic) const;
+
+  // What happened since the last call, in order.
+  std::vector<Event> take_events();
+  bool has_events() const { return !events_.empty(); }
+
+  const EngineConfig& config() const { return config_; }
+  int64_t now_ms() const { return now_ms_; }
+  Account account() const;
+  std::vector<Order> active_orders() const;
+  std::vector<Position> positions() const;  // by id, with floating profit
+  const std::deque<Order>& orders() const { return orders_; }
+  const std::vector<Deal>& deals() const { return deals_; }
+  const Quote& last_quote(uint32_t symbol) const { return market_.quote(symbol); }
+  uint32_t symbol_index(const std::string& name) const;  // kNoSymbol if unknown
+  const std::string& symbol_name(uint32_t symbol) const;
+
+ private:
+  struct Check {
+    uint32_t retcode = 0;  // 0: passes
+    const char* message = "";
+  };
+  struct Book {
+    std::vector<uint32_t> pending;     // indices into orders_, by ticket
+    std::vector<uint32_t> remainders;  // partly filled market orders
+    std::vector<uint64_t> positions;   // by id
+  };
+
+  // engine_place.cpp
+  Order order_from(const PlaceRequest& request);
+  Check validate(const PlaceRequest& request, Order& order) const;
+  Check validate_volume(const Order& order, double lots) const;
+  Check validate_pending(const Order& order) const;
+  Check validate_stops(const Order& order) const;
+  Check validate_close(const Order& order) const;
+  Check validate_expiration(const PlaceRequest& request, Order& order) const;
+  Check check_money(const Order& order, Volume volume, double price) const;
+  bool on_grid(uint32_t symbol, double price) const;
+  double to_grid(uint32_t symbol, double price) const;
+  Result refuse(Order order, uint32_t retcode, const std::string& message);
+  Result place_market(Order order, const PlaceRequest& request);
+  Result place_pending(Order order);
+  uint32_t remember(Order order);
+
+  // engine_fill.cpp
+  double slipped(uint32_t symbol, Side side, uint64_t key, uint64_t part) const;
+  void fill(Order& order, Volume volume, double price, const char* reason);
+  Deal deal_for(const Order& order, Volume volume, double price, const char* reason);
+  void open_or_add(Position& position, const Order& order, Volume volume, double price);
+  void record(Deal deal, Order& order);
+  void close_position(uint64_t position_id, double price, const std::string& comment, const char* reason);
+  Position* position_for(const Order& order);
+  void forget_if_closed(const Position& position);
+  Volume first_part(const Order& order) const;
+
+  // engine_match.cpp
+  void match(uint32_t symbol);
+  void expire();
+  void fill_remainders(uint32_t symbol);
+  void trigger_stops(uint32_t symbol);
+  void trigger_pending(uint32_t symbol);
+  void stop_out();
+  void end_order(Order& order, OrderState state, uint32_t retcode, const std::string& message);
+  void refresh(uint32_t symbol);
+  void refresh_expiry();
+
+  // engine_state.cpp
+  void emit(const Order& order, bool silent = false);
+  void emit(const Position& position);
+  void emit_account();
+  Result result_for(const Order& order, uint32_t retcode, const std::string& message) const;
+  Result known(const Order& order) const;
+  Order* find_order(uint64_t ticket, const std::string& order_id);
+  Cents floating(const Position& position) const;
+  double margin_used() const;
+  double margin_of(uint32_t symbol) const;
+  void index(uint32_t order);
+
+  EngineConfig config_;
+  Market market_;
+  int64_t now_ms_;
+  int64_t next_expiry_ms_ = std::numeric_limits<int64_t>::max();
+  Cents balance_ = 0;
+  uint64_t next_order_ = 1, next_deal_ = 1;
+  std::deque<Order> orders_;  // every order ever seen; a deque keeps references alive
+  std::vector<Deal> deals_;
+  std::map<uint64_t, Position> positions_;
+  std::vector<Book> books_;
+  // 1 where a tick needs more than a store: orders or positions in this symbol, or money converted at its rate.
+  std::vector<uint8_t> busy_;
+  std::unordered_map<std::string, uint32_t> by_order_id_;
+  std::unordered_map<uint64_t, uint32_t> by_ticket_;
+  std::unordered_map<std::string, uint32_t> symbol_index_;
+  std::vector<Event> events_;
+};
+
+}  // namespace troupe::terminal

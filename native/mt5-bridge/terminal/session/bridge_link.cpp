@@ -1,0 +1,106 @@
+#include "session/bridge_link.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "link/text.h"
+#include "link/validate.h"
+#include "session/clock.h"
+
+namespace troupe::terminal {
+
+using link::FrameType;
+using link::LinkError;
+
+namespace {
+
+constexpr int64_t kFirstBackoffUs = 20'000, kMaxBackoffUs = 1'000'000;
+constexpr int64_t kBeatUs = 500'000;
+constexpr int64_t kSilenceUs = 5'000'000;
+constexpr int kConnectTimeoutMs = 250;
+// Answers to commands queue behind ticks that the kernel already holds: this is how much that may be.
+constexpr int kSendBufferBytes = 128 << 10;
+
+}  // namespace
+
+void BridgeLink::connect(int64_t now_us) {
+  std::string error;
+  connection_ =
+      link::Connection::connect(identity_.host, identity_.port, link::Peer::kBridge, kConnectTimeoutMs, error);
+  if (!connection_) {
+    backoff_us_ = std::clamp(backoff_us_ * 2, kFirstBackoffUs, kMaxBackoffUs);
+    retry_at_us_ = now_us + backoff_us_;
+    return;
+  }
+  setsockopt(connection_->fd(), SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof kSendBufferBytes);
+  ++number_;
+  state_ = State::kGreeting;
+  heard_us_ = beat_us_ = now_us;
+  link::Hello hello{};
+  link::setTextCut(hello.session, identity_.run + "-" + std::to_string(number_));
+  link::setTextCut(hello.login, identity_.login);
+  link::setTextCut(hello.terminal, "Troupe simulated terminal");
+  hello.utc_offset_s = identity_.utc_offset_s;
+  hello.wall_us = wall_us();
+  send(FrameType::kHello, hello);
+}
+
+void BridgeLink::step(int64_t now_us) {
+  if (state_ == State::kDown) {
+    if (now_us >= retry_at_us_) connect(now_us);
+    return;
+  }
+  if (now_us - heard_us_ > kSilenceUs) return drop(LinkError::kSilent);
+  if (state_ == State::kUp && now_us - beat_us_ >= kBeatUs) {
+    beat_us_ = now_us;
+    send(FrameType::kHeartbeat, link::Heartbeat{wall_us()});
+  }
+}
+
+int64_t BridgeLink::wait_us(int64_t now_us) const {
+  const int64_t at = state_ == State::kDown ? retry_at_us_ : std::min(beat_us_ + kBeatUs, heard_us_ + kSilenceUs);
+  return std::max<int64_t>(0, at - now_us);
+}
+
+void BridgeLink::drop(LinkError reason) {
+  if (state_ == State::kDown) return;
+  state_ = State::kDown;
+  loss_ = link::messageOf(reason);
+  connection_->shutdown();  // destroyed by the next connect: a frame of it may still be in somebody's hands
+  backoff_us_ = backoff_us_ == 0 ? kFirstBackoffUs : std::min(backoff_us_ * 2, kMaxBackoffUs);
+  retry_at_us_ = monotonic_us() + backoff_us_;
+}
+
+std::string BridgeLink::take_loss() {
+  std::string taken;
+  taken.swap(loss_);
+  return taken;
+}
+
+void BridgeLink::receive(int64_t now_us, const std::function<void()>& on_up,
+                         const std::function<void(const link::FrameView&)>& on_frame) {
+  const LinkError failed = connection_->wait(0);
+  link::FrameView frame;
+  while (connected()) {
+    const link::Next next = connection_->next(frame);
+    if (next == link::Next::kError) return drop(connection_->error());
+    if (next == link::Next::kNeedMore) break;
+    heard_us_ = now_us;
+    if (frame.type == FrameType::kHeartbeat) continue;
+    if (frame.type == FrameType::kWelcome) {
+      link::Welcome welcome;
+      if (state_ != State::kGreeting || !link::readOne(frame, welcome)) return drop(LinkError::kUnexpected);
+      if (const LinkError bad = link::validate(welcome); bad != LinkError::kNone) return drop(bad);
+      state_ = State::kUp;
+      backoff_us_ = 0;
+      on_up();
+      continue;
+    }
+    if (state_ != State::kUp) return drop(LinkError::kUnexpected);
+    on_frame(frame);
+  }
+  if (failed != LinkError::kNone) drop(failed);
+}
+
+}  // namespace troupe::terminal

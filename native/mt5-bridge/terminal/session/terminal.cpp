@@ -1,0 +1,348 @@
+#include "session/terminal.h"
+
+#include <poll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+
+#include "fault.h"
+#include "link/text.h"
+#include "link/validate.h"
+#include "session/clock.h"
+#include "session/encode.h"
+
+namespace troupe::terminal {
+
+using link::FrameType;
+
+namespace {
+
+// More waiting than this, and no ticks are added: answers to commands would queue behind them.
+constexpr size_t kMaxPendingBytes = 64 << 10;
+constexpr int64_t kReportUs = 200'000;
+constexpr int64_t kFlushUs = 1'000'000;
+
+std::string run_name() {
+  uint64_t bits = 0;
+  if (getrandom(&bits, sizeof bits, 0) != sizeof bits) bits = wall_us();
+  char text[17];
+  snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(bits));
+  return text;
+}
+
+EngineConfig engine_config(const Config& config, const Tape& tape) {
+  EngineConfig engine = config.engine;
+  engine.start_ms = tape.view().ticks[0].time_ms;
+  return engine;
+}
+
+std::string account_line(const Config& config) {
+  return config.login + " " + config.engine.currency + " " +
+         (config.engine.margin_mode == MarginMode::kNetting ? "netting" : "hedging");
+}
+
+std::string number(uint64_t value) { return std::to_string(value); }
+
+}  // namespace
+
+std::vector<std::string> Terminal::names() const {
+  std::vector<std::string> names;
+  for (const Spec& spec : config_.engine.symbols) names.push_back(spec.name);
+  return names;
+}
+
+Terminal::Terminal(const Config& config, bool hold)
+    : config_(config),
+      tape_(config.tape, names()),
+      engine_(engine_config(config, tape_)),
+      player_(tape_.view(), config.player),
+      desk_(config.latency_ms, config.latency_jitter_ms, config.engine.execution.seed),
+      link_({config.bridge_host, config.bridge_port, config.login, config.utc_offset_s, run_name()}),
+      hold_(hold),
+      batch_(link::kMaxTicksPerFrame) {
+  if (!config.history.empty()) {
+    history_.emplace(config.history, account_line(config), tape_.identity());
+    if (history_->restore(engine_)) {
+      log("warn", "E_HISTORY_TAIL", config.history + ": the last group was cut short and has been dropped");
+    }
+    player_ = Player(tape_.view(), config.player, history_->played());
+    prime();
+  }
+  engine_.begin();
+  publish();
+}
+
+// The prices that were known when the terminal last stopped.
+void Terminal::prime() {
+  std::vector<bool> known(config_.engine.symbols.size(), false);
+  size_t missing = tape_.view().symbol_of.size();
+  for (uint64_t i = player_.position(); i > 0 && missing > 0; --i) {
+    const link::Tick tick = player_.tick(i - 1);
+    if (known[tick.symbol]) continue;
+    known[tick.symbol] = true;
+    --missing;
+    engine_.prime(tick.symbol, tick.time_ms, tick.bid, tick.ask);
+  }
+}
+
+void Terminal::run(int stdin_fd, int signal_fd) {
+  input_ = std::make_unique<LineReader>(stdin_fd);
+  while (!quit_) {
+    link_.step(monotonic_us());
+    if (const std::string loss = link_.take_loss(); !loss.empty()) {
+      log("warn", "E_LINK_LOST", loss);
+      say("{\"event\":\"lost\",\"reason\":" + json_text(loss) + "}");
+    }
+    wait(stdin_fd, signal_fd);
+    const int64_t now_us = monotonic_us();
+    if (readable_ && link_.connected()) {
+      link_.receive(
+          now_us, [this] { on_link_up(); }, [this](const link::FrameView& frame) { on_frame(frame); });
+    }
+    run_due(now_us);
+    play(now_us);
+    report(now_us);
+  }
+  finish();
+}
+
+bool Terminal::may_play() const { return link_.up() && link_.pending_bytes() < kMaxPendingBytes; }
+
+// Sleeps until something can be done. Room to write is waited for only while bytes are waiting to leave.
+void Terminal::wait(int stdin_fd, int signal_fd) {
+  const int64_t now_us = monotonic_us();
+  int64_t timeout_us = link_.wait_us(now_us);
+  const auto sooner = [&](int64_t us) {
+    if (us >= 0) timeout_us = std::min(timeout_us, us);
+  };
+  sooner(desk_.wait_us(now_us));
+  if (may_play()) sooner(player_.wait_us(now_us));
+  if (player_.playing() && !end_said_) sooner(std::max<int64_t>(0, reported_us_ + kReportUs - now_us));
+  if (player_.playing() && player_.ended() && link_.up() && !end_sent_) sooner(0);
+  pollfd fds[3] = {{stdin_fd, POLLIN, 0}, {signal_fd, POLLIN, 0}, {-1, POLLIN, 0}};
+  if (link_.connected()) {
+    fds[2].fd = link_.fd();
+    if (link_.pending_bytes() > 0) fds[2].events |= POLLOUT;
+  }
+  const timespec timeout{static_cast<time_t>(timeout_us / 1'000'000), static_cast<long>(timeout_us % 1'000'000) * 1000};
+  if (::ppoll(fds, 3, &timeout, nullptr) < 0) {
+    readable_ = false;
+    return;
+  }
+  readable_ = fds[2].revents != 0;
+  if (fds[1].revents != 0) quit_ = true;
+  if (fds[0].revents != 0) on_input(stdin_fd);
+}
+
+void Terminal::on_input(int) {
+  std::vector<std::string> lines;
+  if (!input_->read(lines)) quit_ = true;
+  const int64_t now_us = monotonic_us();
+  for (const std::string& line : lines) {
+    uint64_t n = 0;
+    const char* end = line.data() + line.size();
+    if (line == "play") {
+      hold_ = false;
+      if (link_.up()) player_.play(now_us);
+    } else if (line == "quit") {
+      quit_ = true;
+    } else if (line.starts_with("applied ") && std::from_chars(line.data() + 8, end, n).ptr == end && line.size() > 8) {
+      player_.applied(n, now_us);
+    } else {
+      log("warn", "E_STDIN", "not one of play, applied N, quit: " + line.substr(0, 100));
+    }
+  }
+}
+
+void Terminal::on_link_up() {
+  events_sent_ = session_ticks_ = 0;
+  end_sent_ = false;
+  std::vector<link::Spec> specs;
+  for (const Spec& spec : config_.engine.symbols) specs.push_back(to_link(spec));
+  link_.send_array(FrameType::kSymbols, specs.data(), specs.size());
+  const int64_t now_us = monotonic_us();
+  if (player_.playing()) {
+    player_.resume(now_us);
+  } else if (!hold_) {
+    player_.play(now_us);
+  }
+  say("{\"event\":\"ready\"}");
+}
+
+template <typename T>
+void Terminal::on_command(const link::FrameView& frame) {
+  T body;
+  if (!link::readOne(frame, body)) return link_.drop(link::LinkError::kBadSize);
+  if (const link::LinkError bad = link::validate(body); bad != link::LinkError::kNone) return link_.drop(bad);
+  desk_.accept({body, wall_us(), link_.number()}, monotonic_us());
+}
+
+void Terminal::on_frame(const link::FrameView& frame) {
+  switch (frame.type) {
+    case FrameType::kPlace:
+      return on_command<link::Place>(frame);
+    case FrameType::kCancel:
+      return on_command<link::Cancel>(frame);
+    case FrameType::kModify:
+      return on_command<link::Modify>(frame);
+    case FrameType::kProtect:
+      return on_command<link::Protect>(frame);
+    case FrameType::kFind:
+      return on_command<link::Find>(frame);
+    case FrameType::kSnapshot: {
+      link::TakeSnapshot request;
+      if (!link::readOne(frame, request)) return link_.drop(link::LinkError::kBadSize);
+      // Commands that came before it must be in it, or still to come as events.
+      run_due(monotonic_us());
+      return on_snapshot(request);
+    }
+    default:
+      return link_.drop(link::LinkError::kUnexpected);
+  }
+}
+
+void Terminal::on_snapshot(const link::TakeSnapshot& request) {
+  link::SnapshotBegin begin{};
+  begin.command = request.command;
+  begin.event_sequence = events_sent_;
+  begin.time_ms = engine_.now_ms();
+  begin.account = to_link(engine_.account(), engine_, config_.login);
+  link_.send(FrameType::kSnapshotBegin, begin);
+  const auto send_all = [&](FrameType type, const auto& items) {
+    constexpr size_t kPerFrame = 4096;
+    for (size_t from = 0; from < items.size(); from += kPerFrame) {
+      const size_t n = std::min(kPerFrame, items.size() - from);
+      const link::SnapshotPart part{request.command, static_cast<uint32_t>(n), 0};
+      link_.send(type, part, items.data() + from, n);
+    }
+  };
+  std::vector<link::Order> orders;
+  for (const Order& order : engine_.active_orders()) orders.push_back(to_link(order, engine_));
+  send_all(FrameType::kSnapshotOrders, orders);
+  std::vector<link::Position> positions;
+  for (const Position& position : engine_.positions()) positions.push_back(to_link(position, engine_));
+  send_all(FrameType::kSnapshotPositions, positions);
+  std::vector<link::Deal> deals;
+  for (const Deal& deal : engine_.deals()) {
+    if (deal.time_ms >= request.deals_since_ms) deals.push_back(to_link(deal, engine_));
+  }
+  send_all(FrameType::kSnapshotDeals, deals);
+  link_.send(FrameType::kSnapshotEnd, begin);
+}
+
+void Terminal::run_due(int64_t now_us) {
+  while (const std::optional<Command> command = desk_.due(now_us)) {
+    const Result result = Desk::execute(engine_, *command);
+    publish();
+    // A command of an earlier connection has been executed all the same; the bridge will ask what became of it.
+    if (link_.up() && command->link_number == link_.number()) {
+      std::vector<link::Deal> deals;
+      for (const Deal& deal : result.deals) deals.push_back(to_link(deal, engine_));
+      link_.send(FrameType::kResult, to_link(result, engine_, command->number(), command->received_us), deals.data(),
+                 deals.size());
+    }
+    if (player_.ended()) {
+      engine_.settle();
+      publish();
+    }
+  }
+}
+
+// First remembered, then told.
+void Terminal::publish() {
+  if (!engine_.has_events()) return;
+  const std::vector<Event> events = engine_.take_events();
+  if (history_) history_->append(events, engine_);
+  if (!link_.up()) return;
+  for (const Event& event : events) {
+    if (!event.silent) send_event(event);
+  }
+}
+
+void Terminal::send_event(const Event& event) {
+  const link::EventHeader head{++events_sent_, engine_.now_ms()};
+  switch (event.kind) {
+    case Event::Kind::kOrder: {
+      const link::Order body = to_link(event.order, engine_);
+      return link_.send(FrameType::kOrder, head, &body, size_t{1});
+    }
+    case Event::Kind::kDeal: {
+      const link::Deal body = to_link(event.deal, engine_);
+      return link_.send(FrameType::kDeal, head, &body, size_t{1});
+    }
+    case Event::Kind::kPosition: {
+      const link::Position body = to_link(event.position, engine_);
+      return link_.send(FrameType::kPosition, head, &body, size_t{1});
+    }
+    case Event::Kind::kAccount: {
+      const link::Account body = to_link(event.account, engine_, config_.login);
+      return link_.send(FrameType::kAccount, head, &body, size_t{1});
+    }
+  }
+}
+
+void Terminal::send_ticks(size_t from, size_t to) {
+  if (from == to) return;
+  const link::TickBatchHeader head{static_cast<uint32_t>(to - from), 0, wall_us()};
+  link_.send(FrameType::kTicks, head, batch_.data() + from, to - from);
+  session_ticks_ += to - from;
+}
+
+// One batch per turn of the loop, so that a command never waits for more than one.
+void Terminal::play(int64_t now_us) {
+  if (!player_.playing() || !may_play()) return;
+  const size_t n = player_.take(now_us, batch_.data(), batch_.size());
+  if (n > 0 && history_) history_->set_played(player_.position());
+  size_t from = 0;
+  for (size_t i = 0; i < n; ++i) {
+    const link::Tick& tick = batch_[i];
+    if (!engine_.quote(tick.symbol, tick.time_ms, tick.bid, tick.ask)) continue;
+    send_ticks(from, i + 1);
+    from = i + 1;
+    publish();
+  }
+  send_ticks(from, n);
+  if (player_.ended() && !end_sent_) end_tape();
+}
+
+void Terminal::end_tape() {
+  engine_.settle();
+  publish();
+  link_.send(FrameType::kTapeEnd, link::TapeEnd{session_ticks_});
+  end_sent_ = true;
+  if (end_said_) return;
+  report(reported_us_ + kReportUs);
+  say("{\"event\":\"tape_end\",\"ticks\":" + number(player_.position()) + "}");
+  end_said_ = true;
+}
+
+void Terminal::report(int64_t now_us) {
+  if (!player_.playing() || now_us - reported_us_ < kReportUs) return;
+  reported_us_ = now_us;
+  if (player_.position() == reported_ticks_) return;
+  reported_ticks_ = player_.position();
+  say("{\"event\":\"progress\",\"ticks_sent\":" + number(player_.position()) +
+      ",\"ticks_total\":" + number(player_.total()) + ",\"market_ms\":" + std::to_string(player_.market_ms()) + "}");
+}
+
+// In order: orders that are still held execute, what waits leaves, the account is told.
+void Terminal::finish() {
+  run_due(std::numeric_limits<int64_t>::max());
+  const int64_t until_us = monotonic_us() + kFlushUs;
+  while (link_.up() && link_.pending_bytes() > 0 && monotonic_us() < until_us) {
+    pollfd room{link_.fd(), POLLOUT, 0};
+    ::poll(&room, 1, 50);
+    link_.receive(
+        monotonic_us(), [] {}, [](const link::FrameView&) {});
+  }
+  const Account account = engine_.account();
+  char text[128];
+  snprintf(text, sizeof text, "{\"event\":\"account\",\"balance\":%.2f,\"equity\":%.2f}", to_money(account.balance),
+           to_money(account.equity));
+  say(text);
+}
+
+}  // namespace troupe::terminal

@@ -1,0 +1,69 @@
+// The running terminal: one thread and one poll loop around engine, player, desk, history and link. The bytes on the
+// link leave in the order of the events: ticks up to the one that fills an order, the order's events, the answer.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config.h"
+#include "engine/engine.h"
+#include "history/history.h"
+#include "player/player.h"
+#include "session/bridge_link.h"
+#include "session/console.h"
+#include "session/desk.h"
+#include "tape/tape.h"
+
+namespace troupe::terminal {
+
+class Terminal {
+ public:
+  // Opens tape and history. Throws Fault. `hold`: do not play before the parent says so.
+  Terminal(const Config& config, bool hold);
+
+  // Returns when the parent closes stdin or says quit, or on a signal (`signal_fd`, see signalfd(2)). Throws Fault.
+  void run(int stdin_fd, int signal_fd);
+
+ private:
+  void prime();
+  void wait(int stdin_fd, int signal_fd);
+  void on_input(int stdin_fd);
+  void on_link_up();
+  void on_frame(const link::FrameView& frame);
+  template <typename T>
+  void on_command(const link::FrameView& frame);
+  void on_snapshot(const link::TakeSnapshot& request);
+  void run_due(int64_t now_us);
+  void publish();
+  void send_event(const Event& event);
+  void play(int64_t now_us);
+  void send_ticks(size_t from, size_t to);
+  void end_tape();
+  void report(int64_t now_us);
+  void finish();
+  bool may_play() const;
+
+  Config config_;
+  std::vector<std::string> names() const;
+  Tape tape_;
+  std::optional<History> history_;
+  Engine engine_;
+  Player player_;
+  Desk desk_;
+  BridgeLink link_;
+  bool hold_;
+  bool quit_ = false;
+  bool readable_ = false;
+  std::unique_ptr<LineReader> input_;
+  std::vector<link::Tick> batch_;
+  uint64_t events_sent_ = 0;    // of this session
+  uint64_t session_ticks_ = 0;  // of this session
+  bool end_sent_ = false;       // to this session
+  bool end_said_ = false;       // to the parent
+  int64_t reported_us_ = 0;
+  uint64_t reported_ticks_ = 0;
+};
+
+}  // namespace troupe::terminal
