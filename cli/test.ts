@@ -83,7 +83,9 @@ for (const stage of stages(process.argv.slice(2))) {
   const sinceMs = systemClock.monotonicMs();
   console.log(`\n== ${stage.name}`);
   const status = await run(stage);
-  console.log(`== ${stage.name}: ${status === 0 ? 'good' : 'FAILED'} (${Math.round((systemClock.monotonicMs() - sinceMs) / 1000)} s)`);
+  console.log(
+    `== ${stage.name}: ${status === 0 ? 'good' : 'FAILED'} (${Math.round((systemClock.monotonicMs() - sinceMs) / 1000)} s)`,
+  );
   if (status !== 0) failed.push(stage.name);
 }
 console.log(failed.length === 0 ? '\nAll is well.' : `\nFailed: ${failed.join(', ')}`);

@@ -93,6 +93,7 @@ export class Interpreter implements Subscriber {
     if (committed === undefined) await this.begin();
     else this.resume(committed);
     this.state = 'running';
+    await this.effects.perform();
     const first = definition.onStart?.(committed !== undefined);
     if (first !== undefined) this.push({ kind: 'event', event: first });
     this.show();
@@ -306,8 +307,12 @@ export class Interpreter implements Subscriber {
   }
 
   private async commit(): Promise<void> {
-    // What can be replayed is only committed once all its effects have been performed.
-    if (this.o.definition.delivery === 'replay') await this.effects.settled();
+    // What can be replayed is only committed once all its effects have been performed and their answers applied.
+    while (this.o.definition.delivery === 'replay' && this.effects.pending > 0) {
+      await this.effects.perform();
+      await this.effects.settled();
+      for (let own = this.mailbox.takeOwn(); own !== undefined; own = this.mailbox.takeOwn()) this.apply(own);
+    }
     this.dirty = false;
     this.commitDue = false;
     const revision = await this.store.save(this.toCommit());

@@ -1,6 +1,7 @@
 /**
- * A bounded queue with two lanes: control overtakes everything. A full mailbox is back-pressure, never loss: `offer`
- * says no, and `space` tells when to come again.
+ * A bounded queue with three lanes: control overtakes everything, what the actor has coming of its own (answers to its
+ * effects, its timers) overtakes the inputs. A full mailbox is back-pressure, never loss: `offer` says no, and `space`
+ * tells when to come again.
  */
 export const MAILBOX_CAPACITY = 4096;
 /** Control events are few; a hundred waiting means that the actor has long stopped taking any. */
@@ -8,6 +9,7 @@ export const CONTROL_CAPACITY = 128;
 
 export class Mailbox<T> {
   private readonly control: T[] = [];
+  private readonly own: T[] = [];
   private events: T[] = [];
   private head = 0;
   private readonly waiting: (() => void)[] = [];
@@ -18,7 +20,7 @@ export class Mailbox<T> {
   }
 
   get depth(): number {
-    return this.events.length - this.head + this.control.length;
+    return this.events.length - this.head + this.control.length + this.own.length;
   }
 
   get full(): boolean {
@@ -40,15 +42,20 @@ export class Mailbox<T> {
   }
 
   /**
-   * For what the actor itself has coming (answers to its effects, its timers): they are bounded by the effects in
-   * flight, and must not be refused, or the actor would wait for itself.
+   * The actor's own lane. It is bounded by the effects in flight and the timers, and never refuses, or the actor would
+   * wait for itself.
    */
   push(event: T): void {
-    this.events.push(event);
+    this.own.push(event);
+  }
+
+  /** Next of the control lane or of its own, leaving the inputs where they are. */
+  takeOwn(): T | undefined {
+    return this.control.shift() ?? this.own.shift();
   }
 
   take(): T | undefined {
-    const urgent = this.control.shift();
+    const urgent = this.takeOwn();
     if (urgent !== undefined) return urgent;
     if (this.head === this.events.length) return undefined;
     const event = this.events[this.head]!;

@@ -95,22 +95,26 @@ export function pageOf(p: Progress, status: Status | undefined, size: { width: n
 
 function detailOf(status: Status, mostRows: number): string[] {
   const { orders, latencyMs, account, ledger } = status;
-  const symbols = status.symbols.slice(0, mostRows).map((s) => [
-    s.symbol,
-    s.state,
-    Number.isFinite(s.bid) ? String(s.bid) : '-',
-    Number.isFinite(s.ask) ? String(s.ask) : '-',
-    formatCount(s.ticksApplied),
-    formatCount(Object.values(s.bars).reduce((sum, n) => sum + n, 0)),
-  ]);
-  const strategies = status.strategies.slice(0, mostRows).map((s) => [
-    s.id,
-    s.state,
-    s.lots.toFixed(2),
-    formatMoney(s.realised),
-    formatMoney(s.unrealised),
-    String(s.fills),
-  ]);
+  const symbols = status.symbols
+    .slice(0, mostRows)
+    .map((s) => [
+      s.symbol,
+      s.state,
+      Number.isFinite(s.bid) ? String(s.bid) : '-',
+      Number.isFinite(s.ask) ? String(s.ask) : '-',
+      formatCount(s.ticksApplied),
+      formatCount(Object.values(s.bars).reduce((sum, n) => sum + n, 0)),
+    ]);
+  const strategies = status.strategies
+    .slice(0, mostRows)
+    .map((s) => [
+      s.id,
+      s.state,
+      s.lots.toFixed(2),
+      formatMoney(s.realised),
+      formatMoney(s.unrealised),
+      String(s.fills),
+    ]);
   const hidden = Math.max(0, status.symbols.length - symbols.length);
   return [
     ...columns([['symbol', 'state', 'bid', 'ask', 'ticks', 'bars'], ...symbols]),

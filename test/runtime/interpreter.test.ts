@@ -1,0 +1,348 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import type { ActorDefinition, InputEvent } from '../../runtime/actor.ts';
+import { publish } from '../../runtime/actor.ts';
+import type { Bus, KeyValue, PublishRequest } from '../../runtime/bus/bus.ts';
+import { MemoryServer } from '../../runtime/bus/memory.ts';
+import { topics } from '../../runtime/bus/topics.ts';
+import { systemClock, VirtualClock } from '../../runtime/clock.ts';
+import { InputHub } from '../../runtime/hub.ts';
+import type { Exit } from '../../runtime/interpreter.ts';
+import { Interpreter } from '../../runtime/interpreter.ts';
+import { PoisonRecord } from '../../runtime/poison.ts';
+import { silentLogger } from '../../runtime/telemetry/log.ts';
+import { enqueueActions, setup } from '../../runtime/xstate.ts';
+
+const layout = { partitions: 12 };
+const log = silentLogger;
+
+interface Tally {
+  readonly seen: readonly string[];
+  readonly answers: readonly string[];
+  readonly ticks: number;
+}
+
+type TallyEvent = InputEvent<'intent'> | { type: 'answer'; id: string } | { type: 'boom' } | { type: 'due' };
+
+/** Hears intents; says one order for each, and calls somebody about it. */
+const tally = setup({
+  types: { context: {} as Tally, events: {} as TallyEvent },
+  actions: { publish: (_, _params: unknown) => undefined, call: (_, _params: unknown) => undefined },
+}).createMachine({
+  id: 'tally',
+  context: { seen: [], answers: [], ticks: 0 },
+  initial: 'open',
+  states: {
+    open: {
+      on: {
+        intent: {
+          actions: enqueueActions(({ context, event, enqueue }) => {
+            const { intentId } = event.message;
+            if (intentId === 'poison') throw new Error('cannot stomach this');
+            enqueue.assign({ seen: [...context.seen, intentId] });
+            enqueue(publish('order', { account: 'a', orderId: `o-${intentId}`, intentId }) as never);
+            enqueue({ type: 'call', params: { id: intentId } } as never);
+          }),
+        },
+        answer: {
+          actions: enqueueActions(({ context, event, enqueue }) => {
+            enqueue.assign({ answers: [...context.answers, event.id] });
+          }),
+        },
+        'control.pause': 'paused',
+      },
+    },
+    paused: {
+      after: { 60000: 'open' },
+      on: { due: {} },
+    },
+  },
+});
+
+interface World {
+  readonly server: MemoryServer;
+  /** Everything that was ever called, in order; the same id twice is harmless, because it is told apart. */
+  readonly called: string[];
+}
+
+const world = (): World => ({ server: new MemoryServer({ clock: systemClock }), called: [] });
+
+function definition(w: World, overrides: Partial<ActorDefinition> = {}): ActorDefinition {
+  return {
+    kind: 'tally',
+    id: 't',
+    machine: tally,
+    input: undefined,
+    version: 1,
+    delivery: 'commit',
+    inputs: [{ topic: 'intent', key: { account: 'a' }, from: 'start' }],
+    perform: {
+      call: async ({ id }: { id: string }) => {
+        w.called.push(id);
+        return { type: 'answer', id };
+      },
+    },
+    ...overrides,
+  };
+}
+
+interface Life {
+  readonly interpreter: Interpreter;
+  readonly exit: Promise<Exit>;
+}
+
+async function live(
+  w: World,
+  bus: Bus,
+  def: ActorDefinition,
+  poison?: PoisonRecord,
+  clock = systemClock,
+): Promise<Life> {
+  const hub = new InputHub({ bus, layout, log, onFailure: (error) => assert.fail(error) });
+  let onExit: (exit: Exit) => void = () => undefined;
+  const exit = new Promise<Exit>((resolve) => {
+    onExit = resolve;
+  });
+  const record = poison ?? new PoisonRecord({ kind: def.kind, id: def.id, bus, clock, log, layout });
+  const snapshots = await bus.kv('snapshots');
+  const interpreter = new Interpreter({
+    definition: def,
+    bus,
+    snapshots,
+    hub,
+    clock,
+    log,
+    layout,
+    poison: record,
+    onExit,
+  });
+  try {
+    await interpreter.start();
+  } catch (error) {
+    interpreter.kill();
+    onExit({ reason: 'crash', error });
+  }
+  return { interpreter, exit };
+}
+
+async function intend(bus: Bus, id: string): Promise<void> {
+  const message = { account: 'a', strategy: 's', intentId: id };
+  const subject = topics.intent.subject({ account: 'a', strategy: 's' }, layout);
+  await bus.publish({ subject, messageId: `i-${id}`, data: topics.intent.encode(message) });
+}
+
+const ordersOf = (w: World): string[] =>
+  w.server
+    .messages('TRADING')
+    .filter(({ subject }) => subject.startsWith('trade.order.'))
+    .map(({ data }) => topics.order.decode(data).intentId);
+
+/** Waits for a condition, with turns of the event loop in between; a test that waits too long fails in the runner. */
+async function until(condition: () => boolean): Promise<void> {
+  for (let turns = 0; !condition(); turns++) {
+    assert.ok(turns < 200_000, 'waited too long for a condition');
+    await systemClock.yield();
+  }
+}
+
+const tallyOf = (life: Life): Tally => life.interpreter.current.context as Tally;
+
+describe('an actor', () => {
+  test('takes its inputs in order, once, and brings answers back as events', async () => {
+    const w = world();
+    const bus = w.server.connect();
+    for (const id of ['1', '2', '3']) await intend(bus, id);
+    const life = await live(w, bus, definition(w));
+    await intend(bus, '4');
+    await until(() => tallyOf(life).answers.length === 4);
+    assert.deepEqual(tallyOf(life).seen, ['1', '2', '3', '4']);
+    assert.deepEqual(ordersOf(w), ['1', '2', '3', '4']);
+    await life.interpreter.stop();
+  });
+
+  test('goes on where it stopped', async () => {
+    const w = world();
+    const bus = w.server.connect();
+    const first = await live(w, bus, definition(w));
+    await intend(bus, '1');
+    await until(() => tallyOf(first).answers.length === 1);
+    await first.interpreter.stop();
+    await intend(bus, '2');
+    const second = await live(w, bus, definition(w));
+    await until(() => tallyOf(second).answers.length === 2);
+    assert.deepEqual(tallyOf(second).seen, ['1', '2']);
+    assert.deepEqual(w.called, ['1', '2']);
+    await second.interpreter.stop();
+  });
+
+  test('a delayed event survives a restart and fires once', async () => {
+    const w = world();
+    const clock = new VirtualClock(1_000_000);
+    const bus = w.server.connect();
+    const first = await live(w, bus, definition(w), undefined, clock);
+    first.interpreter.tell({ type: 'control.pause' });
+    await until(() => first.interpreter.current.value === 'paused');
+    await first.interpreter.stop();
+    clock.advance(59_999);
+    const second = await live(w, bus, definition(w), undefined, clock);
+    assert.equal(second.interpreter.current.value, 'paused');
+    clock.advance(1);
+    await until(() => second.interpreter.current.value === 'open');
+    await second.interpreter.stop();
+  });
+
+  test('a second owner wins by its commit, and the first one stops without a further effect', async () => {
+    const w = world();
+    const [busA, busB] = [w.server.connect(), w.server.connect()];
+    const first = await live(w, busA, definition(w));
+    const second = await live(w, busB, definition(w));
+    await intend(busA, '1');
+    const exit = await Promise.race([first.exit, second.exit]);
+    assert.equal(exit.reason, 'fenced');
+    await until(() => ordersOf(w).length === 1 && w.called.length === 1);
+    assert.deepEqual(w.called, ['1']);
+    first.interpreter.kill();
+    second.interpreter.kill();
+  });
+
+  test('an input at which it fails five times goes to the dead letters, and it goes on', async () => {
+    const w = world();
+    const bus = w.server.connect();
+    for (const id of ['1', 'poison', '2']) await intend(bus, id);
+    const poison = new PoisonRecord({ kind: 'tally', id: 't', bus, clock: systemClock, log, layout });
+    for (let attempt = 1; attempt <= 5; attempt++) {
+      const { exit } = await live(w, bus, definition(w), poison);
+      assert.equal((await exit).reason, 'crash');
+    }
+    const life = await live(w, bus, definition(w), poison);
+    await until(() => tallyOf(life).answers.length === 2);
+    assert.deepEqual(tallyOf(life).seen, ['1', '2']);
+    const [letter] = w.server.messages('SYSTEM').map(({ data }) => topics.deadLetter.decode(data));
+    assert.deepEqual([letter?.cause, letter?.attempts, letter?.sequence], ['cannot stomach this', 5, 2]);
+    await life.interpreter.stop();
+  });
+
+  test('bytes that are no message go to the dead letters at once', async () => {
+    const w = world();
+    const bus = w.server.connect();
+    const subject = topics.intent.subject({ account: 'a', strategy: 's' }, layout);
+    await bus.publish({ subject, messageId: 'junk', data: new TextEncoder().encode('{"nonsense":1}') });
+    await intend(bus, '1');
+    const life = await live(w, bus, definition(w));
+    await until(() => tallyOf(life).answers.length === 1);
+    const [letter] = w.server.messages('SYSTEM').map(({ data }) => topics.deadLetter.decode(data));
+    assert.match(letter?.cause ?? '', /nonsense/);
+    await life.interpreter.stop();
+  });
+
+  test('a snapshot that cannot be read, or is of another version, is refused by name', async () => {
+    const w = world();
+    const bus = w.server.connect();
+    const kv = await bus.kv('snapshots');
+    const first = await live(w, bus, definition(w));
+    await first.interpreter.stop();
+    const other = await live(w, bus, definition(w, { version: 2 }));
+    assert.match(String(((await other.exit) as { error: unknown }).error), /version 1.*version 2/);
+    await kv.put('tally.t', new TextEncoder().encode('{"half":'));
+    const corrupt = await live(w, bus, definition(w));
+    const exit = (await corrupt.exit) as { error: { code: string } };
+    assert.equal(exit.error.code, 'SNAPSHOT_CORRUPT');
+  });
+
+  test('more inputs than the mailbox holds wait in the stream', async () => {
+    const w = world();
+    const bus = w.server.connect();
+    const many = 10_000;
+    for (let i = 0; i < many; i++) await intend(bus, String(i));
+    const counted = setup({ types: { context: {} as { n: number } } }).createMachine({
+      id: 'count',
+      context: { n: 0 },
+      on: { intent: { actions: enqueueActions(({ context, enqueue }) => enqueue.assign({ n: context.n + 1 })) } },
+    });
+    const life = await live(w, bus, definition(w, { machine: counted }));
+    let deepest = 0;
+    await until(() => {
+      deepest = Math.max(deepest, life.interpreter.depth);
+      return (life.interpreter.current.context as { n: number }).n === many;
+    });
+    assert.ok(deepest <= 4096, `the mailbox held ${deepest}`);
+    await life.interpreter.stop();
+  });
+});
+
+/** A bus on which the process dies at the n-th operation: before it reaches the server, or just after. */
+function mortal(bus: Bus, dieAt: number, after: boolean, die: () => void): Bus {
+  let operations = 0;
+  let dead = false;
+  const guard = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (dead) return new Promise<T>(() => undefined);
+    const dies = ++operations === dieAt;
+    if (dies && !after) {
+      dead = true;
+      die();
+      return new Promise<T>(() => undefined);
+    }
+    const result = await work();
+    if (dies) {
+      dead = true;
+      die();
+      return new Promise<T>(() => undefined);
+    }
+    return result;
+  };
+  const wrap = (kv: KeyValue): KeyValue => ({
+    ...kv,
+    get: (key) => kv.get(key),
+    create: (key, value) => guard(() => kv.create(key, value)),
+    update: (key, value, revision) => guard(() => kv.update(key, value, revision)),
+  });
+  return {
+    ...bus,
+    publish: (request: PublishRequest) => guard(() => bus.publish(request)),
+    read: (request) => bus.read(request),
+    lastSequence: (stream) => bus.lastSequence(stream),
+    kv: async (bucket) => wrap(await bus.kv(bucket)),
+  } as Bus;
+}
+
+describe('exactly once', () => {
+  for (const delivery of ['commit', 'replay'] as const) {
+    test(`delivery ${delivery}: wherever it dies, nothing is lost and nothing is stored twice`, async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.tuple(fc.integer({ min: 1, max: 12 }), fc.boolean()), { maxLength: 6 }),
+          fc.integer({ min: 1, max: 6 }),
+          async (deaths, count) => {
+            const w = world();
+            const bus = w.server.connect();
+            const ids = Array.from({ length: count }, (_, i) => String(i));
+            for (const id of ids) await intend(bus, id);
+            for (const [dieAt, after] of deaths) {
+              let died = false;
+              let life: Life | undefined;
+              const dying = mortal(bus, dieAt, after, () => {
+                died = true;
+                life?.interpreter.kill();
+              });
+              // A death inside start() leaves it pending for ever, as a dead process would.
+              void live(w, dying, definition(w, { delivery })).then((started) => {
+                life = started;
+                if (died) started.interpreter.kill();
+              });
+              await until(() => died || (life !== undefined && tallyOf(life).answers.length === count));
+              life?.interpreter.kill();
+            }
+            const last = await live(w, bus, definition(w, { delivery }));
+            await until(() => tallyOf(last).answers.length >= count);
+            await last.interpreter.stop();
+            assert.deepEqual(tallyOf(last).seen, ids);
+            assert.deepEqual(ordersOf(w), ids);
+            assert.deepEqual([...new Set(w.called)].sort(), ids);
+          },
+        ),
+        { numRuns: 150 },
+      );
+    });
+  }
+});
