@@ -6,7 +6,8 @@ import type { InputEvent } from '../../runtime/actor.ts';
 import type { Machine } from '../../runtime/xstate.ts';
 import { assign, enqueueActions, setup } from '../../runtime/xstate.ts';
 import type { Outcome, SymbolContext } from './market.ts';
-import { applyFrame, emptyMarket, flushMarket } from './market.ts';
+import { applyFrame, emptyMarket, flushMarket, isUsable } from './market.ts';
+import type { Continuity } from './numbering.ts';
 import { continuityOf } from './numbering.ts';
 import type { SymbolRules } from './rules.ts';
 
@@ -17,6 +18,14 @@ export interface FlushEvent {
 }
 
 export type SymbolEvent = InputEvent<'ticks'> | FlushEvent;
+
+function continuity(rules: SymbolRules, context: SymbolContext, event: SymbolEvent): Continuity {
+  if (event.type !== 'ticks' || !isUsable(rules, event.message)) return 'old';
+  return continuityOf(context.numbering, event.message);
+}
+
+const isNew = (rules: SymbolRules, context: SymbolContext, event: SymbolEvent): boolean =>
+  continuity(rules, context, event) !== 'old';
 
 const isWarm = (context: SymbolContext): boolean => context.barsToWarm === 0 && context.ticksApplied > 0;
 
@@ -31,19 +40,9 @@ export function symbolMachine(rules: SymbolRules): Machine {
     types: { context: {} as SymbolContext, events: {} as SymbolEvent },
     delays: { staleAfter: rules.staleAfterMs },
     guards: {
-      skipsTicks: ({ context, event }) =>
-        event.type === 'ticks' &&
-        event.message.symbol === rules.symbol &&
-        continuityOf(context.numbering, event.message) === 'gap',
-      isNew: ({ context, event }) =>
-        event.type === 'ticks' &&
-        event.message.symbol === rules.symbol &&
-        continuityOf(context.numbering, event.message) !== 'old',
-      isNewAndWarm: ({ context, event }) =>
-        event.type === 'ticks' &&
-        isWarm(context) &&
-        event.message.symbol === rules.symbol &&
-        continuityOf(context.numbering, event.message) !== 'old',
+      skipsTicks: ({ context, event }) => continuity(rules, context, event) === 'gap',
+      isNew: ({ context, event }) => isNew(rules, context, event),
+      isNewAndWarm: ({ context, event }) => isWarm(context) && isNew(rules, context, event),
       isWarm: ({ context }) => isWarm(context),
       hasNeverTicked: ({ context }) => context.ticksApplied === 0,
       tickedSinceCheck: ({ context }) => context.ticksApplied > context.ticksAtCheck,

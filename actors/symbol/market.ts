@@ -54,7 +54,7 @@ export interface SymbolContext {
   readonly ticksDuplicate: number;
   /** Numbers that were passed over. */
   readonly ticksMissing: number;
-  /** Without a finite time, bid and ask, or of another symbol. */
+  /** Without a finite time, bid and ask, of another symbol, or without a number. */
   readonly ticksInvalid: number;
   /** Bars published, each slot once. */
   readonly barCounts: Readonly<Partial<Record<Timeframe, number>>>;
@@ -187,10 +187,15 @@ class Closing {
   }
 }
 
+/** Whether the frame is of this symbol and numbered as a source numbers: whole, from 1 on. */
+export function isUsable(rules: SymbolRules, frame: TickColumns): boolean {
+  return frame.symbol === rules.symbol && Number.isSafeInteger(frame.firstSequence) && frame.firstSequence >= 1;
+}
+
 /** One frame. `madeUs`: wall clock now, microseconds; it stands in the outputs and decides nothing. */
 export function applyFrame(rules: SymbolRules, stored: SymbolContext, frame: TickColumns, madeUs: number): Outcome {
   const context = laidOut(rules, stored);
-  if (frame.symbol !== rules.symbol) {
+  if (!isUsable(rules, frame)) {
     const ticksInvalid = context.ticksInvalid + frame.bid.length;
     return { context: { ...context, ticksInvalid, last: idle }, effects: nothing };
   }

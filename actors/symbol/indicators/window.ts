@@ -4,7 +4,8 @@
  * Taking a value out of a running sum leaves rounding errors behind, and they add up for ever. So each window keeps a
  * second sum beside the first, begun anew whenever the ring is full once more: at that moment it has seen exactly the n
  * values of the window, added and never subtracted, and takes the first one's place. Errors live for 2n values at most,
- * and so does a NaN that got in; the price is one more addition, not a loop.
+ * and so does a NaN that got in; the price is one more addition, not a loop. Until then a window that turns flat after a jump
+ * may read a deviation of 1e-8 of the jump where it should read zero.
  */
 import type { Kernel } from './kernel.ts';
 
