@@ -30,8 +30,12 @@ export const errorTable = {
   ),
   BUS_TOO_LARGE: fatal('A message is larger than the server takes (max_payload).'),
   BUS_FOREIGN_STREAMS: operator('The NATS server holds streams of a live company; a replay must not mix with it.'),
-  BUS_NO_STREAM: fatal('A stream or bucket does not exist. It is made when a node starts; somebody has deleted it since.'),
-  BUS_REWOUND: operator('A stream ends before the position that was read last: it was deleted or restored from an older copy.'),
+  BUS_NO_STREAM: fatal(
+    'A stream or bucket does not exist. It is made when a node starts; somebody has deleted it since.',
+  ),
+  BUS_REWOUND: operator(
+    'A stream ends before the position that was read last: it was deleted or restored from an older copy.',
+  ),
   BUS_REFUSED: fatal('JetStream refused a request for the reason that the message gives.'),
   // Actors
   ACTOR_CRASHED: retry('The machine or an effect threw. The supervisor restarts the actor from its snapshot.'),
@@ -50,6 +54,8 @@ export const errorTable = {
   CONFIG_INVALID: fatal('The configuration has faults; all of them are listed with path and allowed range.'),
   CONFIG_NOT_FOUND: fatal('The configuration file does not exist or cannot be read.'),
   PORT_IN_USE: operator('A port is taken by another program. Free it or choose another.'),
+  ALREADY_RUNNING: operator('This folder already has a company or server running. Stop that one first.'),
+  SERVER_FAILED: operator('A private server (NATS, PostgreSQL) did not start or stop as it should; its log says why.'),
   DISK_FULL: operator('No space left on the device. What was written before is kept.'),
   // Ledger
   LEDGER_UNAVAILABLE: retry('PostgreSQL cannot be reached. The recorder waits and loses nothing.'),
@@ -58,8 +64,12 @@ export const errorTable = {
   NO_TERMINAL: retry('No terminal is linked to the bridge.'),
   FENCED: fatal('The bridge has seen a newer owner of this account; this one must stop.'),
   ORDER_UNKNOWN: operator('Nobody knows what became of an order; it counts as live until the terminal has been asked.'),
-  ORDER_NOT_RECEIVED: retry('The order never reached the terminal: bridge and terminal were asked and do not know it. Nothing was traded.'),
-  ORDER_REJECTED: fatal('The terminal or the trade server refused the order; its return code and comment are in the reason.'),
+  ORDER_NOT_RECEIVED: retry(
+    'The order never reached the terminal: bridge and terminal were asked and do not know it. Nothing was traded.',
+  ),
+  ORDER_REJECTED: fatal(
+    'The terminal or the trade server refused the order; its return code and comment are in the reason.',
+  ),
   ORDER_SUPERSEDED: fatal('A later change of the same stops has taken the place of this one.'),
   RECONCILE_DIFFERENCE: operator(
     'Broker actor and terminal disagree. The symbol is halted until it is accepted or corrected.',
@@ -70,26 +80,44 @@ export const errorTable = {
 export const denialTable = {
   RISK_BAD_INTENT: denial('The intent itself is not usable: a field is missing or out of range. Correct the strategy.'),
   RISK_HALTED: denial('Trading on this account is halted; only cancelling is possible until an operator activates it.'),
-  RISK_SYMBOL_HALTED: denial('Our record and the terminal disagree about this symbol, so it is not traded until that is accepted or corrected.'),
-  RISK_REDUCING: denial('The account only gets smaller now: positions may be closed and protected, nothing may be opened.'),
+  RISK_SYMBOL_HALTED: denial(
+    'Our record and the terminal disagree about this symbol, so it is not traded until that is accepted or corrected.',
+  ),
+  RISK_REDUCING: denial(
+    'The account only gets smaller now: positions may be closed and protected, nothing may be opened.',
+  ),
   RISK_SYMBOL_NOT_ALLOWED: denial('The symbol is not configured for this account.'),
   RISK_SESSION_CLOSED: denial('The configured trading hours of this symbol do not include this moment.'),
-  RISK_NO_SPEC: denial('The terminal has not said how this symbol is traded (lot sizes, contract), so no size can be checked.'),
+  RISK_NO_SPEC: denial(
+    'The terminal has not said how this symbol is traded (lot sizes, contract), so no size can be checked.',
+  ),
   RISK_NO_PRICE: denial('No price of this symbol has been heard yet; an order now would be blind.'),
   RISK_STALE_PRICE: denial('The last known price is too old; the market may be somewhere else by now.'),
   RISK_STALE_INTENT: denial('The strategy decided this too long ago; the reason for it may be gone.'),
-  RISK_VOLUME_GRID: denial('The broker does not take this volume: below its minimum, above its maximum or between two steps.'),
+  RISK_VOLUME_GRID: denial(
+    'The broker does not take this volume: below its minimum, above its maximum or between two steps.',
+  ),
   RISK_ORDER_SIZE: denial('One order is larger than this account allows.'),
   RISK_NOTIONAL: denial('One order is worth more money than this account allows.'),
-  RISK_NO_RATE: denial('The value cannot be converted into the account currency, because no configured symbol gives the rate.'),
-  RISK_PRICE_COLLAR: denial('The price is too far from the market, or the market has moved too far since the decision: a typing error or a bad fill.'),
-  RISK_STOP_DISTANCE: denial('Stop loss, take profit or order price is on the wrong side of the market or nearer to it than the broker allows.'),
+  RISK_NO_RATE: denial(
+    'The value cannot be converted into the account currency, because no configured symbol gives the rate.',
+  ),
+  RISK_PRICE_COLLAR: denial(
+    'The price is too far from the market, or the market has moved too far since the decision: a typing error or a bad fill.',
+  ),
+  RISK_STOP_DISTANCE: denial(
+    'Stop loss, take profit or order price is on the wrong side of the market or nearer to it than the broker allows.',
+  ),
   RISK_DUPLICATE_INTENT: denial('This intent has been traded already; trading it again would double the position.'),
-  RISK_DUPLICATE_ORDER: denial('The same strategy sent the same order a moment ago; a second one is more likely an error than a wish.'),
+  RISK_DUPLICATE_ORDER: denial(
+    'The same strategy sent the same order a moment ago; a second one is more likely an error than a wish.',
+  ),
   RISK_ORDER_RATE: denial('Too many orders within a minute: a strategy that has lost its head is stopped here.'),
   RISK_OPEN_ORDERS: denial('Too many orders are working or undecided at once.'),
   RISK_POSITION_LIMIT: denial('With all live orders filled, the position would be larger than this account allows.'),
-  RISK_GROSS_EXPOSURE: denial('With all live orders filled, everything open would be worth more than this account allows.'),
+  RISK_GROSS_EXPOSURE: denial(
+    'With all live orders filled, everything open would be worth more than this account allows.',
+  ),
   RISK_FREE_MARGIN: denial('The account has not enough free money to carry this position.'),
   RISK_DAILY_LOSS: denial('The account has lost its limit for today; nothing is opened until the next day (UTC).'),
   RISK_DRAWDOWN: denial('The account has fallen too far below its highest equity; nothing is opened any more.'),
