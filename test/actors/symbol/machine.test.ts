@@ -338,11 +338,7 @@ describe('symbol machine', () => {
         plainBars(ticks, timeframe, 0).map(({ ticks: count, open }) => [count, open]);
       assert.deepEqual(strip(after.of('bar', '1m')), expected('1m').slice(1));
       assert.deepEqual(strip(after.of('bar', '1h')), expected('1h'));
-      assert.equal(
-        after.of('bar', '5m')[0]!.ticks,
-        200 - 60,
-        'a new timeframe begins with the first second that ends in it',
-      );
+      assert.equal(after.of('bar', '5m')[0]!.ticks, 200 - 89, 'a new timeframe begins with the second that was open');
       assert.equal((after.of('features', '1m')[1]!.values as Record<string, number>).return_1! !== 0, true);
       assert.ok(!Number.isNaN((after.of('features', '1m')[0]!.values as Record<string, number>).return_1));
       const renamed = new Run({ featureTimeframes: ['1m'], features: ['ema_2'] }, { value, context });
