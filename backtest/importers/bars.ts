@@ -11,6 +11,9 @@ const PERIODS_MS = [
 ];
 /** Neighbours on each side that are looked at; more than the bars that are ever missing in a row at one spot. */
 const NEIGHBOURS = 16;
+/** Gaps on one side from which on they are taken for a period of their own. */
+const NEEDED_GAPS = 4;
+const DAY_MS = 86_400_000;
 const BOTH_SIDES = 6;
 
 export interface BarOptions {
@@ -86,24 +89,41 @@ export class BarCollector {
 }
 
 /**
- * How long each bar lasts, ms: the longest period of MT5 that fits the smallest gap among its neighbours. Looking to
- * each side by itself and taking the longer keeps the bars before a change of period from being taken for the ones after
- * it; the gap to the next bar is never exceeded, so that ticks of two bars never overlap.
+ * How long each bar lasts, ms: the longest period of MT5 that fits the smallest gap among its neighbours. Each side is
+ * looked at by itself and the longer period wins, so that the days before a change to hours are still days; but a side
+ * must be sure of it: enough bars, all of them where bars of that period can begin (one-minute bars of a thin market are
+ * not). The gap to the next bar is never exceeded, so that ticks of two bars never overlap.
  */
 export function barPeriodsMs(timesMs: readonly number[], defaultPeriodMs: number): number[] {
-  const gaps = timesMs.slice(1).map((timeMs, i) => timeMs - timesMs[i]!);
-  const smallest = (from: number, to: number): number => {
-    let least = Number.POSITIVE_INFINITY;
-    for (let i = Math.max(0, from); i < Math.min(gaps.length, to); i++) least = Math.min(least, gaps[i]!);
-    return least;
-  };
+  const last = timesMs.length - 1;
   return timesMs.map((_, i) => {
-    const before = smallest(i - NEIGHBOURS, i);
-    const after = smallest(i, i + NEIGHBOURS);
-    const longer =
-      Number.isFinite(before) && Number.isFinite(after) ? Math.max(before, after) : Math.min(before, after);
-    const gap = Math.min(longer, gaps[i] ?? longer);
-    if (!Number.isFinite(gap)) return defaultPeriodMs;
-    return PERIODS_MS.findLast((period) => period <= gap) ?? gap;
+    const from = Math.max(0, i - NEIGHBOURS);
+    const to = Math.min(last, i + NEIGHBOURS);
+    const smallest = periodOf(smallestGap(timesMs, from, to));
+    const sides = [sureOf(timesMs, from, i), sureOf(timesMs, i, to)].filter((period) => period !== undefined);
+    const period = Math.max(smallest, ...sides);
+    if (!Number.isFinite(period)) return defaultPeriodMs;
+    return i === last ? period : Math.min(period, periodOf(timesMs[i + 1]! - timesMs[i]!));
   });
+}
+
+function smallestGap(timesMs: readonly number[], from: number, to: number): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = from; i < to; i++) least = Math.min(least, timesMs[i + 1]! - timesMs[i]!);
+  return least;
+}
+
+function periodOf(gapMs: number): number {
+  if (!Number.isFinite(gapMs)) return gapMs;
+  return PERIODS_MS.findLast((period) => period <= gapMs) ?? gapMs;
+}
+
+/** The period that bars from..to show beyond doubt, if they do. */
+function sureOf(timesMs: readonly number[], from: number, to: number): number | undefined {
+  if (to - from < NEEDED_GAPS) return undefined;
+  const period = periodOf(smallestGap(timesMs, from, to));
+  // Weeks and months begin on any day.
+  const grid = Math.min(period, DAY_MS);
+  for (let i = from; i <= to; i++) if (timesMs[i]! % grid !== 0) return undefined;
+  return period;
 }

@@ -93,7 +93,8 @@ export function gzipUnpacker(onBytes: (chunk: Buffer) => void): Unpacker {
   return {
     write(chunk) {
       if (failure !== undefined || gunzip.destroyed) return Promise.resolve();
-      return new Promise((resolve) => gunzip.write(chunk, () => resolve()));
+      // A write during which the stream fails is never called back.
+      return Promise.race([new Promise<void>((resolve) => gunzip.write(chunk, () => resolve())), closed]);
     },
     async finish() {
       if (!gunzip.destroyed) gunzip.end();
