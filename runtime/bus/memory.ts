@@ -203,9 +203,10 @@ class MemoryBus implements Bus {
     return { stop: async () => stop() };
   }
 
-  async lastSequence(stream: string): Promise<number> {
+  async lastSequence(stream: string, filter = '>'): Promise<number> {
     this.checkOpen();
-    return this.server.stream(stream).messages.length;
+    const last = this.server.stream(stream).messages.findLast(({ subject }) => matchesSubject(filter, subject));
+    return last?.sequence ?? 0;
   }
 
   send(subject: string, data: Uint8Array): void {

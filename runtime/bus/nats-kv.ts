@@ -133,13 +133,9 @@ export class NatsKeyValue implements KeyValue {
    */
   private async last(key: string): Promise<StoredMsg | null> {
     checkKey(key);
-    try {
-      return await this.link.reading.manager.streams.getMessage(bucketStream(this.bucket), {
-        last_by_subj: this.prefix + key,
-      });
-    } catch (error) {
-      throw busError(error, `get ${this.bucket} ${key}`);
-    }
+    const { manager, ask } = this.link.reading;
+    const query = { last_by_subj: this.prefix + key };
+    return await ask(`get ${this.bucket} ${key}`, () => manager.streams.getMessage(bucketStream(this.bucket), query));
   }
 
   private async write(

@@ -25,6 +25,8 @@ export interface ReaderLink {
   readonly log: Logger;
   readonly inboxPrefix: string | undefined;
   readonly isConnected: () => boolean;
+  /** A request that only asks, tried again over reconnects; `doing` says what for. Throws TroupeError. */
+  readonly ask: <T>(doing: string, request: () => Promise<T>) => Promise<T>;
 }
 
 export interface RawMessage {
@@ -106,6 +108,7 @@ export class OrderedReader {
           void this.work(this.link.clock.yield());
           return info.num_pending;
         }
+        if (this.ended) throw new TroupeError('BUS_UNAVAILABLE', 'the reading was ended before it began');
       } catch (thrown) {
         const error = busError(thrown, `read ${this.options.stream}`);
         if (this.ended || !isTransient(error) || this.link.clock.monotonicMs() > untilMs) {

@@ -7,7 +7,7 @@ import type { Clock } from '../clock.ts';
 import { messageOf, TroupeError } from '../errors.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { BucketName, Bus, KeyValue, PublishAck, PublishRequest, ReadRequest, StreamReader } from './bus.ts';
-import { busError } from './nats-errors.ts';
+import { busError, isTransient } from './nats-errors.ts';
 import { NatsKeyValue } from './nats-kv.ts';
 import { Publisher, PublishFailure } from './nats-publisher.ts';
 import type { ReaderLink } from './nats-reader.ts';
@@ -44,6 +44,8 @@ const RECONNECT_WAIT_MS = 200;
 const PING_INTERVAL_MS = 5_000;
 const ACK_TIMEOUT_MS = 3_000;
 const DEFAULT_GIVE_UP_MS = 10_000;
+const ASK_AGAIN_MS = 100;
+const ASK_AGAIN_FOR_MS = 10_000;
 const DRAIN_TIMEOUT_MS = 10_000;
 
 /** Throws TroupeError BUS_UNAVAILABLE or BUS_DENIED; once connected, it reconnects for ever. */
@@ -86,6 +88,7 @@ class JetStreamBus implements NatsBus {
   readonly log: Logger;
   private readonly clock: Clock;
   private readonly publisher: Publisher;
+  private readonly onReconnect = new Set<() => void>();
   private readonly readers = new Set<OrderedReader>();
   private readonly reading: ReaderLink;
   private readonly options: NatsOptions;
@@ -107,7 +110,8 @@ class JetStreamBus implements NatsBus {
       ackTimeoutMs: ACK_TIMEOUT_MS,
     });
     const isConnected = (): boolean => this.connected && !connection.isClosed();
-    this.reading = { connection, manager, clock: options.clock, log: options.log, inboxPrefix, isConnected };
+    const ask = <T>(doing: string, request: () => Promise<T>): Promise<T> => this.ask(doing, request);
+    this.reading = { connection, manager, clock: options.clock, log: options.log, inboxPrefix, isConnected, ask };
     void this.followStatus();
   }
 
@@ -147,12 +151,13 @@ class JetStreamBus implements NatsBus {
     };
   }
 
-  async lastSequence(stream: string): Promise<number> {
-    try {
-      return (await this.manager.streams.info(stream)).state.last_seq;
-    } catch (error) {
-      throw busError(error, `last sequence of ${stream}`);
+  async lastSequence(stream: string, filter?: string): Promise<number> {
+    const doing = `last sequence of ${stream}`;
+    if (filter !== undefined) {
+      const last = await this.ask(doing, () => this.manager.streams.getMessage(stream, { last_by_subj: filter }));
+      return last?.seq ?? 0;
     }
+    return (await this.ask(doing, () => this.manager.streams.info(stream))).state.last_seq;
   }
 
   send(subject: string, data: Uint8Array): void {
@@ -220,6 +225,32 @@ class JetStreamBus implements NatsBus {
     cancel();
   }
 
+  /**
+   * A request that only asks: tried again for a while when it fails for a passing reason, and at once when a
+   * connection that was lost is back, because the answer on the old one never comes.
+   */
+  private async ask<T>(doing: string, request: () => Promise<T>): Promise<T> {
+    const untilMs = this.clock.monotonicMs() + ASK_AGAIN_FOR_MS;
+    for (;;) {
+      let reconnected = (): void => {};
+      const again = new Promise<undefined>((resolve) => {
+        reconnected = () => resolve(undefined);
+      });
+      this.onReconnect.add(reconnected);
+      try {
+        const answer = await Promise.race([request().then((value) => ({ value })), again]);
+        if (answer) return answer.value;
+      } catch (thrown) {
+        const error = busError(thrown, doing);
+        const over = this.draining || this.connection.isClosed() || this.clock.monotonicMs() > untilMs;
+        if (over || !isTransient(error)) throw error;
+        await this.clock.sleep(ASK_AGAIN_MS);
+      } finally {
+        this.onReconnect.delete(reconnected);
+      }
+    }
+  }
+
   private track(reader: OrderedReader): () => void {
     this.readers.add(reader);
     return () => this.readers.delete(reader);
@@ -239,6 +270,7 @@ class JetStreamBus implements NatsBus {
         this.connected = true;
         this.publisher.restored();
         for (const reader of this.readers) reader.restart();
+        for (const again of [...this.onReconnect]) again();
         this.log.info({ server: status.server }, 'connection to NATS restored');
         this.options.onRestored?.();
       } else if (status.type === 'error') {

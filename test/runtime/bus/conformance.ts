@@ -52,6 +52,9 @@ export function conformance(subject: () => Promise<Subject>): void {
         assert.deepEqual(ack, { sequence: before + 1 + i, duplicate: false });
       }
       assert.equal(await bus.lastSequence('TRADING'), before + 3);
+      await bus.publish({ subject: `trade.account.${fresh()}`, data: bytes('other'), messageId: fresh() });
+      assert.equal(await bus.lastSequence('TRADING', `trade.account.${name}`), before + 3);
+      assert.equal(await bus.lastSequence('TRADING', `trade.account.${fresh()}`), 0);
       const { got, reader } = await collect(bus, {
         stream: 'TRADING',
         filters: [`trade.account.${name}`],

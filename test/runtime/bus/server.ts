@@ -2,6 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../../runtime/clock.ts';
@@ -87,5 +89,68 @@ export async function until(
   while (!(await condition())) {
     if (systemClock.monotonicMs() > endMs) throw new Error(`waited ${withinMs} ms for: ${what}`);
     await systemClock.sleep(5);
+  }
+}
+
+/** Stands between a client and the server, and can keep the words of either from the other. */
+export class TestProxy {
+  url = '';
+  private readonly target: URL;
+  private readonly server: Server;
+  private readonly sockets = new Set<Socket>();
+  private deaf = false;
+  private silent = false;
+
+  constructor(target: string) {
+    this.target = new URL(target);
+    this.server = createServer((client) => {
+      const upstream = createConnection(Number(this.target.port), this.target.hostname);
+      for (const socket of [client, upstream]) {
+        this.sockets.add(socket);
+        socket.on('error', () => {});
+        socket.on('close', () => {
+          this.sockets.delete(socket);
+          client.destroy();
+          upstream.destroy();
+        });
+      }
+      client.on('data', (chunk) => {
+        if (!this.silent) upstream.write(chunk);
+      });
+      upstream.on('data', (chunk) => {
+        if (!this.deaf) client.write(chunk);
+      });
+    });
+  }
+
+  async start(): Promise<this> {
+    this.server.listen(0, '127.0.0.1');
+    await once(this.server, 'listening');
+    this.url = `nats://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    return this;
+  }
+
+  /** From now on clients hear nothing; what they say still arrives. */
+  deafen(): void {
+    this.deaf = true;
+  }
+
+  /** From now on nothing that clients say arrives. */
+  silence(): void {
+    this.silent = true;
+  }
+
+  /** Breaks every connection; new ones are whole again. */
+  cut(): void {
+    this.deaf = false;
+    this.silent = false;
+    for (const socket of [...this.sockets]) socket.destroy();
+  }
+
+  async stop(): Promise<void> {
+    this.cut();
+    const closed = once(this.server, 'close');
+    this.server.close();
+    await closed;
   }
 }
