@@ -6,6 +6,7 @@
 // The C++ side (native/mt5-bridge) reads the same layout; change both or neither.
 
 import { endianness } from 'node:os';
+import type { ErrorCode } from '../runtime/errors.ts';
 
 export const TAPE_MAGIC = 'TRPTAPE1';
 export const RECORD_BYTES = 32;
@@ -15,7 +16,8 @@ export const CHUNK_TICKS = 32_768;
 
 const TWO_32 = 2 ** 32;
 
-export type TapeErrorCode = 'TAPE_NOT_FOUND' | 'TAPE_INVALID' | 'TAPE_INPUT' | 'TAPE_DISK_FULL' | 'TAPE_NOT_WRITTEN';
+/** Stable codes of the one error table. */
+export type TapeErrorCode = Extract<ErrorCode, `TAPE_${string}`>;
 
 export class TapeError extends Error {
   readonly code: TapeErrorCode;

@@ -60,6 +60,22 @@ export const errorTable = {
   // Ledger
   LEDGER_UNAVAILABLE: retry('PostgreSQL cannot be reached. The recorder waits and loses nothing.'),
   LEDGER_SCHEMA: fatal('The ledger in PostgreSQL cannot be migrated to the schema that this program needs.'),
+  // Files of market data
+  IMPORT_NOT_FOUND: fatal('The file of ticks does not exist.'),
+  IMPORT_IS_FOLDER: fatal('A folder was named where a file of ticks is needed.'),
+  IMPORT_UNREADABLE: operator('The file of ticks cannot be opened or read. Check its permissions and the disk.'),
+  IMPORT_EMPTY: fatal('The file holds no line of data.'),
+  IMPORT_ZIP: fatal('The file is a zip archive. Unpack it and name the file inside; gzip is read as it is.'),
+  IMPORT_TRUNCATED: fatal('The gzip file is cut short or damaged before its first line. Fetch it again.'),
+  IMPORT_UNRECOGNISED: fatal('The content of the file is of none of the known formats; the message lists them.'),
+  IMPORT_NEEDS_SYMBOL: fatal('The file does not say which symbol its prices are of. Name it with --symbol NAME.'),
+  IMPORT_BARS_NOT_REQUESTED: fatal('The file holds bars. Use --bars-as-ticks to turn each into four ticks.'),
+  IMPORT_OPTION: fatal('An option of the import is out of its range; the message names it.'),
+  TAPE_NOT_FOUND: fatal('The tape does not exist.'),
+  TAPE_INVALID: fatal('The file is no whole tape. Delete it; it is made again from its source.'),
+  TAPE_INPUT: fatal('A tape cannot be made of this: the message names the symbol, tick or option.'),
+  TAPE_DISK_FULL: operator('No room for the tape. Free disk space; what stood there before is untouched.'),
+  TAPE_NOT_WRITTEN: operator('The tape cannot be written. Check the folder and its permissions.'),
   // Trading
   NO_TERMINAL: retry('No terminal is linked to the bridge.'),
   FENCED: fatal('The bridge has seen a newer owner of this account; this one must stop.'),

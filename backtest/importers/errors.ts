@@ -1,18 +1,10 @@
 // What an importer says when a file cannot be used at all. Lines that cannot be used are no errors: they are counted
 // (see sink.ts) and the caller decides.
 
-/** Stable codes; operators and scripts rely on them. */
-export type ImportErrorCode =
-  | 'IMPORT_NOT_FOUND'
-  | 'IMPORT_IS_FOLDER'
-  | 'IMPORT_UNREADABLE'
-  | 'IMPORT_EMPTY'
-  | 'IMPORT_ZIP'
-  | 'IMPORT_TRUNCATED'
-  | 'IMPORT_UNRECOGNISED'
-  | 'IMPORT_NEEDS_SYMBOL'
-  | 'IMPORT_BARS_NOT_REQUESTED'
-  | 'IMPORT_OPTION';
+import type { ErrorCode } from '../../runtime/errors.ts';
+
+/** Stable codes of the one error table; operators and scripts rely on them. */
+export type ImportErrorCode = Extract<ErrorCode, `IMPORT_${string}`>;
 
 export class ImportError extends Error {
   readonly code: ImportErrorCode;
