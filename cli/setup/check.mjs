@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { findCommand, findNatsServer, findPostgresAll, outputOf } from './find.mjs';
+import { isWork } from './native.mjs';
 import { npmReason } from './npm.mjs';
 import { installCommands } from './packages.mjs';
 import { protoReady } from './proto.mjs';
@@ -74,5 +75,7 @@ function builtState(context, folder) {
   const ninja = findCommand('ninja', context.searchPath);
   if (!existsSync(path.join(place, 'build.ninja')) || ninja === null) return [false, `${folder} is not built`];
   const plan = outputOf(ninja, ['-C', place, '-n']);
-  return plan?.includes('no work to do') ? [true, `${folder} is up to date`] : [false, `${folder} is out of date`];
+  return plan !== null && !plan.split('\n').some(isWork)
+    ? [true, `${folder} is up to date`]
+    : [false, `${folder} is out of date`];
 }

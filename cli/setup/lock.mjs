@@ -18,11 +18,7 @@ const LONGEST = 100;
  * @returns {Promise<() => void>} release
  */
 export async function takeLock(file, onWait) {
-  const short = path.relative(process.cwd(), file).length < file.length ? path.relative(process.cwd(), file) : file;
-  const address =
-    short.length <= LONGEST
-      ? short
-      : path.join(tmpdir(), `troupe-${createHash('sha256').update(file).digest('hex').slice(0, 16)}.sock`);
+  const address = addressOf(file);
   let waited = false;
   for (;;) {
     const release = await listen(address);
@@ -34,6 +30,36 @@ export async function takeLock(file, onWait) {
     // Nobody answers: its holder died. Two waiters may both see that; then both go on, as without a lock.
     if (!held) rmSync(address, { force: true });
   }
+}
+
+/**
+ * As `takeLock`, without waiting.
+ * @param {string} file
+ * @returns {Promise<(() => void) | null>} release; null where a living process holds it
+ */
+export async function tryLock(file) {
+  const address = addressOf(file);
+  for (;;) {
+    const release = await listen(address);
+    if (release) return release;
+    const held = await new Promise((resolve) => {
+      const socket = net.connect(address, () => resolve(socket.destroy() !== null));
+      socket.once('error', () => resolve(false));
+    });
+    if (held) return null;
+    rmSync(address, { force: true });
+  }
+}
+
+/**
+ * The system takes only short paths for sockets: relative where that helps, else one under the temporary folder.
+ * @param {string} file
+ */
+function addressOf(file) {
+  const relative = path.relative(process.cwd(), file);
+  const short = relative.length < file.length ? relative : file;
+  if (short.length <= LONGEST) return short;
+  return path.join(tmpdir(), `troupe-${createHash('sha256').update(file).digest('hex').slice(0, 16)}.sock`);
 }
 
 /**

@@ -30,15 +30,29 @@ export async function ensureNative(context, build) {
       writeFileSync(path.join(folder, '.preset'), presetKey(root));
       progress.done('configured');
     }
-    const plan = await run(about, 'ninja', ['-C', folder, '-n', ...build.targets], { env });
-    if (plan.some((line) => line.includes('no work to do'))) return;
-    progress.start(`ninja, ${build.folder}`);
-    await run(about, 'ninja', ['-C', folder, ...build.targets], { env });
-    progress.done('built');
+    // Ninja is quick to see that nothing is to be done; only when it builds is there something to tell.
+    let building = false;
+    const output = (/** @type {string} */ line) => {
+      if (!building && isWork(line)) {
+        building = true;
+        progress.start(`ninja, ${build.folder}`);
+      }
+      if (building) progress.output(line);
+    };
+    await run({ ...about, progress: { ...progress, output } }, 'ninja', ['-C', folder, ...build.targets], { env });
+    if (building) progress.done('built');
   } catch (error) {
     if (error instanceof StepError && error.todo.length === 0) error.todo.push(todo);
     throw error;
   }
+}
+
+/**
+ * Whether a line of Ninja's tells of work, not of looking for it ("[0/2] Re-checking globbed directories...").
+ * @param {string} line
+ */
+export function isWork(line) {
+  return /^\[\d+\/\d+\] (?!Re-)/.test(line);
 }
 
 /** @param {string} root */

@@ -1,0 +1,133 @@
+/** The private nats-server of a run: started, awaited, stopped. */
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { TroupeError } from '../../runtime/errors.ts';
+import { secretToken } from '../../runtime/random.ts';
+import type { Exit, ManagedProcess } from '../processes.ts';
+import { ProcessError, startProcess } from '../processes.ts';
+import { findNatsServer, NATS_LEAST } from '../setup/find.mjs';
+import { checkRoom, claimFolder, keptSecrets, saysDiskFull, writePrivate } from './folder.ts';
+import { type NatsUser, natsConfigText, natsUsers } from './nats-config.ts';
+import { stopOrphan } from './orphan.ts';
+
+export interface NatsServerOptions {
+  /** Configuration, credentials and the JetStream store; made where absent. Usually `.run/nats`. */
+  readonly folder: string;
+  readonly logFile: string;
+  /** Default: a free one. */
+  readonly port?: number;
+  /** Account and source of market data that the bridge's user speaks for. */
+  readonly account: string;
+  readonly source: string;
+  /** nats-server to run; default: the one that set-up finds. */
+  readonly program?: string;
+}
+
+export interface NatsCredentials {
+  readonly user: NatsUser;
+  readonly password: string;
+  /** What this user may subscribe to for replies. */
+  readonly inboxPrefix: string;
+}
+
+export interface NatsServer {
+  /** `nats://127.0.0.1:PORT`, without credentials. */
+  readonly url: string;
+  readonly port: number;
+  readonly credentials: Readonly<Record<NatsUser, NatsCredentials>>;
+  /** Where a person finds the credentials. */
+  readonly credentialsFile: string;
+  /** Process that an earlier, killed run had left here and that was ended first. */
+  readonly endedOrphan: number | undefined;
+  readonly process: ManagedProcess;
+  /** SIGTERM; SIGKILL after 10 s. Throws SERVER_FAILED where it had to be killed or ended with a failure. */
+  stop(): Promise<Exit>;
+}
+
+const READY_WITHIN_MS = 20_000;
+const STOP_WITHIN_MS = 10_000;
+const PASSWORD_BYTES = 24;
+
+/** Throws TroupeError ALREADY_RUNNING, PORT_IN_USE, DISK_FULL or SERVER_FAILED, each naming what to change. */
+export async function startNatsServer(options: NatsServerOptions): Promise<NatsServer> {
+  const program = options.program ?? findNatsServer()?.path;
+  if (program === undefined) {
+    throw new TroupeError('SERVER_FAILED', `no nats-server ${NATS_LEAST.join('.')} or newer: run \`npm run setup\``);
+  }
+  const folder = path.resolve(options.folder);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const release = await claimFolder(folder, 'the NATS server');
+  let child: ManagedProcess | undefined;
+  try {
+    const configFile = path.join(folder, 'nats.conf');
+    const pidFile = path.join(folder, 'nats.pid');
+    const credentialsFile = path.join(folder, 'credentials.json');
+    const endedOrphan = await stopOrphan({ pidFile, owns: configFile, signal: 'SIGTERM', deadlineMs: STOP_WITHIN_MS });
+    checkRoom(folder, 'the NATS server');
+    const passwords = keptSecrets(credentialsFile, natsUsers, () => secretToken(PASSWORD_BYTES));
+    const storeFolder = path.join(folder, 'store');
+    const { account, source } = options;
+    writePrivate(
+      configFile,
+      natsConfigText({ port: options.port ?? -1, storeFolder, pidFile, passwords, account, source }),
+    );
+    child = await startProcess({
+      name: 'nats-server',
+      command: program,
+      args: ['-c', configFile],
+      logFile: options.logFile,
+      stop: { signal: 'SIGTERM', deadlineMs: STOP_WITHIN_MS },
+    });
+    const running = child;
+    const port = await whenReady(running, options);
+    const stop = async (): Promise<Exit> => {
+      const exit = await running.stop();
+      release();
+      // Versions before 2.11 end with status 1 on SIGTERM even when all went well.
+      if (exit.forced || exit.signal !== null || (exit.code !== 0 && exit.code !== 1)) {
+        throw new TroupeError('SERVER_FAILED', `nats-server did not stop cleanly; see ${options.logFile}`);
+      }
+      return exit;
+    };
+    const credentials = Object.fromEntries(
+      natsUsers.map((user) => [user, { user, password: passwords[user], inboxPrefix: `_INBOX.${user}` }]),
+    ) as Record<NatsUser, NatsCredentials>;
+    return { url: `nats://127.0.0.1:${port}`, port, credentials, credentialsFile, endedOrphan, process: running, stop };
+  } catch (error) {
+    await child?.stop();
+    release();
+    throw error;
+  }
+}
+
+/** The port it listens on, once it serves. */
+async function whenReady(child: ManagedProcess, options: NatsServerOptions): Promise<number> {
+  let port = options.port ?? 0;
+  try {
+    return await child.waitForLine((line) => {
+      const listening = /Listening for client connections on \S+:(\d+)/.exec(line);
+      if (listening) port = Number(listening[1]);
+      return line.includes('Server is ready') ? port : undefined;
+    }, READY_WITHIN_MS);
+  } catch (error) {
+    throw error instanceof ProcessError ? startFailure(error, options) : error;
+  }
+}
+
+function startFailure(error: ProcessError, options: NatsServerOptions): TroupeError {
+  const text = error.tail.join('\n');
+  if (/address already in use/i.test(text)) {
+    return new TroupeError(
+      'PORT_IN_USE',
+      `port ${options.port} of 127.0.0.1 is taken by another program: free it, choose another for NATS, or choose none to get a free one`,
+    );
+  }
+  if (error.tail.some(saysDiskFull)) {
+    return new TroupeError(
+      'DISK_FULL',
+      `nats-server found no space left for ${options.folder}; free some and start again`,
+    );
+  }
+  const fatal = error.tail.findLast((line) => line.includes('[FTL]')) ?? error.tail.at(-1) ?? '';
+  return new TroupeError('SERVER_FAILED', `${error.message}: ${fatal.trim()} (log: ${options.logFile})`);
+}

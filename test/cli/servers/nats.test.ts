@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { startNatsServer } from '../../../cli/servers/nats.ts';
+import { type NatsUser, natsConfigText, permissions } from '../../../cli/servers/nats-config.ts';
+import { commandLine } from '../../../cli/servers/orphan.ts';
+import { projectRoot } from '../../../cli/setup/find.mjs';
+import { scratchFolder, startNats, TEST_ACCOUNT, TEST_SOURCE, type TestNats } from '../../support/servers.ts';
+
+describe('what each NATS user may do', { timeout: 60_000 }, () => {
+  let server: TestNats;
+  let connections: Record<NatsUser, NatsConnection>;
+
+  before(async () => {
+    server = await startNats();
+    const open = (user: NatsUser): Promise<NatsConnection> => {
+      const { password, inboxPrefix } = server.credentials[user];
+      return connect({ servers: server.url, user, pass: password, inboxPrefix });
+    };
+    connections = { node: await open('node'), bridge: await open('bridge'), operator: await open('operator') };
+  });
+  after(async () => {
+    for (const one of Object.values(connections ?? {})) await one.close();
+    await server?.stop();
+  });
+
+  /** Whether the server lets a message through, seen by whether somebody who hears everything of it hears it. */
+  async function published(user: NatsUser, subject: string): Promise<boolean> {
+    const listener = connections.operator.subscribe(subject, { max: 1 });
+    await connections.operator.flush();
+    const heard = (async () => {
+      for await (const _ of listener) return true;
+      return false;
+    })();
+    const refused = denied(user, 'publish', subject);
+    connections[user].publish(subject, 'x');
+    await connections[user].flush();
+    const outcome = await Promise.race([heard, refused]);
+    listener.unsubscribe();
+    return outcome;
+  }
+
+  /** Resolves to false when the server tells `user` that it denies it this subject. */
+  async function denied(user: NatsUser, operation: string, subject: string): Promise<false> {
+    for await (const status of connections[user].status()) {
+      if (status.type !== 'error') continue;
+      const error = status.error as Error & { operation?: string; subject?: string };
+      if (error.operation === operation && error.subject === subject) return false;
+    }
+    return false;
+  }
+
+  async function subscribed(user: NatsUser, subject: string): Promise<boolean> {
+    const refused = denied(user, 'subscription', subject);
+    const subscription = connections[user].subscribe(subject, { callback: () => {} });
+    const through = connections[user].flush().then(() => true);
+    // The server answers in order: a denial comes before the answer to the flush.
+    const closed = subscription.closed.then(
+      () => false,
+      () => false,
+    );
+    const outcome = await Promise.race([
+      refused,
+      closed,
+      through.then(() => Promise.race([closed, Promise.resolve(true)])),
+    ]);
+    subscription.unsubscribe();
+    return outcome;
+  }
+
+  const may: Array<[NatsUser, string]> = [
+    ['bridge', `md.3.ticks.${TEST_SOURCE}.EURUSD`],
+    ['bridge', `trade.execution.${TEST_ACCOUNT}`],
+    ['bridge', 'sys.lifecycle.bridge.any'],
+    ['bridge', '$KV.actors.bridge.any'],
+    ['bridge', '$KV.machines.bridge'],
+    ['node', 'trade.intent.any.ema'],
+    ['node', 'md.0.bars.EURUSD.1m'],
+    ['node', `bridge.${TEST_ACCOUNT}.command`],
+    ['node', '$KV.snapshots.broker.any'],
+    ['operator', '$KV.config.risk'],
+    ['operator', 'control.strategy.ema.pause'],
+  ];
+  const mayNot: Array<[NatsUser, string]> = [
+    ['bridge', 'trade.intent.any.ema'],
+    ['bridge', 'md.3.ticks.other-source.EURUSD'],
+    ['bridge', 'md.3.bars.EURUSD.1m'],
+    ['bridge', 'trade.execution.other-account'],
+    ['bridge', '$KV.snapshots.broker.any'],
+    ['bridge', '$KV.actors.broker.any'],
+    ['bridge', '$JS.API.STREAM.DELETE.TRADING'],
+    ['bridge', '_INBOX.node.x'],
+    ['node', 'anything.else'],
+    ['operator', 'md.0.ticks.x.EURUSD'],
+    ['operator', 'trade.intent.any.ema'],
+    ['operator', `bridge.${TEST_ACCOUNT}.command`],
+    ['operator', '$KV.snapshots.broker.any'],
+    ['operator', '$JS.API.STREAM.PURGE.TRADING'],
+    ['operator', '_INBOX.node.x'],
+  ];
+  for (const [user, subject] of may) {
+    test(`${user} may publish ${subject}`, async () => assert.equal(await published(user, subject), true));
+  }
+  for (const [user, subject] of mayNot) {
+    test(`${user} may not publish ${subject}`, async () => assert.equal(await published(user, subject), false));
+  }
+
+  const hears: Array<[NatsUser, string, boolean]> = [
+    ['bridge', `bridge.${TEST_ACCOUNT}.command`, true],
+    ['bridge', '_INBOX.bridge.x', true],
+    ['bridge', '_INBOX.node.>', false],
+    ['bridge', '_INBOX.>', false],
+    ['bridge', '>', false],
+    ['bridge', 'bridge.other-account.command', false],
+    ['bridge', 'trade.>', false],
+    ['node', 'trade.>', true],
+    ['node', '_INBOX.node.x', true],
+    ['operator', 'trade.>', true],
+  ];
+  for (const [user, subject, allowed] of hears) {
+    test(`${user} may ${allowed ? '' : 'not '}subscribe to ${subject}`, async () => {
+      assert.equal(await subscribed(user, subject), allowed);
+    });
+  }
+
+  test('the bridge answers a command at the inbox of who asked', async () => {
+    const subject = `bridge.${TEST_ACCOUNT}.command`;
+    const subscription = connections.bridge.subscribe(subject, {
+      callback: (_, message) => {
+        message.respond(`done ${message.string()}`);
+      },
+    });
+    await connections.bridge.flush();
+    const answer = await connections.node.request(subject, 'order 1', { timeout: 5_000 });
+    assert.equal(answer.string(), 'done order 1');
+    subscription.unsubscribe();
+  });
+
+  test('nobody comes in without a password', async () => {
+    await assert.rejects(connect({ servers: server.url, reconnect: false }), /[Aa]uthorization/);
+  });
+});
+
+describe('the private NATS server', { timeout: 60_000 }, () => {
+  test('credentials and configuration are for this user alone, kept over a restart, and in no log', async () => {
+    const scratch = scratchFolder('nats-twice');
+    const options = { folder: path.join(scratch.path, 'nats'), logFile: path.join(scratch.path, 'nats.log') };
+    const start = () => startNatsServer({ ...options, account: 'a', source: 's' });
+    try {
+      const first = await start();
+      const { password } = first.credentials.node;
+      await assert.rejects(start(), { code: 'ALREADY_RUNNING' });
+      await first.stop();
+      for (const name of ['credentials.json', 'nats.conf']) {
+        assert.equal(statSync(path.join(options.folder, name)).mode & 0o777, 0o600, name);
+      }
+      const second = await start();
+      assert.equal(second.credentials.node.password, password);
+      assert.notEqual(second.credentials.bridge.password, password);
+      await second.stop();
+      assert.equal(readFileSync(options.logFile, 'utf8').includes(password), false);
+      assert.equal(commandLine(second.process.pid), undefined);
+    } finally {
+      scratch.remove();
+    }
+  });
+
+  test('a port in use is named, with what to do', async () => {
+    const taken = net.createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as net.AddressInfo;
+    try {
+      await assert.rejects(startNats({ port }), (error: Error & { code?: string }) => {
+        assert.equal(error.code, 'PORT_IN_USE');
+        assert.match(error.message, new RegExp(`port ${port} of 127\\.0\\.0\\.1`));
+        assert.match(error.message, /choose another/);
+        return true;
+      });
+    } finally {
+      taken.close();
+    }
+  });
+
+  test('a server whose owner was killed is ended by the next start', async () => {
+    const scratch = scratchFolder('nats-orphan');
+    const folder = path.join(scratch.path, 'nats');
+    const logFile = path.join(scratch.path, 'nats.log');
+    const code = `
+      const { startNatsServer } = await import(${JSON.stringify(path.join(projectRoot, 'cli/servers/nats.ts'))});
+      const server = await startNatsServer(${JSON.stringify({ folder, logFile, account: 'a', source: 's' })});
+      console.log(server.process.pid);
+      process.stdin.resume();`;
+    const owner = spawn(process.execPath, ['--input-type=module', '-e', code], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    try {
+      const [line] = await once(owner.stdout, 'data');
+      const orphan = Number(String(line).trim());
+      assert.ok(orphan > 1);
+      owner.kill('SIGKILL');
+      await once(owner, 'exit');
+      assert.notEqual(commandLine(orphan), undefined, 'the server outlives its owner');
+      const next = await startNatsServer({ folder, logFile, account: 'a', source: 's' });
+      assert.equal(next.endedOrphan, orphan);
+      assert.equal(commandLine(orphan), undefined);
+      await next.stop();
+    } finally {
+      owner.kill('SIGKILL');
+      scratch.remove();
+    }
+  });
+});
+
+describe('nats.conf', () => {
+  test('names with odd characters become single tokens, never wildcards', () => {
+    const { bridge } = permissions('my > account', '*');
+    assert.deepEqual(bridge.subscribe.allow[0], 'bridge.my=20=3E=20account.command');
+    assert.equal(bridge.publish.allow[0], 'md.*.ticks.=2A.>');
+  });
+
+  test('a path with quotes and spaces stays one string', () => {
+    const text = natsConfigText({
+      port: -1,
+      storeFolder: '/tmp/a "b" c',
+      pidFile: '/tmp/p',
+      passwords: { node: 'n', bridge: 'b', operator: 'o' },
+      account: 'a',
+      source: 's',
+    });
+    assert.match(text, /store_dir: "\/tmp\/a \\"b\\" c"/);
+    assert.equal(existsSync('/tmp/a "b" c'), false);
+  });
+});
