@@ -1,0 +1,118 @@
+/** What a node counts, for Prometheus. Names and labels are a promise: dashboards and alert rules use them. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Upper bounds, ms: fine where the promises lie (5 ms, 10 ms), coarse beyond. */
+const LATENCY_BUCKETS_MS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 25, 50, 100, 250, 1_000, 10_000];
+
+export interface Metrics {
+  readonly registry: Registry;
+  readonly ticksApplied: Counter;
+  /** By `reason`: late, duplicate, missing, unusable. */
+  readonly ticksDropped: Counter<'reason'>;
+  readonly bars: Counter<'timeframe'>;
+  readonly intents: Counter<'strategy'>;
+  /** By `outcome`: filled, cancelled, rejected, expired, unknown. */
+  readonly orders: Counter<'outcome'>;
+  readonly fills: Counter;
+  /** By `code` of the denial table. */
+  readonly denials: Counter<'code'>;
+  readonly actorRestarts: Counter<'kind'>;
+  readonly deadLetters: Counter<'kind'>;
+  readonly mailboxDepth: Gauge<'kind' | 'id'>;
+  readonly busRequests: Counter<'outcome'>;
+  readonly busConnected: Gauge;
+  readonly commitLatency: Histogram;
+  readonly tickToBar: Histogram;
+  readonly intentToTerminal: Histogram;
+}
+
+/** A registry of its own per call, so that several nodes of one process (tests) do not share counts. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const buckets = LATENCY_BUCKETS_MS;
+  // Memory, garbage collection, event-loop lag (troupe_nodejs_eventloop_lag_*) and the like.
+  collectDefaultMetrics({ register: registry, prefix: 'troupe_' });
+  return {
+    registry,
+    ticksApplied: new Counter({
+      name: 'troupe_ticks_applied_total',
+      help: 'Ticks applied by symbol actors',
+      registers,
+    }),
+    ticksDropped: new Counter({
+      name: 'troupe_ticks_dropped_total',
+      help: 'Ticks that were not applied, by reason',
+      labelNames: ['reason'],
+      registers,
+    }),
+    bars: new Counter({
+      name: 'troupe_bars_total',
+      help: 'Bars published, by timeframe',
+      labelNames: ['timeframe'],
+      registers,
+    }),
+    intents: new Counter({
+      name: 'troupe_intents_total',
+      help: 'Order intents, by strategy',
+      labelNames: ['strategy'],
+      registers,
+    }),
+    orders: new Counter({
+      name: 'troupe_orders_total',
+      help: 'Orders that came to an end, by outcome',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    fills: new Counter({ name: 'troupe_fills_total', help: 'Fills', registers }),
+    denials: new Counter({
+      name: 'troupe_denials_total',
+      help: 'Intents denied by the risk gate, by code (docs/errors.md)',
+      labelNames: ['code'],
+      registers,
+    }),
+    actorRestarts: new Counter({
+      name: 'troupe_actor_restarts_total',
+      help: 'Restarts of actors by their supervisor, by kind',
+      labelNames: ['kind'],
+      registers,
+    }),
+    deadLetters: new Counter({
+      name: 'troupe_dead_letters_total',
+      help: 'Inputs given up after repeated failures, by kind of actor',
+      labelNames: ['kind'],
+      registers,
+    }),
+    mailboxDepth: new Gauge({
+      name: 'troupe_mailbox_depth',
+      help: 'Events that wait in an actor’s mailbox',
+      labelNames: ['kind', 'id'],
+      registers,
+    }),
+    busRequests: new Counter({
+      name: 'troupe_bus_requests_total',
+      help: 'Requests to the bridge, by outcome',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    busConnected: new Gauge({ name: 'troupe_bus_connected', help: '1 while connected to NATS', registers }),
+    commitLatency: new Histogram({
+      name: 'troupe_commit_ms',
+      help: 'Compare-and-set of an actor’s snapshot, milliseconds',
+      buckets,
+      registers,
+    }),
+    tickToBar: new Histogram({
+      name: 'troupe_tick_to_bar_ms',
+      help: 'From the terminal’s sending of the tick that closes a bar to the bar, milliseconds',
+      buckets,
+      registers,
+    }),
+    intentToTerminal: new Histogram({
+      name: 'troupe_intent_to_terminal_ms',
+      help: 'From an intent to the terminal’s answer, milliseconds',
+      buckets,
+      registers,
+    }),
+  };
+}
