@@ -57,6 +57,7 @@ export const errorTable = {
   ALREADY_RUNNING: operator('This folder already has a company or server running. Stop that one first.'),
   SERVER_FAILED: operator('A private server (NATS, PostgreSQL) did not start or stop as it should; its log says why.'),
   DISK_FULL: operator('No space left on the device. What was written before is kept.'),
+  TICKS_NONE: operator('None of the files has a tick that can be used. The reasons are listed, by file and line.'),
   // Ledger
   LEDGER_UNAVAILABLE: retry('PostgreSQL cannot be reached. The recorder waits and loses nothing.'),
   LEDGER_SCHEMA: fatal('The ledger in PostgreSQL cannot be migrated to the schema that this program needs.'),

@@ -1,0 +1,48 @@
+/** `npm start`: trades a tick file or the built-in market with every part running, and shows it. */
+import path from 'node:path';
+import { systemClock } from '../runtime/clock.ts';
+import { messageOf } from '../runtime/errors.ts';
+import { HELP, parseOptions, UsageError } from './start/options.ts';
+import { disagreements } from './start/report.ts';
+import { run } from './start/run.ts';
+
+class Interrupted extends Error {
+  readonly status: number;
+  constructor(status: number) {
+    super('interrupted');
+    this.status = status;
+  }
+}
+
+async function main(): Promise<number> {
+  const start = parseOptions(process.argv.slice(2));
+  if (start === 'help') {
+    console.log(HELP);
+    return 0;
+  }
+  const interrupt = new AbortController();
+  const stop = (status: number) => (): void => {
+    if (!interrupt.signal.aborted) console.error('stopping ...');
+    interrupt.abort(new Interrupted(status));
+  };
+  process.on('SIGINT', stop(130)).on('SIGTERM', stop(143)).on('SIGHUP', stop(129));
+  // The set-up that started us is gone, however it ended.
+  process.on('disconnect', stop(143));
+  const root = path.resolve(import.meta.dirname, '..');
+  const report = await run({ root, start, clock: systemClock, out: process.stdout, signal: interrupt.signal });
+  return disagreements(report).length === 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (error instanceof Interrupted) process.exitCode = error.status;
+  else {
+    const code = (error as { code?: unknown }).code;
+    console.error(`${typeof code === 'string' ? `${code}: ` : ''}${messageOf(error)}`);
+    if (error instanceof UsageError) console.error('`npm start -- --help` lists the options.');
+    else console.error('Logs of all parts are in .run/logs/.');
+    process.exitCode = error instanceof UsageError ? 2 : 1;
+  }
+}
+process.disconnect?.();

@@ -1,0 +1,87 @@
+/** What is played: the user's files, or the built-in synthetic market, as one tape. */
+import { mkdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import type { ImportResult } from '../../backtest/importers/index.ts';
+import { readTicks } from '../../backtest/importers/index.ts';
+import { SYNTHETIC_DEFAULTS, writeSyntheticTape } from '../../backtest/synthetic/index.ts';
+import type { TapeInfo } from '../../backtest/tape.ts';
+import { readTape, writeTape } from '../../backtest/tape.ts';
+import type { StartOptions } from './options.ts';
+import { formatCount } from './view.ts';
+
+export interface Market {
+  readonly tape: TapeInfo;
+  /** Ticks of the files that could not be used, by reason. */
+  readonly unusable: Readonly<Record<string, number>>;
+  /** What a person should know before the run begins. */
+  readonly notes: readonly string[];
+}
+
+/** A busy FX day: eight ticks a second and symbol, so that two million ticks are one day. */
+const TICKS_PER_SECOND = 24;
+
+export type OnProgress = (text: string) => void;
+
+/** Throws ImportError and TapeError, whose messages name the file. */
+export function prepareMarket(options: StartOptions, folder: string, onProgress: OnProgress): Promise<Market> {
+  mkdirSync(folder, { recursive: true });
+  return options.ticks.length === 0
+    ? syntheticMarket(options.seed, folder, onProgress)
+    : importedMarket(options, folder, onProgress);
+}
+
+async function syntheticMarket(seed: string, folder: string, onProgress: OnProgress): Promise<Market> {
+  const { ticks, symbols } = SYNTHETIC_DEFAULTS;
+  const file = path.join(folder, `synthetic-${Buffer.from(seed).toString('base64url')}-${ticks}.tape`);
+  const about = `built-in market, seed ${seed}: ${symbols.join(', ')}, ${formatCount(ticks)} ticks`;
+  if (statSync(file, { throwIfNoEntry: false })?.isFile()) {
+    return { tape: await readTape(file), unusable: {}, notes: [about] };
+  }
+  const tape = await writeSyntheticTape(file, {
+    seed,
+    ticksPerSecond: TICKS_PER_SECOND,
+    onProgress: (written, total) => onProgress(`making the ${about} ${Math.floor((100 * written) / total)} %`),
+  });
+  return { tape, unusable: {}, notes: [about] };
+}
+
+async function importedMarket(options: StartOptions, folder: string, onProgress: OnProgress): Promise<Market> {
+  const utcOffsetS = options.utcOffsetS ?? 0;
+  const results: ImportResult[] = [];
+  for (const file of options.ticks) {
+    const result = await readTicks(file, {
+      utcOffsetS,
+      barsToTicks: options.barsAsTicks,
+      ...(options.symbol === undefined ? {} : { symbol: options.symbol }),
+      onProgress: (read, total) => {
+        const share = total > 0 ? ` ${Math.floor((100 * read) / total)} %` : '';
+        onProgress(`reading ${file}${share}`);
+      },
+    });
+    results.push(result);
+  }
+  const tape = await writeTape(path.join(folder, 'import.tape'), {
+    series: results.map(({ symbol, columns, digits }) => ({ symbol, columns, digits })),
+    utcOffsetS,
+    onProgress: (written, total) => onProgress(`writing the tape ${Math.floor((100 * written) / total)} %`),
+  });
+  return { tape, unusable: sumOf(results), notes: results.flatMap(notesOf) };
+}
+
+function sumOf(results: readonly ImportResult[]): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const { counts } of results) {
+    for (const [reason, n] of Object.entries(counts.unusable)) if (n > 0) sum[reason] = (sum[reason] ?? 0) + n;
+  }
+  return sum;
+}
+
+function notesOf({ path: file, format, symbol, counts, problems, truncated }: ImportResult): string[] {
+  const unusable = counts.lines - (counts.bars > 0 ? counts.bars : counts.ticks);
+  return [
+    `${file}: ${format}, ${symbol}, ${formatCount(counts.ticks)} ticks` +
+      (unusable > 0 ? `, ${formatCount(unusable)} of ${formatCount(counts.lines)} lines unusable` : ''),
+    ...problems.map(({ reason, file: where, line, text }) => `  ${where}:${line}: ${reason}: ${text}`),
+    ...(truncated === undefined ? [] : [`  ${file}:${truncated.line}: ${truncated.message}; what came before is kept`]),
+  ];
+}

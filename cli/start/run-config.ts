@@ -1,0 +1,31 @@
+/** The configuration of one run: the user's, narrowed to the symbols that are played, under an account of its own. */
+import type { TapeInfo } from '../../backtest/tape.ts';
+import type { Config } from '../../runtime/config/index.ts';
+import { TroupeError } from '../../runtime/errors.ts';
+
+/**
+ * Throws CONFIG_INVALID where the tape has a symbol that is not configured.
+ * `startedMs` (wall clock) makes the account's name: the ledger keeps the books of every run apart.
+ */
+export function runConfig(config: Config, file: string, tape: TapeInfo, startedMs: number): Config {
+  const missing = tape.symbols.filter((name) => config.market.symbols[name] === undefined);
+  if (missing.length > 0) {
+    const known = Object.keys(config.market.symbols).join(', ');
+    throw new TroupeError(
+      'CONFIG_INVALID',
+      `${file}: market.symbols: ${missing.join(', ')} is played but not configured (configured: ${known}). ` +
+        `Add it there with its digits, contract_size, currency_base and currency_profit.`,
+    );
+  }
+  const stamp = new Date(startedMs).toISOString().slice(0, 19).replace(/[-:]/g, '');
+  const { account } = config;
+  return {
+    ...config,
+    market: {
+      ...config.market,
+      symbols: Object.fromEntries(tape.symbols.map((name) => [name, config.market.symbols[name]!])),
+    },
+    ...(account === undefined ? {} : { account: { ...account, id: `${account.id}-${stamp}` } }),
+    strategies: config.strategies.filter(({ symbol }) => tape.symbols.includes(symbol)),
+  };
+}

@@ -1,0 +1,217 @@
+/** One run of `npm start`, from the command line to the exit status. */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { Pool } from 'pg';
+import { ledgerBalance, ledgerPositions } from '../../actors/recorder/ledger.ts';
+import type { Status } from '../../node/status.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { loadConfig } from '../../runtime/config/index.ts';
+import { messageOf, TroupeError } from '../../runtime/errors.ts';
+import { Fleet } from './fleet.ts';
+import { prepareMarket } from './market.ts';
+import type { StartOptions } from './options.ts';
+import { type Report, reportOf, summaryOf } from './report.ts';
+import { runConfig } from './run-config.ts';
+import { createScreen, type Screen } from './screen.ts';
+import type { Progress } from './view.ts';
+import { formatDuration } from './view.ts';
+
+/** With --speed max: how far the market may be ahead of the company, so that strategies trade at prices they saw. */
+const LEAD_LIMIT_MS = 30_000;
+const TRADING_WITHIN_MS = 60_000;
+/** Everything is down after this long, whatever hangs. */
+const STOP_LIMIT_MS = 25_000;
+
+export interface RunOptions {
+  readonly root: string;
+  readonly start: StartOptions;
+  readonly clock: Clock;
+  readonly out: NodeJS.WriteStream;
+  /** Aborted by Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+/** What has been seen of the run so far. */
+class Watched {
+  status: Status | undefined;
+  ticksSent = 0;
+  marketMs = 0;
+  phase = 'starting';
+  private startedMs = 0;
+  private readonly clock: Clock;
+  private readonly total: number;
+  private readonly samples: { atMs: number; ticks: number }[] = [];
+
+  constructor(clock: Clock, total: number) {
+    this.clock = clock;
+    this.total = total;
+  }
+
+  begin(): void {
+    this.startedMs = this.clock.monotonicMs();
+    this.phase = 'trading';
+  }
+
+  sent(ticks: number, marketMs: number): void {
+    this.ticksSent = ticks;
+    if (marketMs > 0) this.marketMs = marketMs;
+    this.samples.push({ atMs: this.clock.monotonicMs(), ticks });
+    if (this.samples.length > 15) this.samples.shift();
+  }
+
+  progress(): Progress {
+    const nowMs = this.clock.monotonicMs();
+    const first = this.samples[0];
+    const spanS = first === undefined ? 0 : (nowMs - first.atMs) / 1000;
+    return {
+      ticksSent: this.ticksSent,
+      ticksTotal: this.total,
+      ticksPerS: first === undefined || spanS === 0 ? 0 : (this.ticksSent - first.ticks) / spanS,
+      elapsedS: this.startedMs === 0 ? 0 : (nowMs - this.startedMs) / 1000,
+      marketMs: this.marketMs,
+      phase: this.phase,
+    };
+  }
+}
+
+/** Rejects with the signal's reason once it is aborted. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+/** Runs to the end of the tape (or of the watching). Throws what stopped it; everything is down when it returns. */
+export async function run(options: RunOptions): Promise<Report> {
+  const { clock, out, root, start, signal } = options;
+  const screen = createScreen(out, clock);
+  const ended = aborted(signal);
+  ended.catch(() => undefined);
+  const config = loadConfig(start.config);
+  const market = await Promise.race([
+    prepareMarket(start, path.join(root, '.run', 'tapes'), (text) => screen.doing(text)),
+    ended,
+  ]);
+  const { tape } = market;
+  for (const note of market.notes) screen.say(note);
+  if (tape.ticks === 0)
+    throw new TroupeError('TICKS_NONE', `${start.ticks.join(', ')}: no usable tick, nothing to play`);
+
+  const watched = new Watched(clock, tape.ticks);
+  let fail: (error: unknown) => void = () => undefined;
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  failed.catch(() => undefined);
+  const thisRun = runConfig(config, start.config, tape, clock.nowMs());
+  const fleet = new Fleet({
+    root,
+    stateFolder: path.join(root, '.run'),
+    runFolder: path.join(root, '.run', 'run'),
+    config: thisRun,
+    tape,
+    speed: start.speed,
+    leadLimitMs: start.speed === 0 ? LEAD_LIMIT_MS : 0,
+    ledger: thisRun.account !== undefined,
+    natsUrl: process.env.TROUPE_NATS_URL,
+    postgresUrl: process.env.TROUPE_POSTGRES_URL,
+    onSay: (text) => screen.say(text),
+    onStatus: (status) => {
+      watched.status = status;
+    },
+    onProgress: (ticks, marketMs) => watched.sent(ticks, marketMs),
+    onFailure: (error) => fail(error),
+  });
+  try {
+    return await Promise.race([play(options, fleet, watched, screen, market.unusable), failed, ended]);
+  } finally {
+    screen.close();
+    await stopWithin(fleet, clock, screen);
+  }
+}
+
+async function play(
+  { clock, start, signal }: RunOptions,
+  fleet: Fleet,
+  watched: Watched,
+  screen: Screen,
+  unusable: Readonly<Record<string, number>>,
+): Promise<Report> {
+  await fleet.start();
+  screen.say(`metrics     ${fleet.metricsUrl}`);
+  await tradingBegins(clock, watched);
+  watched.begin();
+  const sinceMs = clock.monotonicMs();
+  screen.show(() => ({ progress: watched.progress(), status: watched.status }));
+  fleet.play();
+  await fleet.played();
+  watched.phase = 'settling';
+  const status = await fleet.settle();
+  watched.status = status;
+  const seconds = Math.round(clock.monotonicMs() - sinceMs) / 1000;
+  const [terminal, ledger] = await Promise.all([fleet.terminalBooks(), ledgerBooks(fleet, status.account.id)]);
+  const report = reportOf({
+    status,
+    ticksSent: watched.ticksSent,
+    unusable,
+    balance: { terminal: terminal.balance, ledger: ledger.balance },
+    positions: { terminal: terminal.positions, ledger: ledger.positions },
+    seconds,
+  });
+  watched.phase = 'done';
+  screen.close();
+  for (const line of ['', ...summaryOf(report, status)]) screen.say(line);
+  if (start.report !== undefined) {
+    writeFileSync(start.report, `${JSON.stringify(report, null, 2)}\n`);
+    screen.say(`report written to ${start.report}`);
+  }
+  if (start.watch) {
+    screen.say('The file has ended; everything goes on running until Ctrl-C.');
+    await aborted(signal).catch(() => undefined);
+  }
+  return report;
+}
+
+async function tradingBegins(clock: Clock, watched: Watched): Promise<void> {
+  const untilMs = clock.monotonicMs() + TRADING_WITHIN_MS;
+  while (watched.status === undefined || !ready(watched.status)) {
+    if (clock.monotonicMs() > untilMs) {
+      const state = watched.status?.account.state ?? 'silent';
+      throw new TroupeError(
+        'RECONCILE_DIFFERENCE',
+        `the broker is still ${state} after ${formatDuration(TRADING_WITHIN_MS / 1000)}: ${watched.status?.account.detail ?? ''}`,
+      );
+    }
+    await clock.sleep(20);
+  }
+}
+
+const ready = ({ account }: Status): boolean => account.id === '' || account.state.startsWith('trading');
+
+async function ledgerBooks(
+  fleet: Fleet,
+  account: string,
+): Promise<{ balance: number; positions: Record<string, number> }> {
+  if (fleet.ledgerUrl === undefined || account === '') return { balance: 0, positions: {} };
+  const pool = new Pool({ connectionString: fleet.ledgerUrl, max: 1 });
+  try {
+    const [balance, positions] = await Promise.all([ledgerBalance(pool, account), ledgerPositions(pool, account)]);
+    return { balance, positions: Object.fromEntries(positions) };
+  } finally {
+    await pool.end();
+  }
+}
+
+async function stopWithin(fleet: Fleet, clock: Clock, screen: Screen): Promise<void> {
+  const cancel = clock.setTimer(STOP_LIMIT_MS, () => {
+    screen.say(`not everything stopped within ${STOP_LIMIT_MS / 1000} s; what is left is killed`);
+    process.exit(1);
+  });
+  try {
+    await fleet.stop();
+  } catch (error) {
+    screen.say(`while stopping: ${messageOf(error)}`);
+  }
+  cancel();
+}

@@ -1,0 +1,65 @@
+/** What the simulated terminal is started with, from the configuration and the tape. Pure. */
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { TapeInfo } from '../../backtest/tape.ts';
+import type { TerminalConfigSchema } from '../../proto/gen/troupe/bridge/v1/bridge_pb.js';
+import type { Config } from '../../runtime/config/index.ts';
+
+export interface TerminalRun {
+  readonly config: Config;
+  readonly tape: TapeInfo;
+  readonly port: number;
+  readonly speed: number;
+  readonly leadLimitMs: number;
+  readonly rounds: number;
+  readonly history: string;
+}
+
+export function terminalConfig(run: TerminalRun): MessageInitShape<typeof TerminalConfigSchema> {
+  const { config, tape } = run;
+  const { account, terminal } = config;
+  return {
+    bridge: `127.0.0.1:${run.port}`,
+    login: account?.id ?? 'none',
+    currency: account?.currency ?? 'USD',
+    balance: account?.balance ?? 0,
+    leverage: account?.leverage ?? 1,
+    marginMode: account?.margin_mode ?? 'netting',
+    symbols: tape.symbols.map((name) => {
+      const symbol = config.market.symbols[name]!;
+      const point = 10 ** -symbol.digits;
+      return {
+        name,
+        digits: symbol.digits,
+        point,
+        tickSize: symbol.tick_size ?? point,
+        contractSize: symbol.contract_size,
+        volumeMin: symbol.volume_min,
+        volumeMax: symbol.volume_max,
+        volumeStep: symbol.volume_step,
+        stopsLevelPoints: symbol.stops_level_points,
+        freezeLevelPoints: symbol.freeze_level_points,
+        currencyBase: symbol.currency_base,
+        currencyProfit: symbol.currency_profit,
+        currencyMargin: symbol.currency_margin ?? symbol.currency_base,
+        calcMode: symbol.calc_mode,
+      };
+    }),
+    tape: tape.path,
+    speed: run.speed,
+    utcOffsetS: tape.utcOffsetS,
+    execution: {
+      latencyMs: terminal.latency_ms,
+      latencyJitterMs: terminal.latency_jitter_ms,
+      slippageMaxPoints: terminal.slippage_max_points,
+      rejectProbability: terminal.reject_probability,
+      partialFillProbability: terminal.partial_fill_probability,
+      seed: String(terminal.seed),
+    },
+    commissionPerLot: terminal.commission_per_lot,
+    leadLimitMs: run.leadLimitMs,
+    rounds: run.rounds,
+    history: run.history,
+    stopOutLevelPercent: terminal.stop_out_level_percent,
+    currencyRates: { ...terminal.currency_rates },
+  };
+}

@@ -1,0 +1,192 @@
+/**
+ * The actors of one node: built from the configuration, started in order under one supervisor, stopped in reverse:
+ * strategies, broker, market, stores.
+ */
+import { brokerActor } from '../actors/broker/actor.ts';
+import { recorderActor } from '../actors/recorder/actor.ts';
+import { strategyActor, strategyPlan } from '../actors/strategy/actor.ts';
+import { loadStrategy } from '../actors/strategy/registry.ts';
+import { symbolActor } from '../actors/symbol/actor.ts';
+import { DEFAULT_FEATURES } from '../actors/symbol/features.ts';
+import type { ActorDefinition } from '../runtime/actor.ts';
+import type { Config } from '../runtime/config/index.ts';
+import type { TroupeError } from '../runtime/errors.ts';
+import type { Random } from '../runtime/random.ts';
+import type { LatencyHistogram } from '../runtime/telemetry/latency.ts';
+import type { Metrics } from '../runtime/telemetry/metrics.ts';
+import { Supervisor } from '../supervisors/supervisor.ts';
+import type { Stage } from './child.ts';
+import { ActorChild } from './child.ts';
+import { riskLimits } from './risk-limits.ts';
+
+/** Time to stop in order, per kind. Their sum along the tree stays below the node's total of 25 s. */
+const SHUTDOWN_MS = { strategy: 2_000, broker: 8_000, symbol: 3_000, recorder: 6_000 } as const;
+
+export interface Latencies {
+  readonly tickToBar: LatencyHistogram;
+  readonly intentToTerminal: LatencyHistogram;
+}
+
+export interface CompanyOptions {
+  readonly config: Config;
+  /** Folder of the configuration: paths in it are relative to this. */
+  readonly folder: string;
+  readonly stage: Stage;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  readonly latencies: Latencies;
+  /** Where the ledger is kept; without it there is no recorder. */
+  readonly ledger: string | undefined;
+  readonly onGiveUp: (error: TroupeError) => void;
+}
+
+export interface StrategyMember {
+  readonly child: ActorChild;
+  readonly id: string;
+  readonly symbol: string;
+}
+
+export class Company {
+  readonly symbols: ActorChild[] = [];
+  readonly strategies: StrategyMember[] = [];
+  broker: ActorChild | undefined;
+  recorder: ActorChild | undefined;
+  private fence = 0;
+  private readonly o: CompanyOptions;
+  private readonly supervisor: Supervisor;
+
+  constructor(options: CompanyOptions) {
+    this.o = options;
+    const { clock, log, levels } = options.stage;
+    this.supervisor = new Supervisor({
+      id: 'root',
+      clock,
+      log,
+      random: options.random,
+      onEvent: (event) => {
+        if (event.event === 'restarted') {
+          this.restarts++;
+          options.metrics.actorRestarts.inc({ kind: event.kind });
+        }
+        levels.edge(event);
+      },
+      onGiveUp: options.onGiveUp,
+    });
+  }
+
+  /** Actor restarts so far. */
+  restarts = 0;
+
+  /** The broker's claim on its account, as the bridge is told it. */
+  get brokerFence(): number {
+    return this.fence;
+  }
+
+  async start(): Promise<void> {
+    const strategies = await this.planStrategies();
+    this.recorder = this.makeRecorder();
+    this.broker = this.makeBroker(strategies.map(({ id }) => id));
+    this.symbols.push(...this.makeSymbols(strategies));
+    if (this.recorder !== undefined) await this.supervisor.add(this.recorder);
+    await Promise.all(this.symbols.map((symbol) => this.supervisor.add(symbol)));
+    if (this.broker !== undefined) await this.supervisor.add(this.broker);
+    for (const { definition, id, symbol } of strategies) {
+      const child = new ActorChild(definition, this.o.stage, SHUTDOWN_MS.strategy);
+      this.strategies.push({ child, id, symbol });
+      await this.supervisor.add(child);
+    }
+  }
+
+  stop(): Promise<void> {
+    return this.supervisor.stop();
+  }
+
+  /** Closes every open bar: no more ticks will come. */
+  flush(): void {
+    for (const symbol of this.symbols) symbol.tell({ type: 'control.flush' });
+  }
+
+  /** Whether every actor has taken everything that the streams hold, and nothing is under way. */
+  async settled(): Promise<boolean> {
+    const everybody = [...this.symbols, ...this.strategies.map(({ child }) => child), this.broker, this.recorder];
+    const idle = (): boolean => everybody.every((child) => child === undefined || child.idle);
+    return idle() && (await this.o.stage.hub.caughtUp()) && idle();
+  }
+
+  private async planStrategies(): Promise<
+    { definition: ActorDefinition; id: string; symbol: string; features: readonly string[] }[]
+  > {
+    const { config, folder } = this.o;
+    const { account } = config;
+    if (account === undefined) return [];
+    const plans = [];
+    for (const { id, use, symbol, params } of config.strategies) {
+      const definition = await loadStrategy(use, folder, `strategies.${id}.use`);
+      const options = {
+        id,
+        account: account.id,
+        symbol,
+        definition,
+        params,
+        featureTimeframes: config.market.feature_timeframes,
+      };
+      plans.push({ definition: strategyActor(options), id, symbol, features: strategyPlan(options) });
+    }
+    return plans.map(({ features, ...plan }) => ({ ...plan, features: features.features }));
+  }
+
+  private makeSymbols(strategies: readonly { symbol: string; features: readonly string[] }[]): ActorChild[] {
+    const { config, metrics, latencies, stage } = this.o;
+    const { market } = config;
+    return Object.keys(market.symbols).map((symbol) => {
+      const wanted = strategies.filter((strategy) => strategy.symbol === symbol).flatMap(({ features }) => features);
+      const definition = symbolActor({
+        symbol,
+        source: market.source,
+        timeframes: market.timeframes,
+        featureTimeframes: market.feature_timeframes,
+        features: [...new Set([...DEFAULT_FEATURES, ...wanted])],
+        day: market.day,
+        staleAfterMs: market.stale_after_ms,
+        onTicksApplied: (n) => {
+          this.ticksApplied += n;
+          metrics.ticksApplied.inc(n);
+        },
+        onBar: (latencyMs) => {
+          latencies.tickToBar.record(latencyMs);
+          metrics.tickToBar.observe(latencyMs);
+        },
+      });
+      return new ActorChild(definition, stage, SHUTDOWN_MS.symbol);
+    });
+  }
+
+  /** Ticks applied by the symbol actors of this node since it began. */
+  ticksApplied = 0;
+
+  private makeBroker(strategies: readonly string[]): ActorChild | undefined {
+    const { config, stage, latencies, metrics } = this.o;
+    const { account } = config;
+    if (account === undefined) return undefined;
+    const definition = brokerActor({
+      account: account.id,
+      symbols: Object.keys(config.market.symbols),
+      strategies,
+      limits: riskLimits(account.risk),
+      fence: () => this.fence,
+      onLatency: (latencyMs: number) => {
+        latencies.intentToTerminal.record(latencyMs);
+        metrics.intentToTerminal.observe(latencyMs);
+      },
+    });
+    return new ActorChild(definition, stage, SHUTDOWN_MS.broker, async () => {
+      this.fence = await stage.levels.claim('broker', account.id);
+    });
+  }
+
+  private makeRecorder(): ActorChild | undefined {
+    if (this.o.ledger === undefined) return undefined;
+    const definition = recorderActor({ id: 'ledger', connectionString: this.o.ledger });
+    return new ActorChild(definition, this.o.stage, SHUTDOWN_MS.recorder);
+  }
+}

@@ -1,0 +1,108 @@
+/** A node's status, read from the contexts of its actors. */
+import type { BrokerContext } from '../actors/broker/context.ts';
+import { isNoRate, rateOf } from '../actors/broker/risk/money.ts';
+import type { Memory } from '../actors/strategy/memory.ts';
+import { openProfit } from '../actors/strategy/position.ts';
+import type { SymbolContext } from '../actors/symbol/market.ts';
+import type { LatencyHistogram } from '../runtime/telemetry/latency.ts';
+import type { Company, Latencies } from './company.ts';
+import type { Levels } from './levels.ts';
+import type { Quantiles, Status, StrategyStatus, SymbolStatus } from './status.ts';
+
+function quantiles(histogram: LatencyHistogram): Quantiles {
+  return {
+    count: histogram.count,
+    p50: histogram.quantile(0.5),
+    p99: histogram.quantile(0.99),
+    max: histogram.max,
+  };
+}
+
+function symbolStatus(symbol: string, state: string, context: SymbolContext): SymbolStatus {
+  const { bid, ask, lastTickMs, ticksApplied, ticksLate, ticksDuplicate, ticksMissing, barCounts } = context;
+  return {
+    symbol,
+    state,
+    bid,
+    ask,
+    timeMs: lastTickMs,
+    ticksApplied,
+    ticksLate,
+    ticksDuplicate,
+    ticksMissing,
+    bars: barCounts,
+  };
+}
+
+function strategyStatus(
+  id: string,
+  symbol: string,
+  state: string,
+  memory: Memory,
+  moneyPerUnit: number,
+): StrategyStatus {
+  const { holding, counters, quote } = memory;
+  return {
+    id,
+    symbol,
+    state,
+    lots: holding.lots,
+    realised: counters.realisedProfit + counters.costs,
+    unrealised: openProfit(holding, quote.bid, quote.ask) * Math.abs(holding.lots) * moneyPerUnit || 0,
+    intents: counters.intents,
+    fills: counters.fills,
+  };
+}
+
+/** Account currency per lot and unit of price: contract size, turned over at the broker's own quotes. */
+function moneyPerUnit(context: BrokerContext | undefined, symbol: string): number {
+  const spec = context?.specs[symbol];
+  if (context === undefined || spec === undefined) return 0;
+  const rate = rateOf(context, spec.currencyProfit, context.funds.currency);
+  return isNoRate(rate) ? 0 : spec.contractSize * rate;
+}
+
+export function statusOf(node: string, company: Company, levels: Levels, latencies: Latencies): Status {
+  const broker = company.broker?.context as BrokerContext | undefined;
+  const stateOf = (kind: string, id: string): string => levels.get(kind, id).state;
+  const counters = broker?.counters;
+  const denials = counters?.denied ?? {};
+  const live = Object.values(broker?.orders ?? {});
+  const brokerLevel = company.broker === undefined ? undefined : levels.get('broker', company.broker.id);
+  return {
+    event: 'status',
+    node,
+    symbols: company.symbols.flatMap((child) => {
+      const context = child.context as SymbolContext | undefined;
+      return context === undefined ? [] : [symbolStatus(child.id, stateOf('symbol', child.id), context)];
+    }),
+    strategies: company.strategies.flatMap(({ child, id, symbol }) => {
+      const memory = child.context as Memory | undefined;
+      if (memory === undefined) return [];
+      return [strategyStatus(id, symbol, stateOf('strategy', id), memory, moneyPerUnit(broker, symbol))];
+    }),
+    account: {
+      id: company.broker?.id ?? '',
+      state: brokerLevel?.state ?? '',
+      currency: broker?.funds.currency ?? '',
+      balance: broker?.funds.balance ?? 0,
+      equity: broker?.funds.equity ?? 0,
+      detail: brokerLevel?.detail ?? '',
+    },
+    orders: {
+      intended: counters?.intended ?? 0,
+      denied: Object.values(denials).reduce((sum, n) => sum + n, 0),
+      rejected: counters?.rejected ?? 0,
+      filled: counters?.filled ?? 0,
+      cancelled: counters?.cancelled ?? 0,
+      expired: counters?.expired ?? 0,
+      unknown: live.filter(({ state }) => state === 'unknown').length,
+      open: live.length,
+    },
+    denials,
+    fills: counters?.fills ?? 0,
+    ledger: levels.get('recorder', 'ledger'),
+    latencyMs: { tickToBar: quantiles(latencies.tickToBar), intentToTerminal: quantiles(latencies.intentToTerminal) },
+    restarts: company.restarts,
+  };
+}
