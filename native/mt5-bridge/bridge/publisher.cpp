@@ -146,7 +146,6 @@ void Publisher::onAck(natsConnection*, natsSubscription*, natsMsg* message, void
 
 void Publisher::handleAck(uint64_t number, const Ack& ack) {
   std::vector<natsMsg*> released;
-  bool call = false;
   {
     std::lock_guard lock(state_);
     if (!ack.ok) {
@@ -169,12 +168,12 @@ void Publisher::handleAck(uint64_t number, const Ack& ack) {
       if (!backlog_.empty() && unacked_.room() > 0) changed_.notify_all();
       if (room_.load(std::memory_order_relaxed) >= wanted_room_.load(std::memory_order_acquire)) {
         wanted_room_.store(SIZE_MAX, std::memory_order_release);
-        call = static_cast<bool>(listener_);
+        // Under the lock, so that setRoomListener(nullptr) means: never called again.
+        if (listener_) listener_();
       }
     }
   }
   for (natsMsg* message : released) natsMsg_Destroy(message);
-  if (call) listener_();
 }
 
 void Publisher::fault(const char* code, const std::string& message) {

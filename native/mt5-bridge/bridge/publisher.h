@@ -58,7 +58,8 @@ class Publisher {
   uint64_t ackedMessages() const { return acked_messages_.load(std::memory_order_acquire); }
   uint64_t ackedUnits() const { return acked_units_.load(std::memory_order_acquire); }
 
-  // `listener` is called once, from another thread, when at least `room` messages may be offered again.
+  // `listener` is called once per armRoomListener, from another thread and under a lock (so: be short, call nothing
+  // here), when at least `room` messages may be offered again. None is called after setRoomListener returns.
   void setRoomListener(std::function<void()> listener);
   void armRoomListener(size_t room) { wanted_room_.store(room, std::memory_order_release); }
 

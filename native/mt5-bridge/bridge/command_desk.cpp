@@ -1,0 +1,345 @@
+#include "bridge/command_desk.h"
+
+#include <cmath>
+
+#include "bridge/convert.h"
+#include "bridge/log.h"
+#include "bridge/retcodes.h"
+#include "link/validate.h"
+
+namespace troupe::bridge {
+
+using link::FrameType;
+using link::LinkError;
+
+void CommandDesk::refuse(const std::string& reply_to, const std::string& command_id, const char* code,
+                         const std::string& why) {
+  v1::CommandReply reply;
+  reply.set_command_id(command_id);
+  reply.set_outcome(v1::OUTCOME_REFUSED);
+  reply.set_code(code);
+  reply.set_message(why);
+  reply_(reply_to, reply);
+}
+
+void CommandDesk::handle(const void* data, size_t size, const std::string& reply_to) {
+  commands_.fetch_add(1, std::memory_order_relaxed);
+  v1::Command command;
+  if (!command.ParseFromArray(data, static_cast<int>(size)))
+    return refuse(reply_to, "", "BAD_COMMAND", "these bytes are no bridge.v1.Command");
+  if (!checkFence(command, reply_to)) return;
+  std::shared_ptr<const TerminalSide> terminal;
+  {
+    std::lock_guard lock(mutex_);
+    terminal = terminal_;
+  }
+  const int32_t offset = terminal ? terminal->utc_offset_s : 0;
+  const Pending::Kind other = Pending::kOther;
+  const auto pending = [&](Pending::Kind kind) {
+    return Pending{kind, {}, {{reply_to, command.command_id(), false}}, 0, false, nullptr};
+  };
+  const auto bad = [&](const std::string& why) { refuse(reply_to, command.command_id(), "BAD_COMMAND", why); };
+  std::string why;
+  // A repeated order is answered from the journal even while no terminal is linked.
+  if (command.body_case() == v1::Command::kPlace) return place(command, reply_to);
+  if (!terminal) return refuse(reply_to, command.command_id(), "NO_TERMINAL", "no terminal is linked to this bridge");
+  switch (command.body_case()) {
+    case v1::Command::kCancel: {
+      link::Cancel out;
+      if (!(why = toLink(command.cancel(), out)).empty()) return bad(why);
+      return send(FrameType::kCancel, out, pending(other));
+    }
+    case v1::Command::kModify: {
+      link::Modify out;
+      if (!(why = toLink(command.modify(), out)).empty()) return bad(why);
+      return send(FrameType::kModify, out, pending(other));
+    }
+    case v1::Command::kProtect: {
+      link::Protect out;
+      if (!(why = toLink(command.protect(), out)).empty()) return bad(why);
+      return send(FrameType::kProtect, out, pending(other));
+    }
+    case v1::Command::kFind: {
+      link::Find out;
+      if (!(why = toLink(command.find(), out)).empty()) return bad(why);
+      Pending waiting = pending(Pending::kFind);
+      waiting.order_id = command.find().order_id();
+      return send(FrameType::kFind, out, std::move(waiting));
+    }
+    case v1::Command::kSnapshot: {
+      const double since = command.snapshot().deals_since_ms();
+      if (!(since >= 0 && since <= 1e15)) return bad("deals_since_ms: outside 0..1e15");
+      return send(FrameType::kSnapshot, link::TakeSnapshot{0, brokerMs(since, offset)}, pending(Pending::kSnapshot));
+    }
+    default:
+      return bad("body: none is set");
+  }
+}
+
+bool CommandDesk::checkFence(const v1::Command& command, const std::string& reply_to) {
+  const double highest = journal_.highestFence();
+  if (!std::isfinite(command.fence()) || command.fence() < 0) {
+    refuse(reply_to, command.command_id(), "BAD_COMMAND", "fence: not a number of 0 or more");
+    return false;
+  }
+  if (command.fence() < highest) {
+    refuse(reply_to, command.command_id(), "FENCED",
+           "fence " + std::to_string(static_cast<uint64_t>(command.fence())) + " is below " +
+               std::to_string(static_cast<uint64_t>(highest)) + ": a newer owner of this account has spoken");
+    return false;
+  }
+  // On the disk before anything is done under it: a restart must not let the older owner in again.
+  std::string error;
+  if (command.fence() > highest && !journal_.fence(command.fence(), error)) {
+    logError("E_JOURNAL", error);
+    refuse(reply_to, command.command_id(), "JOURNAL_FAILED", error);
+    return false;
+  }
+  return true;
+}
+
+void CommandDesk::place(const v1::Command& command, const std::string& reply_to) {
+  const v1::PlaceOrder& order = command.place();
+  const std::string& id = order.order_id();
+  Journal::Entry entry;
+  if (!id.empty() && journal_.find(id, entry)) {
+    if (!entry.reply.empty()) {
+      v1::CommandReply reply;
+      reply.ParseFromString(entry.reply);
+      reply.set_command_id(command.command_id());
+      reply.set_replayed(true);
+      return reply_(reply_to, reply);
+    }
+    {
+      std::lock_guard lock(mutex_);
+      for (auto& [number, pending] : pending_) {
+        if (pending.kind != Pending::kPlace || pending.order_id != id || pending.answered) continue;
+        pending.waiters.push_back({reply_to, command.command_id(), true});
+        return;
+      }
+    }
+    link::Find find;
+    v1::FindOrder question;
+    question.set_order_id(id);
+    question.set_magic(order.magic());
+    if (const std::string why = toLink(question, find); !why.empty())
+      return refuse(reply_to, command.command_id(), "BAD_COMMAND", why);
+    return send(FrameType::kFind, find,
+                Pending{Pending::kResolve, id, {{reply_to, command.command_id(), true}}, 0, false, nullptr});
+  }
+  std::shared_ptr<const TerminalSide> terminal;
+  {
+    std::lock_guard lock(mutex_);
+    terminal = terminal_;
+  }
+  if (!terminal) return refuse(reply_to, command.command_id(), "NO_TERMINAL", "no terminal is linked to this bridge");
+  link::Place out;
+  if (const std::string why = toLink(order, terminal->utc_offset_s, out); !why.empty())
+    return refuse(reply_to, command.command_id(), "BAD_COMMAND", why);
+  bool known = false;
+  for (const link::Spec& spec : terminal->symbols) known = known || link::textOf(spec.name) == order.symbol();
+  if (!known)
+    return refuse(reply_to, command.command_id(), "UNKNOWN_SYMBOL", "the terminal has no symbol " + order.symbol());
+  std::string error;
+  if (!journal_.received(id, command.command_id(), command.fence(), clock_.wallUs(), error)) {
+    logError("E_JOURNAL", error);
+    return refuse(reply_to, command.command_id(), "JOURNAL_FAILED", error);
+  }
+  send(FrameType::kPlace, out,
+       Pending{Pending::kPlace, id, {{reply_to, command.command_id(), false}}, 0, false, nullptr});
+}
+
+template <typename Message>
+void CommandDesk::send(FrameType type, Message message, Pending pending) {
+  std::unique_lock lock(mutex_);
+  if (!terminal_) {
+    lock.unlock();
+    return answerUnknown(pending, "NO_TERMINAL", "no terminal is linked to this bridge, so nobody can be asked");
+  }
+  message.command = ++last_command_;
+  pending.deadline_us = clock_.steadyUs() + kTimeoutUs;
+  const LinkError error = terminal_->connection->send(type, message);
+  if (error == LinkError::kNone) {
+    pending_.emplace(last_command_, std::move(pending));
+    return;
+  }
+  lock.unlock();
+  answerUnknown(pending, "LINK_LOST", link::messageOf(error));
+}
+
+void CommandDesk::answer(const Pending& pending, v1::CommandReply reply) {
+  for (const Waiter& waiter : pending.waiters) {
+    reply.set_command_id(waiter.command_id);
+    reply.set_replayed(waiter.replayed);
+    reply_(waiter.reply_to, reply);
+  }
+}
+
+void CommandDesk::answerUnknown(const Pending& pending, const char* code, const std::string& why) {
+  v1::CommandReply reply;
+  reply.set_outcome(v1::OUTCOME_UNKNOWN);
+  reply.set_code(code);
+  reply.set_message(why);
+  answer(pending, std::move(reply));
+}
+
+void CommandDesk::attach(TerminalSide terminal) {
+  std::lock_guard lock(mutex_);
+  terminal_ = std::make_shared<const TerminalSide>(std::move(terminal));
+}
+
+void CommandDesk::detach(const std::string& reason) {
+  std::unordered_map<uint64_t, Pending> lost;
+  {
+    std::lock_guard lock(mutex_);
+    terminal_ = nullptr;
+    lost.swap(pending_);
+  }
+  for (const auto& [number, pending] : lost)
+    if (!pending.answered) answerUnknown(pending, "LINK_LOST", "the link was lost before the answer came: " + reason);
+}
+
+void CommandDesk::pass(int64_t now_us) {
+  std::vector<Pending> late;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& [number, pending] : pending_) {
+      if (pending.answered || now_us < pending.deadline_us) continue;
+      pending.answered = true;
+      late.push_back({pending.kind, pending.order_id, std::move(pending.waiters), 0, true, nullptr});
+      pending.waiters.clear();
+    }
+  }
+  for (const Pending& pending : late)
+    answerUnknown(pending, "TERMINAL_TIMEOUT", "the terminal did not answer within 5 s");
+}
+
+LinkError CommandDesk::onFrame(const link::FrameView& frame) {
+  switch (frame.type) {
+    case FrameType::kResult:
+      return onResult(frame);
+    case FrameType::kSnapshotBegin:
+      return onSnapshotBegin(frame);
+    case FrameType::kSnapshotOrders:
+      return onSnapshotPart<link::Order>(frame, [](auto& s) { return s.add_orders(); });
+    case FrameType::kSnapshotPositions:
+      return onSnapshotPart<link::Position>(frame, [](auto& s) { return s.add_positions(); });
+    case FrameType::kSnapshotDeals:
+      return onSnapshotPart<link::Deal>(frame, [](auto& s) { return s.add_deals(); });
+    case FrameType::kSnapshotEnd:
+      return onSnapshotEnd(frame);
+    default:
+      return LinkError::kUnexpected;
+  }
+}
+
+LinkError CommandDesk::onResult(const link::FrameView& frame) {
+  link::Result result;
+  const link::Deal* deals;
+  size_t count;
+  if (!link::readList(frame, result, deals, count)) return LinkError::kBadSize;
+  if (count != result.deals) return LinkError::kBadCount;
+  if (const LinkError e = link::validate(result); e != LinkError::kNone) return e;
+  for (size_t i = 0; i < count; ++i)
+    if (const LinkError e = link::validate(deals[i]); e != LinkError::kNone) return e;
+  Pending pending;
+  int32_t offset;
+  {
+    std::lock_guard lock(mutex_);
+    const auto at = pending_.find(result.command);
+    if (at == pending_.end() || at->second.kind == Pending::kSnapshot) return LinkError::kUnexpected;
+    pending = std::move(at->second);
+    pending_.erase(at);
+    offset = terminal_ ? terminal_->utc_offset_s : 0;
+  }
+  v1::CommandReply reply;
+  reply.set_outcome(static_cast<v1::Outcome>(result.outcome));
+  reply.set_retcode(result.retcode);
+  reply.set_message(std::string(link::textOf(result.message)));
+  reply.set_received_us(static_cast<double>(result.received_us));
+  if (result.has_order) toProto(result.order, offset, *reply.mutable_order());
+  for (size_t i = 0; i < count; ++i) toProto(deals[i], offset, *reply.add_deals());
+  const v1::Outcome outcome = reply.outcome();
+  const bool success = outcome == v1::OUTCOME_DONE || outcome == v1::OUTCOME_ACCEPTED;
+  const bool final = success || outcome == v1::OUTCOME_REJECTED;
+  if (!success && outcome != v1::OUTCOME_NOT_FOUND) reply.set_code(retcodeName(result.retcode));
+  // Remembered before anybody hears it, so that a repeated order hears the same.
+  if (final && (pending.kind == Pending::kPlace || pending.kind == Pending::kResolve))
+    journal_.result(pending.order_id, reply.SerializeAsString());
+  if (outcome == v1::OUTCOME_NOT_FOUND && !pending.order_id.empty()) weighJournal(pending.order_id, reply);
+  answer(pending, std::move(reply));
+  return LinkError::kNone;
+}
+
+// The terminal knows nothing of an order. If the journal holds its execution, one of the two is wrong, and saying
+// NOT_FOUND might have the order traded twice.
+void CommandDesk::weighJournal(const std::string& order_id, v1::CommandReply& reply) const {
+  Journal::Entry entry;
+  if (!journal_.find(order_id, entry)) return;
+  if (entry.reply.empty()) {
+    reply.set_message("the bridge received this order, but the terminal never had it");
+    return;
+  }
+  v1::CommandReply before;
+  before.ParseFromString(entry.reply);
+  if (before.outcome() == v1::OUTCOME_REJECTED) return;
+  reply.set_outcome(v1::OUTCOME_UNKNOWN);
+  reply.set_code("JOURNAL_DISAGREES");
+  reply.set_message("the terminal does not know this order, but the journal holds its " +
+                    v1::Outcome_Name(before.outcome()));
+}
+
+LinkError CommandDesk::onSnapshotBegin(const link::FrameView& frame) {
+  link::SnapshotBegin begin;
+  if (!link::readOne(frame, begin)) return LinkError::kBadSize;
+  if (const LinkError e = link::validate(begin); e != LinkError::kNone) return e;
+  std::lock_guard lock(mutex_);
+  const auto at = pending_.find(begin.command);
+  if (at == pending_.end() || at->second.kind != Pending::kSnapshot || at->second.snapshot || !terminal_)
+    return LinkError::kUnexpected;
+  auto snapshot = std::make_unique<v1::TerminalSnapshot>();
+  toProto(begin.account, terminal_->utc_offset_s, *snapshot->mutable_account());
+  for (const link::Spec& spec : terminal_->symbols) toProto(spec, *snapshot->add_symbols());
+  snapshot->set_event_sequence(static_cast<double>(begin.event_sequence));
+  snapshot->set_session(terminal_->session);
+  snapshot->set_time_ms(utcMs(begin.time_ms, terminal_->utc_offset_s));
+  at->second.snapshot = std::move(snapshot);
+  return LinkError::kNone;
+}
+
+template <typename Item, typename Add>
+LinkError CommandDesk::onSnapshotPart(const link::FrameView& frame, Add add) {
+  link::SnapshotPart part;
+  const Item* items;
+  size_t count;
+  if (!link::readList(frame, part, items, count)) return LinkError::kBadSize;
+  if (count != part.count) return LinkError::kBadCount;
+  std::lock_guard lock(mutex_);
+  const auto at = pending_.find(part.command);
+  if (at == pending_.end() || !at->second.snapshot || !terminal_) return LinkError::kUnexpected;
+  for (size_t i = 0; i < count; ++i) {
+    if (const LinkError e = link::validate(items[i]); e != LinkError::kNone) return e;
+    toProto(items[i], terminal_->utc_offset_s, *add(*at->second.snapshot));
+  }
+  return LinkError::kNone;
+}
+
+LinkError CommandDesk::onSnapshotEnd(const link::FrameView& frame) {
+  link::SnapshotBegin end;
+  if (!link::readOne(frame, end)) return LinkError::kBadSize;
+  Pending pending;
+  {
+    std::lock_guard lock(mutex_);
+    const auto at = pending_.find(end.command);
+    if (at == pending_.end() || !at->second.snapshot) return LinkError::kUnexpected;
+    pending = std::move(at->second);
+    pending_.erase(at);
+  }
+  v1::CommandReply reply;
+  reply.set_outcome(v1::OUTCOME_DONE);
+  *reply.mutable_snapshot() = std::move(*pending.snapshot);
+  answer(pending, std::move(reply));
+  return LinkError::kNone;
+}
+
+}  // namespace troupe::bridge

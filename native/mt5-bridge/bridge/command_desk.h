@@ -1,0 +1,90 @@
+// Commands from the broker actor to the terminal, and their answers back.
+//
+// Every command gets exactly one answer: what the terminal said, what the journal knows, REFUSED when the terminal
+// never saw it, or UNKNOWN when nobody can tell (link lost, no answer for 5 s). An order is sent to the terminal at
+// most once per client order id, ever: its journal record is on the disk before the frame leaves.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "bridge/clock.h"
+#include "bridge/journal.h"
+#include "link/connection.h"
+#include "troupe/bridge/v1/bridge.pb.h"
+
+namespace troupe::bridge {
+
+// The terminal as the desk knows it, from kSymbols until the link is lost.
+struct TerminalSide {
+  std::shared_ptr<link::Connection> connection;
+  std::string session;
+  int32_t utc_offset_s = 0;
+  std::vector<link::Spec> symbols;
+};
+
+class CommandDesk {
+ public:
+  using Reply = std::function<void(const std::string& reply_to, const v1::CommandReply& reply)>;
+
+  CommandDesk(Journal& journal, const Clock& clock, Reply reply)
+      : journal_(journal), clock_(clock), reply_(std::move(reply)) {}
+
+  // From NATS; one thread at a time.
+  void handle(const void* data, size_t size, const std::string& reply_to);
+
+  // From the link's thread.
+  void attach(TerminalSide terminal);
+  void detach(const std::string& reason);
+  // kResult, kSnapshotBegin..kSnapshotEnd. Anything but kNone closes the link.
+  link::LinkError onFrame(const link::FrameView& frame);
+  // Answers UNKNOWN to what has waited for 5 s.
+  void pass(int64_t now_us);
+
+  uint64_t commands() const { return commands_.load(std::memory_order_relaxed); }
+
+  static constexpr int64_t kTimeoutUs = 5'000'000;
+
+ private:
+  struct Waiter {
+    std::string reply_to, command_id;
+    bool replayed;
+  };
+  struct Pending {
+    enum Kind { kPlace, kResolve, kFind, kOther, kSnapshot } kind;
+    std::string order_id;  // of kPlace, kResolve (a repeated place asked of the terminal) and kFind
+    std::vector<Waiter> waiters;
+    int64_t deadline_us;
+    bool answered = false;  // timed out; kept for a late result
+    std::unique_ptr<v1::TerminalSnapshot> snapshot;
+  };
+
+  void refuse(const std::string& reply_to, const std::string& command_id, const char* code, const std::string& why);
+  bool checkFence(const v1::Command& command, const std::string& reply_to);
+  void place(const v1::Command& command, const std::string& reply_to);
+  template <typename Message>
+  void send(link::FrameType type, Message message, Pending pending);
+  void answer(const Pending& pending, v1::CommandReply reply);
+  void answerUnknown(const Pending& pending, const char* code, const std::string& why);
+  link::LinkError onResult(const link::FrameView& frame);
+  link::LinkError onSnapshotBegin(const link::FrameView& frame);
+  template <typename Item, typename Add>
+  link::LinkError onSnapshotPart(const link::FrameView& frame, Add add);
+  link::LinkError onSnapshotEnd(const link::FrameView& frame);
+  void weighJournal(const std::string& order_id, v1::CommandReply& reply) const;
+
+  Journal& journal_;
+  const Clock& clock_;
+  const Reply reply_;
+  std::atomic<uint64_t> commands_{0};
+  std::mutex mutex_;
+  std::shared_ptr<const TerminalSide> terminal_;
+  uint64_t last_command_ = 0;
+  std::unordered_map<uint64_t, Pending> pending_;
+};
+
+}  // namespace troupe::bridge

@@ -1,0 +1,88 @@
+#include "bridge/command_server.h"
+
+#include "bridge/log.h"
+#include "bridge/subjects.h"
+
+namespace troupe::bridge {
+
+bool CommandServer::ensure(std::string& error) {
+  if (connection_ && !natsConnection_IsClosed(connection_)) return true;
+  const bool serve_again = serving_;
+  stop();
+  NatsOptionsPtr options = makeNatsOptions(settings_, "bridge-commands");
+  if (!options) {
+    error = "the URL cannot be used: " + settings_.url;
+    return false;
+  }
+  natsOptions_SetMaxReconnect(options.get(), -1);
+  natsOptions_SetReconnectWait(options.get(), 250);
+  natsConnection* connection = nullptr;
+  if (const natsStatus status = natsConnection_Connect(&connection, options.get()); status != NATS_OK) {
+    error = settings_.url + ": " + natsStatus_GetText(status);
+    return false;
+  }
+  {
+    std::lock_guard lock(mutex_);
+    connection_ = connection;
+  }
+  return !serve_again || serve(error);
+}
+
+bool CommandServer::serve(std::string& error) {
+  const auto on_message = [](natsConnection*, natsSubscription*, natsMsg* message, void* closure) {
+    const char* reply_to = natsMsg_GetReply(message);
+    if (reply_to)
+      static_cast<CommandServer*>(closure)->handler_(natsMsg_GetData(message),
+                                                     static_cast<size_t>(natsMsg_GetDataLength(message)), reply_to);
+    natsMsg_Destroy(message);
+  };
+  const std::string subject = commandSubject(account_);
+  natsStatus status = natsConnection_Subscribe(&subscription_, connection_, subject.c_str(), on_message, this);
+  // A refused subscription would otherwise show only as commands that nobody answers.
+  if (status == NATS_OK) status = natsConnection_FlushTimeout(connection_, 2000);
+  const char* text = nullptr;
+  if (status == NATS_OK && natsConnection_GetLastError(connection_, &text) == NATS_NOT_PERMITTED)
+    status = NATS_NOT_PERMITTED;
+  if (status != NATS_OK) error = "subscribing to " + subject + ": " + natsStatus_GetText(status);
+  serving_ = status == NATS_OK;
+  return serving_;
+}
+
+void CommandServer::reply(const std::string& to, const v1::CommandReply& reply) {
+  std::lock_guard lock(mutex_);
+  if (!connection_) return;
+  std::string bytes = reply.SerializeAsString();
+  const int64_t most = natsConnection_GetMaxPayload(connection_);
+  if (most > 0 && static_cast<int64_t>(bytes.size()) > most) {
+    v1::CommandReply instead;
+    instead.set_command_id(reply.command_id());
+    instead.set_outcome(v1::OUTCOME_UNKNOWN);
+    instead.set_code("REPLY_TOO_LARGE");
+    instead.set_message("the answer has " + std::to_string(bytes.size()) + " bytes, NATS takes " +
+                        std::to_string(most) + "; ask for fewer deals (deals_since_ms)");
+    bytes = instead.SerializeAsString();
+  }
+  const natsStatus status =
+      natsConnection_Publish(connection_, to.c_str(), bytes.data(), static_cast<int>(bytes.size()));
+  if (status != NATS_OK)
+    logWarn("E_NATS_REPLY", "answer to command " + reply.command_id() + " not sent: " + natsStatus_GetText(status));
+}
+
+void CommandServer::stop() {
+  natsConnection* connection;
+  natsSubscription* subscription;
+  {
+    std::lock_guard lock(mutex_);
+    connection = connection_;
+    subscription = subscription_;
+    connection_ = nullptr;
+    subscription_ = nullptr;
+  }
+  serving_ = false;
+  // Closing flushes what has been published.
+  if (connection) natsConnection_FlushTimeout(connection, 500);
+  natsSubscription_Destroy(subscription);
+  natsConnection_Destroy(connection);
+}
+
+}  // namespace troupe::bridge

@@ -1,0 +1,43 @@
+// The NATS end of the command desk: bridge.<account>.command, request and reply, on a connection of its own, so that a
+// command never waits behind ticks.
+#pragma once
+
+#include <nats/nats.h>
+
+#include <functional>
+#include <mutex>
+#include <string>
+
+#include "bridge/nats_options.h"
+#include "troupe/bridge/v1/bridge.pb.h"
+
+namespace troupe::bridge {
+
+class CommandServer {
+ public:
+  using Handler = std::function<void(const void* data, size_t size, const std::string& reply_to)>;
+
+  CommandServer(NatsSettings settings, std::string account, Handler handler)
+      : settings_(std::move(settings)), account_(std::move(account)), handler_(std::move(handler)) {}
+  ~CommandServer() { stop(); }
+
+  // Connects when there is no connection (cnats itself reconnects one that broke). False with `error` set otherwise.
+  bool ensure(std::string& error);
+  // Begins to take commands, once.
+  bool serve(std::string& error);
+  // Thread-safe. An answer that cannot be delivered is dropped: the caller asks again.
+  void reply(const std::string& to, const v1::CommandReply& reply);
+  void stop();
+  natsConnection* connection() const { return connection_; }
+
+ private:
+  const NatsSettings settings_;
+  const std::string account_;
+  const Handler handler_;
+  std::mutex mutex_;
+  natsConnection* connection_ = nullptr;
+  natsSubscription* subscription_ = nullptr;
+  bool serving_ = false;
+};
+
+}  // namespace troupe::bridge

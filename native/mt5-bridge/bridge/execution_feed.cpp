@@ -1,0 +1,68 @@
+#include "bridge/execution_feed.h"
+
+#include "bridge/convert.h"
+#include "bridge/json.h"
+#include "bridge/subjects.h"
+#include "link/validate.h"
+
+namespace troupe::bridge {
+
+using link::FrameType;
+using link::LinkError;
+
+namespace {
+
+template <typename Body, typename Convert>
+LinkError read(const link::FrameView& frame, link::EventHeader& head, Convert convert) {
+  Body body;
+  if (!link::readEvent(frame, head, body)) return LinkError::kBadSize;
+  const LinkError error = link::validate(body);
+  if (error == LinkError::kNone) convert(body);
+  return error;
+}
+
+}  // namespace
+
+void ExecutionFeed::begin(const std::string& session, int32_t utc_offset_s) {
+  session_ = session;
+  utc_offset_s_ = utc_offset_s;
+  last_ = 0;
+}
+
+LinkError ExecutionFeed::onFrame(const link::FrameView& frame) {
+  link::EventHeader head{};
+  v1::ExecutionEvent event;
+  LinkError error = LinkError::kUnexpected;
+  switch (frame.type) {
+    case FrameType::kOrder:
+      error = read<link::Order>(frame, head, [&](auto& b) { toProto(b, utc_offset_s_, *event.mutable_order()); });
+      break;
+    case FrameType::kDeal:
+      error = read<link::Deal>(frame, head, [&](auto& b) { toProto(b, utc_offset_s_, *event.mutable_deal()); });
+      break;
+    case FrameType::kPosition:
+      error = read<link::Position>(frame, head, [&](auto& b) { toProto(b, utc_offset_s_, *event.mutable_position()); });
+      break;
+    case FrameType::kAccount:
+      error =
+          read<link::Account>(frame, head, [&](auto& b) { toProto(b, utc_offset_s_, *event.mutable_account_state()); });
+      break;
+    default:
+      break;
+  }
+  if (error != LinkError::kNone) return error;
+  if (head.sequence == 0) return LinkError::kBadCount;
+  if (last_ != 0 && head.sequence <= last_) return LinkError::kNone;  // told again; published already
+  if (last_ != 0 && head.sequence != last_ + 1) return LinkError::kEventGap;
+  last_ = head.sequence;
+  event.set_account(account_);
+  event.set_session(session_);
+  event.set_sequence(static_cast<double>(head.sequence));
+  event.set_time_ms(utcMs(head.time_ms, utc_offset_s_));
+  const std::string data = toJson(event);
+  const std::string id = token(account_) + "." + token(session_) + "." + std::to_string(head.sequence);
+  publisher_.post({executionSubject(account_), id, data.data(), data.size(), 0, 1});
+  return LinkError::kNone;
+}
+
+}  // namespace troupe::bridge

@@ -1,0 +1,269 @@
+#include "bridge/journal.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "bridge/crc32.h"
+
+namespace troupe::bridge {
+
+namespace {
+
+constexpr std::string_view kMagic = "TRPJRNL1";
+constexpr uint64_t kChunkBytes = 256u << 10;
+constexpr uint32_t kMaxBodyBytes = 1u << 20;
+enum Kind : char { kReceived = 1, kResult = 2, kFence = 3 };
+
+template <typename T>
+void put(std::string& to, T value) {
+  to.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+void putText(std::string& to, std::string_view text) {
+  put(to, static_cast<uint32_t>(text.size()));
+  to.append(text);
+}
+template <typename T>
+bool take(std::string_view& from, T& value) {
+  if (from.size() < sizeof value) return false;
+  std::memcpy(&value, from.data(), sizeof value);
+  from.remove_prefix(sizeof value);
+  return true;
+}
+bool takeText(std::string_view& from, std::string& text) {
+  uint32_t size;
+  if (!take(from, size) || from.size() < size) return false;
+  text.assign(from.substr(0, size));
+  from.remove_prefix(size);
+  return true;
+}
+
+std::string record(const std::string& body) {
+  std::string out;
+  put(out, static_cast<uint32_t>(body.size()));
+  put(out, crc32(body.data(), body.size()));
+  return out + body;
+}
+
+// The body of the record at `at`, empty when there is no whole and sound one.
+std::string_view bodyAt(std::string_view file, size_t at) {
+  std::string_view rest = file.substr(at);
+  uint32_t size, crc;
+  if (!take(rest, size) || !take(rest, crc) || size == 0 || size > kMaxBodyBytes || rest.size() < size) return {};
+  const std::string_view body = rest.substr(0, size);
+  return crc32(body.data(), body.size()) == crc ? body : std::string_view{};
+}
+
+std::string systemError(const std::string& path) { return path + ": " + std::strerror(errno); }
+
+}  // namespace
+
+Journal::~Journal() {
+  if (fd_ < 0) return;
+  std::string ignored;
+  sync(ignored);
+  ::close(fd_);
+}
+
+bool Journal::open(const std::string& path, std::string& error) {
+  path_ = path;
+  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd_ < 0) {
+    error = systemError(path);
+    return false;
+  }
+  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+    error = path + ": another bridge uses this journal";
+    return false;
+  }
+  struct stat status {};
+  ::fstat(fd_, &status);
+  std::string file(static_cast<size_t>(status.st_size), '\0');
+  for (size_t done = 0; done < file.size();) {
+    const ssize_t n = ::pread(fd_, file.data() + done, file.size() - done, static_cast<off_t>(done));
+    if (n <= 0) {
+      error = systemError(path);
+      return false;
+    }
+    done += static_cast<size_t>(n);
+  }
+  // Shorter than its own head, or all zeros: a crash while it was made.
+  const bool blank = file.size() < kMagic.size() || file.find_first_not_of('\0') == std::string::npos;
+  if (!blank && std::string_view(file).substr(0, kMagic.size()) != kMagic) {
+    error = path + ": not a journal of this bridge (it does not begin with TRPJRNL1)";
+    return false;
+  }
+  end_ = kMagic.size();
+  if (!blank && !scan(file, error)) return false;
+  std::lock_guard io(io_);
+  // Zeros over the cut record, so that no later crash can bring its remains back to life.
+  if (::ftruncate(fd_, static_cast<off_t>(blank ? 0 : end_)) != 0) {
+    error = systemError(path);
+    return false;
+  }
+  if (blank && ::pwrite(fd_, kMagic.data(), kMagic.size(), 0) != static_cast<ssize_t>(kMagic.size())) {
+    error = systemError(path);
+    return false;
+  }
+  reserved_ = end_;
+  return reserve(kChunkBytes, error);
+}
+
+bool Journal::scan(std::string_view file, std::string& error) {
+  while (end_ < file.size()) {
+    const std::string_view body = bodyAt(file, end_);
+    if (body.empty()) break;
+    if (!apply(body)) {
+      error = path_ + ": record at byte " + std::to_string(end_) + " is of an unknown kind";
+      return false;
+    }
+    end_ += 8 + body.size();
+  }
+  const size_t last = file.find_last_not_of('\0');
+  if (last == std::string_view::npos || last < end_) return true;
+  dropped_bytes_ = last + 1 - end_;
+  for (size_t at = end_ + 1; at <= last; ++at) {
+    if (bodyAt(file, at).empty()) continue;
+    error = path_ + ": damaged at byte " + std::to_string(end_) + ", but sound again at byte " + std::to_string(at) +
+            "; restore it from a copy, or move it away after the terminal's orders have been checked";
+    return false;
+  }
+  return true;
+}
+
+bool Journal::apply(std::string_view body) {
+  char kind;
+  std::string order_id;
+  if (!take(body, kind)) return false;
+  if (kind == kFence) {
+    double fence;
+    if (!take(body, fence)) return false;
+    highest_fence_ = std::max(highest_fence_, fence);
+    return true;
+  }
+  if (!takeText(body, order_id)) return false;
+  Entry& entry = entries_[order_id];
+  if (kind == kReceived) {
+    if (!takeText(body, entry.command_id) || !take(body, entry.fence) || !take(body, entry.received_us)) return false;
+    highest_fence_ = std::max(highest_fence_, entry.fence);
+    return true;
+  }
+  return kind == kResult && takeText(body, entry.reply);
+}
+
+bool Journal::find(const std::string& order_id, Entry& entry) const {
+  std::lock_guard lock(memory_);
+  const auto at = entries_.find(order_id);
+  if (at == entries_.end()) return false;
+  entry = at->second;
+  return true;
+}
+
+bool Journal::received(const std::string& order_id, const std::string& command_id, double fence, int64_t wall_us,
+                       std::string& error) {
+  std::string body(1, kReceived);
+  putText(body, order_id);
+  putText(body, command_id);
+  put(body, fence);
+  put(body, wall_us);
+  std::lock_guard io(io_);
+  if (!writeWaiting(false, error) || !append(record(body), true, error)) return false;
+  std::lock_guard lock(memory_);
+  entries_[order_id] = {command_id, fence, wall_us, {}};
+  highest_fence_ = std::max(highest_fence_, fence);
+  return true;
+}
+
+void Journal::result(const std::string& order_id, std::string reply) {
+  std::string body(1, kResult);
+  putText(body, order_id);
+  putText(body, reply);
+  std::lock_guard lock(memory_);
+  entries_[order_id].reply = std::move(reply);
+  waiting_ += record(body);
+}
+
+bool Journal::fence(double fence, std::string& error) {
+  std::string body(1, kFence);
+  put(body, fence);
+  std::lock_guard io(io_);
+  if (!append(record(body), true, error)) return false;
+  std::lock_guard lock(memory_);
+  highest_fence_ = std::max(highest_fence_, fence);
+  return true;
+}
+
+double Journal::highestFence() const {
+  std::lock_guard lock(memory_);
+  return highest_fence_;
+}
+
+size_t Journal::orders() const {
+  std::lock_guard lock(memory_);
+  return entries_.size();
+}
+
+bool Journal::sync(std::string& error) {
+  std::lock_guard io(io_);
+  return writeWaiting(true, error) && (end_ + kChunkBytes / 2 < reserved_ || reserve(kChunkBytes, error));
+}
+
+bool Journal::writeWaiting(bool durable, std::string& error) {
+  std::string bytes;
+  {
+    std::lock_guard lock(memory_);
+    bytes.swap(waiting_);
+  }
+  if (bytes.empty() && !(durable && dirty_)) return true;
+  if (append(bytes, durable, error)) return true;
+  // Kept for the next attempt: the disk may have room again by then.
+  std::lock_guard lock(memory_);
+  waiting_.insert(0, bytes);
+  return false;
+}
+
+bool Journal::append(const std::string& bytes, bool durable, std::string& error) {
+  // Never into the last bytes of what is reserved: the zeros behind the last record are its end mark.
+  if (end_ + bytes.size() + 8 > reserved_ && !reserve(bytes.size() + kChunkBytes, error)) return false;
+  for (size_t done = 0; done < bytes.size();) {
+    const ssize_t n = ::pwrite(fd_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(end_ + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      error = systemError(path_);
+      return false;  // end_ has not moved: the next record overwrites this one
+    }
+    done += static_cast<size_t>(n);
+  }
+  dirty_ = true;
+  if (durable && ::fdatasync(fd_) != 0) {
+    error = systemError(path_);
+    return false;
+  }
+  if (durable) dirty_ = false;
+  end_ += bytes.size();
+  return true;
+}
+
+bool Journal::reserve(uint64_t bytes, std::string& error) {
+  const std::string zeros(kChunkBytes, '\0');
+  const uint64_t want = end_ + bytes;
+  while (reserved_ < want) {
+    const ssize_t n = ::pwrite(fd_, zeros.data(), zeros.size(), static_cast<off_t>(reserved_));
+    if (n <= 0) {
+      error = systemError(path_);
+      return false;
+    }
+    reserved_ += static_cast<uint64_t>(n);
+  }
+  if (::fsync(fd_) != 0) {
+    error = systemError(path_);
+    return false;
+  }
+  return true;
+}
+
+}  // namespace troupe::bridge

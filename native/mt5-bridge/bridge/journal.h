@@ -1,0 +1,64 @@
+// What the bridge was told to place and what became of it, by client order id, so that an order sent twice is executed
+// at most once, whatever was killed in between.
+//
+// File: "TRPJRNL1", then records {u32 length, u32 crc32 of the body, body}, then zeros: the file grows by whole chunks
+// of zeros ahead of time, so that making a record durable writes data only and no file size. A record that was cut by
+// a crash can only be the last one; it is dropped. A bad record with a good one behind it is damage, and refused.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace troupe::bridge {
+
+class Journal {
+ public:
+  struct Entry {
+    std::string command_id;
+    double fence = 0;
+    int64_t received_us = 0;  // wall clock
+    std::string reply;        // serialized CommandReply; empty while nobody knows
+  };
+
+  ~Journal();
+  // False with `error` set: unreadable, no journal, damaged, or in use by another bridge.
+  bool open(const std::string& path, std::string& error);
+
+  bool find(const std::string& order_id, Entry& entry) const;
+  // Durable when it returns true. `order_id` must be new.
+  bool received(const std::string& order_id, const std::string& command_id, double fence, int64_t wall_us,
+                std::string& error);
+  // Remembered at once, durable after the next received(), fence() or sync().
+  void result(const std::string& order_id, std::string reply);
+  // Durable when it returns true.
+  bool fence(double fence, std::string& error);
+  double highestFence() const;
+  // Writes what waits and makes room ahead; call it every second or so. False with `error` set.
+  bool sync(std::string& error);
+
+  size_t orders() const;
+  // Bytes of a cut record that open() dropped.
+  uint64_t droppedBytes() const { return dropped_bytes_; }
+
+ private:
+  bool scan(std::string_view file, std::string& error);
+  bool apply(std::string_view body);
+  bool append(const std::string& bytes, bool durable, std::string& error);  // io_ held
+  bool reserve(uint64_t bytes, std::string& error);                         // io_ held
+  bool writeWaiting(bool durable, std::string& error);                      // io_ held
+
+  std::string path_;
+  int fd_ = -1;
+  uint64_t end_ = 0, reserved_ = 0, dropped_bytes_ = 0;
+  bool dirty_ = false;
+  std::mutex io_;              // taken before memory_
+  mutable std::mutex memory_;  // never held while the disk works
+  std::unordered_map<std::string, Entry> entries_;
+  std::string waiting_;
+  double highest_fence_ = 0;
+};
+
+}  // namespace troupe::bridge

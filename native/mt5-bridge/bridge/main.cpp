@@ -1,0 +1,189 @@
+// The bridge daemon: one trading account, one terminal at a time.
+//
+// Threads: this one (signals, statistics, journal on the disk, the command connection), the link's (terminal, framing,
+// publishing ticks), cnats' own (acknowledgements, commands), and one per publisher that mends its connection.
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <thread>
+
+#include "bridge/command_server.h"
+#include "bridge/log.h"
+#include "bridge/options.h"
+#include "bridge/session.h"
+
+using namespace troupe;
+using namespace troupe::bridge;
+
+namespace {
+
+std::atomic<bool> g_stopping{false};
+
+// Waits up to `ms` for SIGTERM or SIGINT, which are blocked in all threads.
+void waitForSignal(int ms) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  const timespec timeout{ms / 1000, ms % 1000 * 1'000'000};
+  if (sigtimedwait(&set, nullptr, &timeout) > 0) g_stopping = true;
+}
+
+// True once NATS is reached and the node has made its streams; false when told to stop first.
+bool waitForCompany(CommandServer& commands, const Clock& clock) {
+  std::string last;
+  int64_t told_us = 0;
+  while (!g_stopping) {
+    std::string error, missing;
+    if (commands.ensure(error)) {
+      missing =
+          missingStream(commands.connection(), {"MARKET", "TRADING", "SYSTEM", "KV_actors", "KV_machines"}, error);
+      if (missing.empty()) return true;
+      if (error.empty()) error = "stream " + missing + " does not exist yet; a Troupe node makes it when it starts";
+    }
+    if (error != last || clock.steadyUs() - told_us > 5'000'000) {
+      logWarn(missing.empty() ? "E_NATS_UNREACHABLE" : "E_NATS_NO_STREAM", "waiting: " + error);
+      last = error;
+      told_us = clock.steadyUs();
+    }
+    waitForSignal(200);
+  }
+  return false;
+}
+
+// Terminals come, one at a time, until we stop.
+void runLink(link::Listener& listener, Room& room, std::atomic<uint64_t>& refused) {
+  while (!g_stopping) {
+    pollfd p{listener.fd(), POLLIN, 0};
+    if (::poll(&p, 1, 50) <= 0) continue;
+    const int fd = listener.accept();
+    if (fd < 0) continue;
+    auto connection = std::make_shared<link::Connection>(fd, link::Peer::kTerminal);
+    link::Connection* const raw = connection.get();
+    room.ticks.setRoomListener([raw] { raw->wake(); });
+    link::LinkError error;
+    {
+      Session session(room, connection);
+      error = session.run(g_stopping, [&](Session& mine) {
+        // While the present terminal is dying, its successor waits in the queue of the socket.
+        if (mine.connection().peerClosed()) return;
+        const int second = listener.accept();
+        if (second < 0) return;
+        ::close(second);
+        refused.fetch_add(1, std::memory_order_relaxed);
+        logError("E_BRIDGE_SECOND_TERMINAL",
+                 "a second terminal tried to link to account " + room.account + " and was refused; one at a time");
+      });
+    }
+    room.ticks.setRoomListener(nullptr);
+    const std::string reason = g_stopping ? "the bridge stops" : link::messageOf(error);
+    if (!g_stopping && error != link::LinkError::kClosed) logError(link::codeOf(error), "link closed: " + reason);
+    room.desk.detach(reason);
+    connection->shutdown();
+    if (room.status.state() != State::kWaiting && room.status.state() != State::kLost)
+      room.status.step(State::kLost, g_stopping ? reason : std::string(link::codeOf(error)) + ": " + reason);
+  }
+}
+
+int run(const Options& options) {
+  Clock clock;
+  std::string error;
+  NatsSettings settings;
+  if (!NatsSettings::fromEnvironment(settings, error)) {
+    logError("E_CONFIG", error);
+    return 2;
+  }
+  Journal journal;
+  if (!journal.open(options.journal, error)) {
+    logError("E_JOURNAL", error);
+    return 1;
+  }
+  if (journal.droppedBytes() > 0)
+    logWarn("E_JOURNAL_TORN", options.journal + ": dropped " + std::to_string(journal.droppedBytes()) +
+                                  " bytes of a record that a crash had cut");
+  link::Listener listener;
+  if (!listener.listen(options.host, options.port, error)) {
+    logError(errno == EADDRINUSE ? "E_PORT_IN_USE" : "E_LISTEN", error);
+    return 1;
+  }
+  if (!printEvent({{"event", "listening"}, {"port", uint64_t{listener.port()}}})) return 1;
+
+  CommandDesk* desk_pointer = nullptr;
+  CommandServer commands(settings, options.account, [&](const void* data, size_t size, const std::string& reply_to) {
+    desk_pointer->handle(data, size, reply_to);
+  });
+  CommandDesk desk(journal, clock,
+                   [&](const std::string& to, const v1::CommandReply& reply) { commands.reply(to, reply); });
+  desk_pointer = &desk;
+  if (!waitForCompany(commands, clock)) return 0;
+
+  Publisher events(settings, {.name = "bridge-events", .window = 32}, clock);
+  Publisher ticks(settings, {.name = "bridge-ticks", .window = options.window}, clock);
+  Status status(events, clock, options.account);
+  TickSink sink(ticks, options.source, options.partitions);
+  Framer framer({}, sink);
+  ExecutionFeed feed(events, options.account);
+  Room room{clock, ticks, sink, framer, feed, desk, status, options.source, options.account, {}, {}};
+  status.start();
+  if (!commands.serve(error)) {
+    logError("E_NATS_DENIED", error);
+    return 1;
+  }
+  std::atomic<uint64_t> refused{0};
+  std::thread link_thread([&] { runLink(listener, room, refused); });
+
+  bool journal_told = false;
+  while (!g_stopping) {
+    waitForSignal(1000);
+    const bool parent = printEvent({{"event", "stats"},
+                                    {"ticks", room.ticks_received.load()},
+                                    {"frames", ticks.published()},
+                                    {"acked_frames", ticks.ackedMessages()},
+                                    {"acked_ticks", ticks.ackedUnits()},
+                                    {"in_flight", uint64_t{ticks.inFlight()}},
+                                    {"commands", desk.commands()}});
+    if (!parent) {
+      logWarn("E_PARENT_GONE", "nobody reads our stdout any more; stopping");
+      g_stopping = true;
+    }
+    if (!journal.sync(error) && !journal_told) logError("E_JOURNAL", error);
+    journal_told = !error.empty();
+    error.clear();
+    if (!commands.ensure(error)) logError("E_NATS_UNREACHABLE", error);
+    error.clear();
+  }
+  link_thread.join();
+  status.stop("told to stop");
+  // The whole end has 3 s; the link's thread has had up to 1.5 s of them.
+  const int64_t deadline = clock.steadyUs() + 1'000'000;
+  while ((!events.idle() || !ticks.idle()) && clock.steadyUs() < deadline) ::usleep(2000);
+  commands.stop();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  const std::string faults = parseOptions(argc, argv, options);
+  if (options.help) {
+    std::fputs(kUsage, stdout);
+    return 0;
+  }
+  if (!faults.empty()) {
+    logError("E_USAGE", faults);
+    std::fputs(kUsage, stderr);
+    return 2;
+  }
+  // Before any thread is made, so that all inherit it.
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  return run(options);
+}

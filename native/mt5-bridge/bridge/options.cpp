@@ -1,0 +1,77 @@
+#include "bridge/options.h"
+
+#include <charconv>
+#include <string_view>
+
+#include "link/connection.h"
+#include "link/text.h"
+
+namespace troupe::bridge {
+
+const char* const kUsage =
+    "bridge --listen HOST:PORT --account NAME --source NAME --journal FILE [--partitions 12] [--window 256]\n"
+    "  --listen      where the terminal connects, an IPv4 address and port; port 0 takes a free one\n"
+    "  --account     trading account: commands come on bridge.NAME.command\n"
+    "  --source      name of this market data source: ticks go to md.<p>.ticks.NAME.<symbol>\n"
+    "  --journal     file that remembers orders across restarts; one bridge each\n"
+    "  --partitions  1..4096, the company's market.partitions\n"
+    "  --window      1..4096, tick messages that may wait for an acknowledgement of JetStream\n"
+    "environment: TROUPE_NATS_URL, TROUPE_NATS_USER, TROUPE_NATS_PASSWORD\n";
+
+namespace {
+
+bool number(std::string_view text, uint32_t least, uint32_t most, uint32_t& out) {
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), out);
+  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && out >= least && out <= most;
+}
+
+}  // namespace
+
+std::string parseOptions(int argc, const char* const* argv, Options& options) {
+  std::string faults;
+  const auto fault = [&](const std::string& text) { faults += (faults.empty() ? "" : "; ") + text; };
+  bool listen = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view name = argv[i];
+    if (name == "--help" || name == "-h") {
+      options.help = true;
+      return {};
+    }
+    const bool known = name == "--listen" || name == "--account" || name == "--source" || name == "--journal" ||
+                       name == "--partitions" || name == "--window";
+    if (!known) {
+      fault("unknown option " + std::string(name));
+      continue;
+    }
+    if (i + 1 >= argc) {
+      fault(std::string(name) + ": no value");
+      break;
+    }
+    const std::string value = argv[++i];
+    if (name == "--listen") {
+      listen = true;
+      if (!link::parseEndpoint(value, options.host, options.port)) fault("--listen: not HOST:PORT: " + value);
+    } else if (name == "--account") {
+      options.account = value;
+    } else if (name == "--source") {
+      options.source = value;
+    } else if (name == "--journal") {
+      options.journal = value;
+    } else if (name == "--partitions") {
+      if (!number(value, 1, 4096, options.partitions)) fault("--partitions: not in 1..4096: " + value);
+    } else if (!number(value, 1, 4096, options.window)) {
+      fault("--window: not in 1..4096: " + value);
+    }
+  }
+  if (!listen) fault("--listen: missing");
+  const auto name = [&](const char* option, const std::string& value) {
+    if (value.empty()) fault(std::string(option) + ": missing");
+    if (value.size() > 64 || !link::isUtf8(value)) fault(std::string(option) + ": not UTF-8 of at most 64 bytes");
+  };
+  name("--account", options.account);
+  name("--source", options.source);
+  if (options.journal.empty()) fault("--journal: missing");
+  return faults;
+}
+
+}  // namespace troupe::bridge

@@ -1,0 +1,23 @@
+// The command line.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace troupe::bridge {
+
+struct Options {
+  std::string host;
+  uint16_t port = 0;
+  std::string account, source, journal;
+  uint32_t partitions = 12;
+  uint32_t window = 256;
+  bool help = false;
+};
+
+extern const char* const kUsage;
+
+// Empty when all is well, otherwise every fault in one text.
+std::string parseOptions(int argc, const char* const* argv, Options& options);
+
+}  // namespace troupe::bridge

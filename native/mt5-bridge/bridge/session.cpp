@@ -1,0 +1,183 @@
+#include "bridge/session.h"
+
+#include <algorithm>
+
+#include "bridge/log.h"
+#include "link/validate.h"
+
+namespace troupe::bridge {
+
+using link::FrameType;
+using link::LinkError;
+using link::Next;
+
+LinkError Session::run(const std::atomic<bool>& stopping, const std::function<void(Session&)>& idle) {
+  heard_us_ = beat_us_ = room_.clock.steadyUs();
+  LinkError error = LinkError::kNone;
+  while (error == LinkError::kNone && !stopping) {
+    int64_t now = room_.clock.steadyUs();
+    if (stage_ == Stage::kReady) {
+      room_.framer.pass(now);
+      error = takeTicks(now);
+      if (tape_ended_) finishTape();
+    }
+    link::FrameView frame;
+    Next next = Next::kNeedMore;
+    while (error == LinkError::kNone && !holding() && (next = link_.next(frame)) == Next::kFrame) {
+      now = room_.clock.steadyUs();
+      error = onFrame(frame, now);
+      if (stage_ == Stage::kReady) room_.framer.pass(now);
+    }
+    if (next == Next::kError) error = link_.error();
+    if (error == LinkError::kNone) error = beat(now);
+    if (now - idle_us_ >= 50'000) {
+      idle_us_ = now;
+      room_.desk.pass(now);
+      idle(*this);
+    }
+    if (error == LinkError::kNone) error = await(now);
+  }
+  // What was framed is kept: it came from the terminal, and nobody will send it again.
+  const int64_t deadline = room_.clock.steadyUs() + 1'500'000;
+  while (stage_ == Stage::kReady && !room_.framer.flush()) {
+    const int64_t now = room_.clock.steadyUs();
+    if (stopping && now >= deadline) {
+      logError("E_BRIDGE_STOPPED_SHORT", "stopped while JetStream did not take the last ticks; they are lost");
+      break;
+    }
+    room_.desk.pass(now);
+    link_.waitMicros(1000, false);
+  }
+  return error;
+}
+
+LinkError Session::await(int64_t now_us) {
+  int64_t wait_us = std::min<int64_t>(50'000, beat_us_ + kHeartbeatUs - now_us);
+  const bool full = stage_ == Stage::kReady && room_.sink.room() == 0;
+  if (tape_ended_ || room_.feed.full()) wait_us = 1000;
+  if (full) {
+    // Not before a quarter of the window is free: few wide frames beat many thin ones, and few wake-ups beat many.
+    const size_t wanted = std::max<size_t>(1, room_.sink.window() / 4);
+    room_.ticks.armRoomListener(wanted);
+    if (room_.sink.room() >= wanted) return LinkError::kNone;
+  } else if (stage_ == Stage::kReady) {
+    wait_us = std::min(wait_us, room_.framer.nextDueUs() - now_us);
+  }
+  return link_.waitMicros(std::max<int64_t>(0, wait_us), !holding());
+}
+
+LinkError Session::beat(int64_t now_us) {
+  const uint64_t bytes = link_.receivedBytes();
+  // Silence counts only while we listen: under back-pressure it is us who does not read.
+  if (bytes != heard_bytes_ || holding()) {
+    heard_bytes_ = bytes;
+    heard_us_ = now_us;
+  } else if (now_us - heard_us_ > kDeadUs) {
+    return LinkError::kSilent;
+  }
+  if (now_us - beat_us_ < kHeartbeatUs) return LinkError::kNone;
+  beat_us_ = now_us;
+  return link_.send(FrameType::kHeartbeat, link::Heartbeat{static_cast<uint64_t>(room_.clock.wallUs())});
+}
+
+LinkError Session::onFrame(const link::FrameView& frame, int64_t now_us) {
+  if (frame.type == FrameType::kHeartbeat) return stage_ == Stage::kHello ? LinkError::kUnexpected : LinkError::kNone;
+  if (stage_ == Stage::kHello) return frame.type == FrameType::kHello ? onHello(frame) : LinkError::kUnexpected;
+  if (stage_ == Stage::kSymbols) return frame.type == FrameType::kSymbols ? onSymbols(frame) : LinkError::kUnexpected;
+  switch (frame.type) {
+    case FrameType::kTicks:
+      return onTicks(frame, now_us);
+    case FrameType::kTapeEnd:
+      return onTapeEnd(frame);
+    case FrameType::kOrder:
+    case FrameType::kDeal:
+    case FrameType::kPosition:
+    case FrameType::kAccount:
+      return room_.feed.onFrame(frame);
+    case FrameType::kHello:
+    case FrameType::kSymbols:
+      return LinkError::kUnexpected;
+    default:
+      return room_.desk.onFrame(frame);
+  }
+}
+
+LinkError Session::onHello(const link::FrameView& frame) {
+  if (!link::readOne(frame, hello_)) return LinkError::kBadSize;
+  if (const LinkError e = link::validate(hello_); e != LinkError::kNone) return e;
+  const std::string session(link::textOf(hello_.session));
+  // Tick numbers begin at 1 on every link, and JetStream drops a message id that it has seen: so a session name that
+  // comes twice gets a mark for the second link.
+  frame_session_ = session;
+  for (int n = 2; !room_.sessions.insert(frame_session_).second; ++n)
+    frame_session_ = session + "-" + std::to_string(n);
+  link::Welcome welcome{};
+  link::setTextCut(welcome.bridge, "troupe-bridge 1");
+  welcome.wall_us = static_cast<uint64_t>(room_.clock.wallUs());
+  if (const LinkError e = link_.send(FrameType::kWelcome, welcome); e != LinkError::kNone) return e;
+  stage_ = Stage::kSymbols;
+  room_.status.step(State::kSyncing, "session " + session + " of " + std::string(link::textOf(hello_.terminal)) +
+                                         ", login " + std::string(link::textOf(hello_.login)));
+  return LinkError::kNone;
+}
+
+LinkError Session::onSymbols(const link::FrameView& frame) {
+  const link::Spec* specs;
+  size_t count;
+  if (!link::readArray(frame, specs, count)) return LinkError::kBadSize;
+  if (const LinkError e = link::validateSymbols(specs, count); e != LinkError::kNone) return e;
+  std::vector<std::string> names;
+  for (size_t i = 0; i < count; ++i) names.emplace_back(link::textOf(specs[i].name));
+  const std::string session(link::textOf(hello_.session));
+  room_.sink.begin(frame_session_, names);
+  room_.framer.begin(room_.source, frame_session_, hello_.utc_offset_s, names);
+  room_.feed.begin(session, hello_.utc_offset_s);
+  acked_before_ = room_.ticks.ackedUnits();
+  room_.desk.attach({connection_, session, hello_.utc_offset_s, std::vector<link::Spec>(specs, specs + count)});
+  stage_ = Stage::kReady;
+  room_.status.step(State::kReady, std::to_string(count) + " symbols");
+  return LinkError::kNone;
+}
+
+LinkError Session::onTicks(const link::FrameView& frame, int64_t now_us) {
+  link::TickBatchHeader head;
+  if (!link::readList(frame, head, ticks_at_, ticks_left_)) return LinkError::kBadSize;
+  if (head.count != ticks_left_) {
+    ticks_left_ = 0;
+    return LinkError::kBadCount;
+  }
+  if (tape_ended_) return LinkError::kUnexpected;
+  sent_us_ = head.sent_us;
+  return takeTicks(now_us);
+}
+
+LinkError Session::takeTicks(int64_t now_us) {
+  if (ticks_left_ == 0) return LinkError::kNone;
+  LinkError error = LinkError::kNone;
+  const size_t taken = room_.framer.add(ticks_at_, ticks_left_, sent_us_, now_us, error);
+  ticks_at_ += taken;
+  ticks_left_ -= taken;
+  session_ticks_ += taken;
+  room_.ticks_received.fetch_add(taken, std::memory_order_relaxed);
+  return error;
+}
+
+LinkError Session::onTapeEnd(const link::FrameView& frame) {
+  link::TapeEnd end;
+  if (!link::readOne(frame, end)) return LinkError::kBadSize;
+  if (end.ticks != session_ticks_) {
+    logError("E_LINK_COUNT", "the terminal says it sent " + std::to_string(end.ticks) + " ticks, " +
+                                 std::to_string(session_ticks_) + " came");
+    return LinkError::kBadCount;
+  }
+  tape_ended_ = true;
+  return LinkError::kNone;
+}
+
+void Session::finishTape() {
+  if (!room_.framer.flush() || room_.ticks.inFlight() > 0) return;
+  tape_ended_ = false;
+  printEvent({{"event", "tape_end"}, {"ticks", room_.ticks.ackedUnits() - acked_before_}});
+}
+
+}  // namespace troupe::bridge
