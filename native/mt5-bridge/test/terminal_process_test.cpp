@@ -1,0 +1,255 @@
+// The terminal as a process, with a bridge's end of the link in the test: bytes, order, speed, kill, reconnect.
+#include "terminal_harness.h"
+
+namespace troupe::terminal {
+namespace {
+
+using namespace testing;
+using link::FrameType;
+
+struct Stage {
+  TempFolder folder;
+  FakeBridge bridge;
+  std::string config;
+
+  explicit Stage(size_t ticks, const std::string& more = "", int64_t step_ms = 10) {
+    write_tape(folder.file("tape"), {"EURUSD"}, triangle(ticks, step_ms));
+    config = write_text(folder.file("config.json"), config_json(bridge.port(), folder.file("tape"), more));
+  }
+  std::string history() const { return R"(,"history":")" + folder.file("history") + "\""; }
+};
+
+TEST(Process, PlaysTheTapeWholeAndInOrder) {
+  Stage stage(20'000, R"(,"rounds":3,"utcOffsetS":7200)");
+  stage.bridge.keep_ticks = true;
+  Process terminal(stage.config, true);
+  stage.bridge.accept();
+  EXPECT_EQ(link::textOf(stage.bridge.hello.login), "1001");
+  EXPECT_EQ(stage.bridge.hello.utc_offset_s, 7200);
+  EXPECT_EQ(link::textOf(stage.bridge.symbols.as<link::Spec>().name), "EURUSD");
+  EXPECT_EQ(terminal.heard("ready"), R"({"event":"ready"})");
+  EXPECT_EQ(stage.bridge.send(stage.bridge.place("early", Side::kBuy, 0.1)).retcode, kPriceOff)
+      << "held: no prices yet";
+  EXPECT_EQ(stage.bridge.ticks, 0u);
+  terminal.tell("play");
+  EXPECT_EQ(stage.bridge.until(FrameType::kTapeEnd).as<link::TapeEnd>().ticks, 60'000u);
+  EXPECT_EQ(stage.bridge.ticks, 60'000u);
+  const auto tape = triangle(20'000);
+  for (size_t i = 0; i < 60'000; ++i) {
+    const link::Tick& sent = stage.bridge.kept[i];
+    ASSERT_EQ(sent.bid, tape[i % 20'000].bid);
+    ASSERT_EQ(sent.time_ms, tape[i % 20'000].time_ms + static_cast<int64_t>(i / 20'000) * 201'000);
+  }
+  EXPECT_NE(terminal.heard("\"ticks_sent\":60000,\"ticks_total\":60000,"), "");
+  EXPECT_EQ(terminal.heard("tape_end"), R"({"event":"tape_end","ticks":60000})");
+  // Frozen at the last prices, it still deals.
+  const link::Result result = stage.bridge.send(stage.bridge.place("late", Side::kBuy, 0.1));
+  EXPECT_EQ(result.retcode, kDone);
+  EXPECT_GT(result.received_us, 0u);
+  terminal.tell("quit");
+  EXPECT_EQ(terminal.heard("account"), R"({"event":"account","balance":10000.00,"equity":9999.00})");
+  EXPECT_EQ(terminal.wait(), 0);
+}
+
+// The bytes are the order of events: tick, deal, order, position, account; and a result after its own events.
+TEST(Process, EventsStandBehindTheirTickAndBeforeTheResult) {
+  Stage stage(2'000);
+  Process terminal(stage.config, true);
+  stage.bridge.accept();
+  terminal.tell("play");
+  stage.bridge.until(FrameType::kTapeEnd);
+  stage.bridge.seen.clear();
+  const link::Result result = stage.bridge.send(stage.bridge.place("a", Side::kBuy, 0.1));
+  ASSERT_EQ(result.outcome, 1);
+  ASSERT_EQ(stage.bridge.seen.size(), 5u);
+  const FrameType order[] = {FrameType::kOrder, FrameType::kDeal, FrameType::kOrder, FrameType::kPosition,
+                             FrameType::kAccount};
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(stage.bridge.seen[i].type, order[i]) << i;
+    EXPECT_EQ(stage.bridge.seen[i].as<link::EventHeader>().sequence, i + 1);
+  }
+  const auto deal = stage.bridge.seen[1].as<link::Deal>(sizeof(link::EventHeader));
+  EXPECT_EQ(link::textOf(deal.order_id), "a");
+  EXPECT_EQ(link::textOf(deal.reason), "expert");
+  EXPECT_EQ(deal.magic, 9u);
+  // The same id again: the same answer with its deal, and no event.
+  stage.bridge.seen.clear();
+  EXPECT_EQ(stage.bridge.send(stage.bridge.place("a", Side::kBuy, 0.1)).order.ticket, result.order.ticket);
+  EXPECT_TRUE(stage.bridge.seen.empty());
+  // A snapshot says what there is, and up to which event.
+  link::TakeSnapshot take{77, 0};
+  stage.bridge.connection->send(FrameType::kSnapshot, take);
+  const auto begin = stage.bridge.until(FrameType::kSnapshotBegin).as<link::SnapshotBegin>();
+  EXPECT_EQ(begin.command, 77u);
+  EXPECT_EQ(begin.event_sequence, 5u);
+  EXPECT_EQ(begin.account.balance, 10000.0);
+  EXPECT_EQ(stage.bridge.until(FrameType::kSnapshotPositions).as<link::SnapshotPart>().count, 1u);
+  EXPECT_EQ(stage.bridge.until(FrameType::kSnapshotDeals).as<link::SnapshotPart>().count, 2u);
+  EXPECT_EQ(stage.bridge.until(FrameType::kSnapshotEnd).as<link::SnapshotBegin>().command, 77u);
+}
+
+TEST(Process, PendingOrderFillsBehindTheTickThatReachedIt) {
+  Stage stage(400'000, R"(,"speed":100)", 1);
+  stage.bridge.keep_ticks = true;
+  Process terminal(stage.config, false);
+  stage.bridge.accept();
+  stage.bridge.until_ticks(1);
+  // Between the triangle's low ask and its high bid there is always a way to wait for.
+  link::Place place = stage.bridge.place("limit", Side::kBuy, 0.1, OrderType::kLimit);
+  place.price = 1.10011;
+  link::Result result = stage.bridge.send(place);
+  for (int i = 0; result.retcode != kPlaced && i < 200; ++i) {
+    link::setTextCut(place.order_id, "limit" + std::to_string(i));
+    place.command = ++stage.bridge.commands;
+    result = stage.bridge.send(place);
+  }
+  ASSERT_EQ(result.retcode, kPlaced);
+  const Frame frame = stage.bridge.until(FrameType::kDeal);
+  const auto deal = frame.as<link::Deal>(sizeof(link::EventHeader));
+  EXPECT_EQ(deal.order_ticket, result.order.ticket);
+  EXPECT_EQ(stage.bridge.last_tick.time_ms, deal.time_ms) << "the last tick before the deal is the one that filled it";
+  EXPECT_EQ(stage.bridge.last_tick.ask, deal.price);
+  EXPECT_LE(deal.price, 1.10011);
+}
+
+TEST(Process, KilledItComesBackTheSame) {
+  Stage stage(50'000'000 / 100);
+  write_text(stage.config, config_json(stage.bridge.port(), stage.folder.file("tape"),
+                                       stage.history() + R"(,"speed":1000,"marginMode":"netting")"));
+  uint64_t sent_before = 0;
+  link::Result first{};
+  std::string session;
+  {
+    Process terminal(stage.config, false);
+    stage.bridge.accept();
+    session = link::textOf(stage.bridge.hello.session);
+    stage.bridge.keep_ticks = true;
+    first = stage.bridge.send(stage.bridge.place("a", Side::kBuy, 0.1));
+    for (int i = 0; first.retcode == kPriceOff; ++i) {
+      first = stage.bridge.send(stage.bridge.place("a" + std::to_string(i), Side::kBuy, 0.1));
+    }
+    ASSERT_EQ(first.retcode, kDone);
+    terminal.kill_now();
+    while (stage.bridge.next().type != FrameType{}) {
+    }
+    sent_before = stage.bridge.ticks;
+  }
+  const link::Tick last = stage.bridge.last_tick;
+  stage.bridge.kept.clear();
+  Process terminal(stage.config, true);
+  stage.bridge.accept();
+  EXPECT_NE(session, link::textOf(stage.bridge.hello.session));
+  link::Place again = stage.bridge.place(std::string(link::textOf(first.order.order_id)), Side::kBuy, 0.1);
+  const link::Result known = stage.bridge.send(again);
+  EXPECT_EQ(known.order.ticket, first.order.ticket);
+  EXPECT_EQ(known.deals, 1u);
+  const link::Result reduce = stage.bridge.send(stage.bridge.place("b", Side::kSell, 0.05));
+  EXPECT_EQ(reduce.retcode, kDone) << "at the last prices, though the tape is held";
+  EXPECT_EQ(reduce.order.position_id, first.order.position_id);
+  terminal.tell("play");
+  stage.bridge.until_ticks(stage.bridge.ticks + 1);
+  EXPECT_GT(stage.bridge.kept[0].time_ms, last.time_ms) << "the tape goes on, time does not fall";
+  EXPECT_GT(sent_before, 0u);
+}
+
+TEST(Process, ReconnectsWithANewSessionAndNoTickTwice) {
+  Stage stage(200'000, R"(,"speed":1000)");
+  stage.bridge.keep_ticks = true;
+  Process terminal(stage.config, false);
+  stage.bridge.accept();
+  const std::string session(link::textOf(stage.bridge.hello.session));
+  stage.bridge.until_ticks(stage.bridge.ticks + 1);
+  const link::Result opened = stage.bridge.send(stage.bridge.place("a", Side::kBuy, 0.1));
+  ASSERT_EQ(opened.retcode, kDone);
+  stage.bridge.connection.reset();
+  EXPECT_NE(terminal.heard("lost"), "");
+  stage.bridge.accept();
+  EXPECT_NE(std::string(link::textOf(stage.bridge.hello.session)), session);
+  EXPECT_NE(terminal.heard("ready"), "");
+  const link::Result known = stage.bridge.send(stage.bridge.place("a", Side::kBuy, 0.1));
+  EXPECT_EQ(known.order.ticket, opened.order.ticket);
+  terminal.signal(SIGTERM);
+  EXPECT_NE(terminal.heard("account"), "");
+  EXPECT_EQ(terminal.wait(), 0);
+  for (size_t i = 1; i < stage.bridge.kept.size(); ++i) {
+    ASSERT_LT(stage.bridge.kept[i - 1].time_ms, stage.bridge.kept[i].time_ms);
+  }
+}
+
+TEST(Process, LeadLimitWaitsForTheCompany) {
+  Stage stage(1'000, R"(,"leadLimitMs":50)");
+  Process terminal(stage.config, false);
+  stage.bridge.accept();
+  stage.bridge.until_ticks(1);
+  uint64_t applied = 0;
+  while (stage.bridge.ticks < 1'000) {
+    ASSERT_LE(stage.bridge.ticks, applied + 6);  // 50 ms are five ticks
+    applied = stage.bridge.ticks;
+    terminal.tell("applied " + std::to_string(applied));
+    stage.bridge.until_ticks(applied + 1);
+  }
+  EXPECT_NE(terminal.heard("tape_end"), "");
+}
+
+TEST(Process, LatencyHoldsTheOrderButNotTheTicks) {
+  Stage stage(1'000'000, R"(,"speed":10,"execution":{"latencyMs":100})");
+  Process terminal(stage.config, false);
+  stage.bridge.accept();
+  stage.bridge.until_ticks(1);
+  const uint64_t before = stage.bridge.ticks;
+  const auto start = std::chrono::steady_clock::now();
+  const link::Result result = stage.bridge.send(stage.bridge.place("slow", Side::kBuy, 0.1));
+  const auto took = std::chrono::steady_clock::now() - start;
+  EXPECT_EQ(result.retcode, kDone);
+  EXPECT_GE(took, std::chrono::milliseconds(100));
+  EXPECT_GT(stage.bridge.ticks, before + 50);
+}
+
+TEST(Process, GarbageClosesTheLinkAndTheTerminalComesBack) {
+  Stage stage(10);
+  Process terminal(stage.config, true);
+  stage.bridge.accept();
+  const std::string garbage(100, 'z');
+  EXPECT_EQ(::write(stage.bridge.connection->fd(), garbage.data(), garbage.size()), 100);
+  EXPECT_NE(terminal.heard("lost"), "");
+  stage.bridge.accept();
+  link::Place nan = stage.bridge.place("x", Side::kBuy, 0.1);
+  nan.price = std::nan("");
+  stage.bridge.connection->send(FrameType::kPlace, nan);
+  EXPECT_NE(terminal.heard("lost").find("not finite"), std::string::npos);
+  stage.bridge.accept();
+  EXPECT_EQ(stage.bridge.send(stage.bridge.place("y", Side::kBuy, 0.1)).retcode, kPriceOff);
+}
+
+TEST(Process, EndOfStdinIsAnOrderlyEnd) {
+  Stage stage(10);
+  const std::string command = std::string(TROUPE_TERMINAL) + " --config " + stage.config + " </dev/null 2>&1";
+  FILE* pipe = popen(command.c_str(), "r");
+  char line[256] = {};
+  EXPECT_NE(fgets(line, sizeof line, pipe), nullptr);
+  EXPECT_EQ(std::string(line), "{\"event\":\"account\",\"balance\":10000.00,\"equity\":10000.00}\n");
+  EXPECT_EQ(pclose(pipe), 0);
+}
+
+TEST(Process, FaultsAreLinesWithCodes) {
+  Stage stage(10);
+  const auto run = [](const std::string& arguments, int& status) {
+    FILE* pipe = popen((std::string(TROUPE_TERMINAL) + arguments + " </dev/null 2>&1").c_str(), "r");
+    std::string text;
+    char buffer[1024];
+    while (fgets(buffer, sizeof buffer, pipe)) text += buffer;
+    status = WEXITSTATUS(pclose(pipe));
+    return text;
+  };
+  int status = 0;
+  EXPECT_NE(run("", status).find("E_USAGE"), std::string::npos);
+  EXPECT_EQ(status, 2);
+  EXPECT_NE(run(" --config /no/such.json", status).find("E_CONFIG"), std::string::npos);
+  EXPECT_EQ(status, 1);
+  write_text(stage.folder.file("tape"), "short");
+  EXPECT_NE(run(" --config " + stage.config, status).find("E_TAPE_TRUNCATED"), std::string::npos);
+  EXPECT_EQ(status, 1);
+}
+
+}  // namespace
+}  // namespace troupe::terminal

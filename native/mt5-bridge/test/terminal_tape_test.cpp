@@ -1,0 +1,169 @@
+// Tapes that are none, and the player's pace under a clock of the test's own.
+#include <cmath>
+
+#include "fault.h"
+#include "player/player.h"
+#include "terminal_harness.h"
+
+namespace troupe::terminal {
+namespace {
+
+using namespace testing;
+
+std::string fault_of(const std::string& path, const std::vector<std::string>& symbols) {
+  try {
+    Tape tape(path, symbols);
+  } catch (const Fault& fault) {
+    return fault.code() + " " + fault.what();
+  }
+  return "";
+}
+
+TEST(TapeFile, EachFaultIsNamed) {
+  TempFolder folder;
+  const std::string path = folder.file("tape");
+  const auto expect = [&](const std::string& code, const std::string& part) {
+    const std::string fault = fault_of(path, {"EURUSD"});
+    EXPECT_EQ(fault.substr(0, fault.find(' ')), code) << fault;
+    EXPECT_NE(fault.find(part), std::string::npos) << fault;
+    EXPECT_NE(fault.find(path), std::string::npos) << fault;
+  };
+  expect("E_TAPE_OPEN", "No such file");
+  write_text(path, "");
+  expect("E_TAPE_TRUNCATED", "0 bytes");
+  write_text(path, std::string(64, 'x'));
+  expect("E_TAPE_MAGIC", "TRPTAPE1");
+  const auto good = triangle(10);
+  write_tape(path, {"EURUSD"}, good);
+  EXPECT_EQ(fault_of(path, {"EURUSD"}), "");
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+  expect("E_TAPE_TRUNCATED", "says 10 ticks, holds 9");
+  write_tape(path, {"EURUSD"}, {});
+  expect("E_TAPE_EMPTY", "no ticks");
+  write_tape(path, {"GBPUSD"}, good);
+  expect("E_TAPE_SYMBOL", "GBPUSD is not among");
+  write_tape(path, {"EURUSD", "EURUSD"}, good);
+  expect("E_TAPE_SYMBOL", "named twice");
+  write_tape(path, {std::string(32, 'A')}, good);
+  expect("E_TAPE_SYMBOL", "longer than 31");
+  const auto with = [&](auto change) {
+    auto ticks = good;
+    change(ticks[5]);
+    write_tape(path, {"EURUSD"}, ticks);
+  };
+  with([](link::Tick& t) { t.symbol = 1; });
+  expect("E_TAPE_TICK", "tick 5: symbol index");
+  with([](link::Tick& t) { t.time_ms -= 11; });
+  expect("E_TAPE_TICK", "tick 5: time runs backwards");
+  with([](link::Tick& t) { t.bid = t.ask + 1; });
+  expect("E_TAPE_TICK", "tick 5: bid above ask");
+  with([](link::Tick& t) { t.ask = std::nan(""); });
+  expect("E_TAPE_TICK", "tick 5: bid");
+  with([](link::Tick& t) { t.bid = 0; });
+  expect("E_TAPE_TICK", "tick 5: bid or ask is not a price");
+}
+
+// A player over ticks at given times; counts how many leave at a given moment.
+struct Play {
+  std::vector<link::Tick> ticks;
+  std::vector<link::Tick> out = std::vector<link::Tick>(100);
+  Player player;
+
+  Play(const std::vector<int64_t>& times, const PlayerConfig& config, uint64_t position = 0)
+      : ticks(made(times)), player({ticks.data(), ticks.size(), {0}}, config, position) {
+    player.play(0);
+  }
+  static std::vector<link::Tick> made(const std::vector<int64_t>& times) {
+    std::vector<link::Tick> ticks;
+    for (const int64_t time : times) ticks.push_back({time, 1, 1, 0, 6});
+    return ticks;
+  }
+  size_t at(int64_t now_us) { return player.take(now_us, out.data(), out.size()); }
+};
+
+TEST(Player, MarketTimeRunsWithTheWall) {
+  Play play({1000, 1010, 1010, 1500, 3000}, {.speed = 10});
+  EXPECT_EQ(play.at(5'000'000), 1u) << "the first tick starts the clock";
+  EXPECT_EQ(play.player.wait_us(5'000'000), 1000) << "10 ms of market are 1 ms of wall";
+  EXPECT_EQ(play.at(5'000'999), 0u);
+  EXPECT_EQ(play.at(5'001'000), 2u);
+  EXPECT_EQ(play.at(5'200'000), 2u) << "a late caller gets what is due";
+  EXPECT_TRUE(play.player.ended());
+  EXPECT_EQ(play.player.wait_us(9'000'000), -1);
+}
+
+TEST(Player, SkipsGapsOfMoreThanAMinute) {
+  Play play({0, 100, 60'100, 60'100 + 60'001, 60'100 + 60'101}, {.speed = 1});
+  EXPECT_EQ(play.at(0), 1u);
+  EXPECT_EQ(play.at(100'000), 1u);
+  EXPECT_EQ(play.at(60'099'000), 0u) << "a minute exactly is waited for";
+  EXPECT_EQ(play.at(60'100'000), 2u) << "more is skipped";
+  EXPECT_EQ(play.player.wait_us(60'100'000), 100'000);
+  EXPECT_EQ(play.at(60'200'000), 1u);
+}
+
+TEST(Player, PausesWithTheLink) {
+  Play play({0, 1000, 2000}, {.speed = 1});
+  EXPECT_EQ(play.at(0), 1u);
+  play.player.resume(50'000'000);
+  EXPECT_EQ(play.at(50'000'000), 1u) << "goes on with the next unsent tick, without a burst";
+  EXPECT_EQ(play.at(50'999'999), 0u);
+  EXPECT_EQ(play.at(51'000'000), 1u);
+}
+
+TEST(Player, LeadLimit) {
+  Play play({0, 10, 20, 500, 501, 502}, {.speed = 0, .lead_limit_ms = 15});
+  EXPECT_EQ(play.at(0), 1u) << "nothing applied: one tick, because applied equals sent";
+  EXPECT_EQ(play.at(0), 0u);
+  EXPECT_EQ(play.player.wait_us(0), -1);
+  play.player.applied(1, 0);
+  EXPECT_EQ(play.player.wait_us(0), 0);
+  EXPECT_EQ(play.at(0), 1u) << "time 10, not 20";
+  play.player.applied(2, 0);
+  EXPECT_EQ(play.at(0), 1u) << "20, not 500";
+  EXPECT_EQ(play.at(0), 0u);
+  play.player.applied(3, 0);
+  EXPECT_EQ(play.at(0), 1u) << "500 because everything sent is applied";
+  play.player.applied(4, 0);
+  EXPECT_EQ(play.at(0), 2u);
+}
+
+TEST(Player, LeadLimitForgivesTicksThatDiedWithTheLink) {
+  Play play({0, 1, 2, 3, 4, 1000, 1001}, {.speed = 0, .lead_limit_ms = 10});
+  play.at(0);
+  play.player.applied(1, 0);
+  EXPECT_EQ(play.at(0), 4u);
+  play.player.resume(1'000'000);
+  play.player.applied(3, 1'100'000);  // two of five never arrive
+  EXPECT_EQ(play.at(1'200'000), 0u);
+  EXPECT_EQ(play.player.wait_us(1'200'000), 900'000) << "a second after the last progress";
+  EXPECT_EQ(play.at(2'100'000), 1u);
+  play.player.applied(4, 2'100'000);
+  EXPECT_EQ(play.at(2'100'000), 1u) << "the lost ones count as applied from now on";
+}
+
+TEST(Player, RoundsShiftTimeOn) {
+  Play play({1000, 1700, 3200}, {.speed = 0, .lead_limit_ms = 0, .rounds = 3});
+  EXPECT_EQ(play.player.total(), 9u);
+  ASSERT_EQ(play.at(0), 9u);
+  // last - first + 1000 = 3200, rounded up to 4000.
+  for (size_t i = 0; i < 9; ++i) {
+    EXPECT_EQ(play.out[i].time_ms, play.ticks[i % 3].time_ms + static_cast<int64_t>(i / 3) * 4000);
+    EXPECT_EQ(play.out[i].time_ms, play.player.tick(i).time_ms);
+  }
+}
+
+TEST(Player, MapsSymbolsAndGoesOnWhereItWas) {
+  std::vector<link::Tick> ticks = Play::made({1, 2, 3});
+  ticks[1].symbol = 1;
+  Player player({ticks.data(), 3, {4, 2}}, {}, 1);
+  std::vector<link::Tick> out(10);
+  EXPECT_EQ(player.take(0, out.data(), 10), 0u) << "not before play";
+  player.play(0);
+  ASSERT_EQ(player.take(0, out.data(), 10), 2u);
+  EXPECT_EQ(out[0].symbol, 2u);
+  EXPECT_EQ(out[1].symbol, 4u);
+}
+
+}  // namespace
+}  // namespace troupe::terminal
