@@ -108,7 +108,10 @@ class LiveScreen implements Screen {
 
   close(): void {
     this.cancel();
-    if (this.last === undefined) return this.erase();
+    if (this.last === undefined) {
+      this.erase();
+      return;
+    }
     this.last();
     this.last = undefined;
     this.drawn = 0;
