@@ -176,9 +176,11 @@ class RunningProcess implements ManagedProcess {
     this.exited = new Promise((resolve) => {
       child.once('close', (code, signal) => {
         living.delete(this.pid);
-        log.end();
-        this.exit = { code, signal, forced: this.forced };
-        resolve(this.exit);
+        const exit = { code, signal, forced: this.forced };
+        this.exit = exit;
+        // Who reads the log after the end finds all of it there.
+        if (log.closed) resolve(exit);
+        else log.once('close', () => resolve(exit)).end();
       });
     });
   }
