@@ -16,7 +16,7 @@ void Framer::begin(const std::string& source, const std::string& session, int32_
   symbols_.clear();
   symbols_.resize(symbols.size());
   open_head_ = open_tail_ = kNone;
-  full_ = 0;
+  open_frames_ = full_ = 0;
   offset_ms_ = int64_t{1000} * utc_offset_s;
   const int columns = static_cast<int>(config_.max_ticks);
   for (size_t i = 0; i < symbols.size(); ++i) {
@@ -94,7 +94,9 @@ int64_t Framer::nextDueUs() const {
 int64_t Framer::lingerUs() const {
   const auto used = static_cast<int64_t>(sink_.window() - std::min(sink_.window(), sink_.room()));
   const auto window = static_cast<int64_t>(std::max<size_t>(1, sink_.window()));
-  return config_.linger_us + (config_.linger_loaded_us - config_.linger_us) * used / window;
+  const int64_t by_window = config_.linger_us + (config_.linger_loaded_us - config_.linger_us) * used / window;
+  const int64_t by_width = std::min(config_.linger_per_open_us * open_frames_, config_.linger_most_us);
+  return std::max(by_window, by_width);
 }
 
 void Framer::open(uint32_t symbol, int64_t utc_ms, uint64_t sent_us, int64_t now_us) {
@@ -109,6 +111,7 @@ void Framer::open(uint32_t symbol, int64_t utc_ms, uint64_t sent_us, int64_t now
   open.next = kNone;
   (open_tail_ == kNone ? open_head_ : symbols_[open_tail_].next) = symbol;
   open_tail_ = symbol;
+  ++open_frames_;
 }
 
 void Framer::setMustClose(Open& open) {
@@ -140,6 +143,7 @@ void Framer::unlink(uint32_t symbol) {
   (open.previous == kNone ? open_head_ : symbols_[open.previous].next) = open.next;
   (open.next == kNone ? open_tail_ : symbols_[open.next].previous) = open.previous;
   open.next = open.previous = kNone;
+  --open_frames_;
 }
 
 }  // namespace troupe::bridge
