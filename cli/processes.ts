@@ -2,13 +2,15 @@
  * The programs that a command starts: named, logged, stopped in order, none left behind.
  *
  * Each has a process group of its own, so that Ctrl-C in a terminal reaches only this process, which then stops them
- * in the order that loses nothing; and so that what a child has started is ended with it.
+ * in the order that loses nothing; and so that what a child has started is ended with it. When this process is killed
+ * they end too (guardian.ts).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Clock, systemClock } from '../runtime/clock.ts';
+import { guard, unguard } from './guardian.ts';
 
 export interface ProcessSpec {
   /** For messages and the log's name. */
@@ -155,6 +157,7 @@ class RunningProcess implements ManagedProcess {
     this.policy = spec.stop ?? DEFAULT_STOP;
     this.clock = clock;
     living.set(this.pid, this.policy.force ?? 'SIGKILL');
+    guard(this.pid, this.policy.signal);
     child.stdin?.on('error', () => {});
     const log = createWriteStream(spec.logFile, { flags: 'a' });
     log.on('error', () => {}); // A full disk must not end the company because of a log line.
@@ -172,7 +175,10 @@ class RunningProcess implements ManagedProcess {
       });
     }
     // The group outlives its leader where that left children behind: they are ended, and then the output closes.
-    child.once('exit', () => killGroup(this.pid, 'SIGKILL'));
+    child.once('exit', () => {
+      killGroup(this.pid, 'SIGKILL');
+      unguard(this.pid);
+    });
     this.exited = new Promise((resolve) => {
       child.once('close', (code, signal) => {
         living.delete(this.pid);

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { type ProcessError, type ProcessSpec, startProcess, stopInOrder } from '../../cli/processes.ts';
 import { commandLine } from '../../cli/servers/orphan.ts';
+import { projectRoot } from '../../cli/setup/find.mjs';
+import { systemClock } from '../../runtime/clock.ts';
 import { scratchFolder } from '../support/servers.ts';
 
 const scratch = scratchFolder('processes');
@@ -82,6 +86,28 @@ describe('a managed process', { timeout: 30_000 }, () => {
     await child.waitForLine(line('ready'), 20_000);
     assert.equal(child.exit, undefined);
     await child.stop();
+  });
+
+  test('they end with us when we are killed, politely first', async () => {
+    const code = `
+      const { startProcess } = await import(${JSON.stringify(path.join(projectRoot, 'cli/processes.ts'))});
+      const spec = { name: 'c', command: '/bin/sh', logFile: ${JSON.stringify(logFile)} };
+      const start = (script) => startProcess({ ...spec, args: ['-c', script] });
+      const ended = await start('exit 0');
+      await ended.exited;
+      const polite = await start('trap "echo bye > ${scratch.path}/bye; exit" TERM; echo ready; while :; do sleep 0.05; done');
+      await polite.waitForLine((line) => line === 'ready' || undefined, 20_000);
+      const plain = await start('sleep 65 & wait');
+      console.log(JSON.stringify([polite.pid, plain.pid]));`;
+    const owner = spawn(process.execPath, ['--input-type=module', '-e', code], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [line] = await once(owner.stdout, 'data');
+    const pids = JSON.parse(String(line)) as number[];
+    for (const pid of pids) assert.notEqual(commandLine(pid), undefined);
+    owner.kill('SIGKILL');
+    for (const pid of pids) while (commandLine(pid) !== undefined) await systemClock.sleep(5);
+    assert.equal(readFileSync(path.join(scratch.path, 'bye'), 'utf8'), 'bye\n');
   });
 
   test('several stop one after the other, in the order given', async () => {

@@ -9,7 +9,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { startNatsServer } from '../../../cli/servers/nats.ts';
 import { type NatsUser, natsConfigText, permissions } from '../../../cli/servers/nats-config.ts';
 import { commandLine } from '../../../cli/servers/orphan.ts';
-import { projectRoot } from '../../../cli/setup/find.mjs';
+import { findNatsServer } from '../../../cli/setup/find.mjs';
 import { scratchFolder, startNats, TEST_ACCOUNT, TEST_SOURCE, type TestNats } from '../../support/servers.ts';
 
 describe('what each NATS user may do', { timeout: 60_000 }, () => {
@@ -186,31 +186,25 @@ describe('the private NATS server', { timeout: 60_000 }, () => {
     }
   });
 
-  test('a server whose owner was killed is ended by the next start', async () => {
+  test('a server that a killed run left behind is ended by the next start', async () => {
     const scratch = scratchFolder('nats-orphan');
-    const folder = path.join(scratch.path, 'nats');
-    const logFile = path.join(scratch.path, 'nats.log');
-    const code = `
-      const { startNatsServer } = await import(${JSON.stringify(path.join(projectRoot, 'cli/servers/nats.ts'))});
-      const server = await startNatsServer(${JSON.stringify({ folder, logFile, account: 'a', source: 's' })});
-      console.log(server.process.pid);
-      process.stdin.resume();`;
-    const owner = spawn(process.execPath, ['--input-type=module', '-e', code], {
-      stdio: ['pipe', 'pipe', 'inherit'],
+    const options = { folder: path.join(scratch.path, 'nats'), logFile: path.join(scratch.path, 'nats.log') };
+    const start = () => startNatsServer({ ...options, account: 'a', source: 's' });
+    const program = findNatsServer()?.path;
+    assert.ok(program);
+    await (await start()).stop();
+    const orphan = spawn(program, ['-c', path.join(options.folder, 'nats.conf')], {
+      stdio: ['ignore', 'ignore', 'pipe'],
     });
     try {
-      const [line] = await once(owner.stdout, 'data');
-      const orphan = Number(String(line).trim());
-      assert.ok(orphan > 1);
-      owner.kill('SIGKILL');
-      await once(owner, 'exit');
-      assert.notEqual(commandLine(orphan), undefined, 'the server outlives its owner');
-      const next = await startNatsServer({ folder, logFile, account: 'a', source: 's' });
-      assert.equal(next.endedOrphan, orphan);
-      assert.equal(commandLine(orphan), undefined);
+      for await (const chunk of orphan.stderr) if (String(chunk).includes('Server is ready')) break;
+      const gone = once(orphan, 'exit');
+      const next = await start();
+      assert.equal(next.endedOrphan, orphan.pid);
+      await gone;
       await next.stop();
     } finally {
-      owner.kill('SIGKILL');
+      orphan.kill('SIGKILL');
       scratch.remove();
     }
   });

@@ -7,9 +7,9 @@ import path from 'node:path';
 import { describe, test } from 'node:test';
 import pg from 'pg';
 import { commandLine } from '../../../cli/servers/orphan.ts';
-import { type PostgresOptions, startPostgres as startCluster } from '../../../cli/servers/postgres.ts';
+import { freePort, type PostgresOptions, startPostgres as startCluster } from '../../../cli/servers/postgres.ts';
 import { clusterPlace, unprivilegedUser } from '../../../cli/servers/postgres-place.ts';
-import { projectRoot } from '../../../cli/setup/find.mjs';
+import { findPostgresAll, projectRoot } from '../../../cli/setup/find.mjs';
 import { scratchFolder, startPostgres } from '../../support/servers.ts';
 
 async function query(url: string, sql: string): Promise<unknown[]> {
@@ -85,34 +85,44 @@ describe('the private PostgreSQL cluster', { timeout: 120_000 }, () => {
     }
   });
 
-  test('a cluster whose owner was killed is ended and started again; a stale pid file of somebody else is not believed', async () => {
+  test('one that a killed run left behind is ended first; a stale pid file that names somebody else is not believed', async () => {
     const scratch = openFolder('pg-orphan');
-    const code = `
-      const { startPostgres } = await import(${JSON.stringify(path.join(projectRoot, 'cli/servers/postgres.ts'))});
-      const server = await startPostgres(${JSON.stringify(scratch.options)});
-      console.log(server.process.pid);
-      process.stdin.resume();`;
-    const owner = spawn(process.execPath, ['--input-type=module', '-e', code], {
-      stdio: ['pipe', 'pipe', 'inherit'],
+    const { folder } = await startCluster(scratch.options).then(async (server) => {
+      await server.stop();
+      return server;
+    });
+    const data = path.join(folder, 'data');
+    const program = path.join(findPostgresAll()[0]!.bin, 'postgres');
+    const { uid, gid } = statSync(data);
+    const settings = [
+      '-c',
+      `port=${await freePort()}`,
+      '-c',
+      'unix_socket_directories=',
+      '-c',
+      'listen_addresses=127.0.0.1',
+    ];
+    const orphan = spawn(program, ['-D', data, ...settings], {
+      uid,
+      gid,
+      cwd: '/',
+      stdio: ['ignore', 'ignore', 'pipe'],
     });
     try {
-      const [line] = await once(owner.stdout, 'data');
-      const orphan = Number(String(line).trim());
-      owner.kill('SIGKILL');
-      await once(owner, 'exit');
-      assert.notEqual(commandLine(orphan), undefined, 'the server outlives its owner');
+      for await (const chunk of orphan.stderr) if (String(chunk).includes('ready to accept')) break;
+      const gone = once(orphan, 'exit');
       const next = await startCluster(scratch.options);
-      assert.equal(next.endedOrphan, orphan);
-      assert.equal(commandLine(orphan), undefined);
+      assert.equal(next.endedOrphan, orphan.pid);
+      assert.deepEqual(await gone, [0, null], 'it was shut down, not killed');
       await next.stop();
 
       // The number in the file now belongs to this very test.
-      writeFileSync(path.join(next.folder, 'data/postmaster.pid'), `${process.pid}\n`);
+      writeFileSync(path.join(data, 'postmaster.pid'), `${process.pid}\n`);
       const third = await startCluster(scratch.options);
       assert.equal(third.endedOrphan, undefined);
       await third.stop();
     } finally {
-      owner.kill('SIGKILL');
+      orphan.kill('SIGKILL');
       scratch.remove();
     }
   });
