@@ -36,7 +36,7 @@ class Checker {
     if (std::isfinite(value) && value >= low && value <= high) return;
     fault(field, shortest(value) + " is outside " + shortest(low) + ".." + shortest(high) + unit);
   }
-  void above_zero(const std::string& field, double value, double high) {
+  void aboveZero(const std::string& field, double value, double high) {
     if (std::isfinite(value) && value > 0 && value <= high) return;
     fault(field, shortest(value) + " is not above 0 and at most " + shortest(high));
   }
@@ -49,31 +49,31 @@ class Checker {
   std::vector<std::string>& faults_;
 };
 
-Volume volume_of(Checker& check, const std::string& field, double lots) {
-  check.above_zero(field, lots, 1e6);
+Volume volumeOf(Checker& check, const std::string& field, double lots) {
+  check.aboveZero(field, lots, 1e6);
   if (!std::isfinite(lots) || lots <= 0 || lots > 1e6) return 0;
-  const Volume volume = to_volume(lots);
+  const Volume volume = toVolume(lots);
   if (volume == 0 || std::abs(lots * kVolumeUnit - static_cast<double>(volume)) > 0.01) {
     check.fault(field, shortest(lots) + " is not a multiple of 0.00000001 lots");
   }
   return volume;
 }
 
-Spec spec_of(Checker& check, const pb::SymbolSpec& from, const std::string& at) {
+Spec specOf(Checker& check, const pb::SymbolSpec& from, const std::string& at) {
   Spec spec;
   spec.name = from.name();
   check.text(at + ".name", spec.name, 31);
   spec.digits = from.digits();
   check.range(at + ".digits", spec.digits, 0, 8);
   spec.point = from.point();
-  check.above_zero(at + ".point", spec.point, 1e6);
+  check.aboveZero(at + ".point", spec.point, 1e6);
   spec.tick_size = from.tick_size();
-  check.above_zero(at + ".tickSize", spec.tick_size, 1e6);
+  check.aboveZero(at + ".tickSize", spec.tick_size, 1e6);
   spec.contract_size = from.contract_size();
-  check.above_zero(at + ".contractSize", spec.contract_size, 1e9);
-  spec.volume_min = volume_of(check, at + ".volumeMin", from.volume_min());
-  spec.volume_max = volume_of(check, at + ".volumeMax", from.volume_max());
-  spec.volume_step = volume_of(check, at + ".volumeStep", from.volume_step());
+  check.aboveZero(at + ".contractSize", spec.contract_size, 1e9);
+  spec.volume_min = volumeOf(check, at + ".volumeMin", from.volume_min());
+  spec.volume_max = volumeOf(check, at + ".volumeMax", from.volume_max());
+  spec.volume_step = volumeOf(check, at + ".volumeStep", from.volume_step());
   if (spec.volume_min > spec.volume_max) check.fault(at + ".volumeMin", "is above volumeMax");
   if (spec.volume_step > 0 && spec.volume_min % spec.volume_step != 0) {
     check.fault(at + ".volumeMin", "is not a multiple of volumeStep");
@@ -100,18 +100,18 @@ Spec spec_of(Checker& check, const pb::SymbolSpec& from, const std::string& at) 
   return spec;
 }
 
-void read_symbols(Checker& check, const pb::TerminalConfig& from, EngineConfig& engine) {
+void readSymbols(Checker& check, const pb::TerminalConfig& from, EngineConfig& engine) {
   if (from.symbols_size() == 0 || from.symbols_size() > 10000) {
     check.fault("symbols", std::to_string(from.symbols_size()) + " symbols, allowed 1..10000");
   }
   std::set<std::string> names;
   for (int i = 0; i < from.symbols_size(); ++i) {
     const std::string at = "symbols[" + std::to_string(i) + "]";
-    engine.symbols.push_back(spec_of(check, from.symbols(i), at));
+    engine.symbols.push_back(specOf(check, from.symbols(i), at));
     if (!names.insert(engine.symbols.back().name).second) check.fault(at + ".name", "is named twice");
   }
   for (const auto& [currency, rate] : from.currency_rates()) {
-    check.above_zero("currencyRates." + currency, rate, 1e9);
+    check.aboveZero("currencyRates." + currency, rate, 1e9);
     engine.currency_rates[currency] = rate;
   }
   for (const Spec& spec : engine.symbols) {
@@ -122,7 +122,7 @@ void read_symbols(Checker& check, const pb::TerminalConfig& from, EngineConfig& 
   }
 }
 
-void read_execution(Checker& check, const pb::ExecutionModel& from, Config& config) {
+void readExecution(Checker& check, const pb::ExecutionModel& from, Config& config) {
   ExecutionModel& model = config.engine.execution;
   config.latency_ms = from.latency_ms();
   config.latency_jitter_ms = from.latency_jitter_ms();
@@ -139,7 +139,7 @@ void read_execution(Checker& check, const pb::ExecutionModel& from, Config& conf
 
 }  // namespace
 
-Config parse_config(const std::string& json, std::vector<std::string>& faults) {
+Config parseConfig(const std::string& json, std::vector<std::string>& faults) {
   Config config;
   pb::TerminalConfig from;
   const auto parsed = google::protobuf::util::JsonStringToMessage(json, &from);
@@ -157,7 +157,7 @@ Config parse_config(const std::string& json, std::vector<std::string>& faults) {
   engine.currency = from.currency();
   check.text("currency", engine.currency, 7);
   check.range("balance", from.balance(), 0, 1e12);
-  if (std::isfinite(from.balance()) && std::abs(from.balance()) <= 1e12) engine.balance = to_cents(from.balance());
+  if (std::isfinite(from.balance()) && std::abs(from.balance()) <= 1e12) engine.balance = toCents(from.balance());
   engine.leverage = from.leverage();
   check.range("leverage", from.leverage(), 1, 10000);
   if (from.margin_mode() == "netting") {
@@ -167,8 +167,8 @@ Config parse_config(const std::string& json, std::vector<std::string>& faults) {
   } else {
     check.fault("marginMode", "'" + from.margin_mode() + "' is not netting or hedging");
   }
-  read_symbols(check, from, engine);
-  read_execution(check, from.execution(), config);
+  readSymbols(check, from, engine);
+  readExecution(check, from.execution(), config);
   config.tape = from.tape();
   if (config.tape.empty()) check.fault("tape", "is missing");
   config.history = from.history();
@@ -189,14 +189,14 @@ Config parse_config(const std::string& json, std::vector<std::string>& faults) {
   return config;
 }
 
-Config load_config(const std::string& path, std::vector<std::string>& faults) {
+Config loadConfig(const std::string& path, std::vector<std::string>& faults) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   if (!file || !(text << file.rdbuf())) {
     faults.push_back(path + ": cannot be read: " + strerror(errno));
     return {};
   }
-  return parse_config(text.str(), faults);
+  return parseConfig(text.str(), faults);
 }
 
 }  // namespace troupe::terminal

@@ -23,9 +23,9 @@ struct Config {
 
 // Empty `faults` means that `config` is usable. Every fault names the field and what is allowed; all are found at once,
 // except that text which is no TerminalConfig at all (syntax, unknown key, wrong type) is one fault.
-Config parse_config(const std::string& json, std::vector<std::string>& faults);
+Config parseConfig(const std::string& json, std::vector<std::string>& faults);
 
 // Reads the file; a file that cannot be read is a fault.
-Config load_config(const std::string& path, std::vector<std::string>& faults);
+Config loadConfig(const std::string& path, std::vector<std::string>& faults);
 
 }  // namespace troupe::terminal

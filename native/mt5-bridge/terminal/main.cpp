@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
   const int signal_fd = signals();
   try {
     std::vector<std::string> faults;
-    const Config config = load_config(path, faults);
+    const Config config = loadConfig(path, faults);
     for (const std::string& fault : faults) log("error", "E_CONFIG", fault);
     if (!faults.empty()) return 1;
     Terminal(config, hold).run(STDIN_FILENO, signal_fd);

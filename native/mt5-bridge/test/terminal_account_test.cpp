@@ -9,37 +9,37 @@ namespace {
 using namespace testing;
 
 TEST(Netting, AddsReducesReversesUnderOnePositionId) {
-  Rig rig(config_of(MarginMode::kNetting));
+  Rig rig(configOf(MarginMode::kNetting));
   const Result first = rig.market(Side::kBuy, 0.1);
   rig.tick(1.1010, 1.1011);
   rig.market(Side::kBuy, 0.1);
   auto positions = rig.engine.positions();
   ASSERT_EQ(positions.size(), 1u);
-  EXPECT_EQ(positions[0].volume, to_volume(0.2));
+  EXPECT_EQ(positions[0].volume, toVolume(0.2));
   EXPECT_NEAR(positions[0].open_price, 1.1006, 1e-9);
   // Reduce.
   const Result reduced = rig.market(Side::kSell, 0.05);
   EXPECT_EQ(reduced.deals[0].entry, "out");
-  EXPECT_EQ(reduced.deals[0].profit, to_cents((1.1010 - 1.1006) * 5000));
+  EXPECT_EQ(reduced.deals[0].profit, toCents((1.1010 - 1.1006) * 5000));
   // Reverse.
   const Result reversed = rig.market(Side::kSell, 0.25);
   ASSERT_EQ(reversed.deals.size(), 1u);
   EXPECT_EQ(reversed.deals[0].entry, "inout");
-  EXPECT_EQ(reversed.deals[0].profit, to_cents((1.1010 - 1.1006) * 15000));
+  EXPECT_EQ(reversed.deals[0].profit, toCents((1.1010 - 1.1006) * 15000));
   positions = rig.engine.positions();
   ASSERT_EQ(positions.size(), 1u);
   EXPECT_EQ(positions[0].position_id, first.order.ticket);
   EXPECT_EQ(positions[0].side, Side::kSell);
-  EXPECT_EQ(positions[0].volume, to_volume(0.1));
+  EXPECT_EQ(positions[0].volume, toVolume(0.1));
   EXPECT_EQ(positions[0].open_price, 1.1010);
   // Close exactly.
   EXPECT_EQ(rig.market(Side::kBuy, 0.1).deals[0].entry, "out");
   EXPECT_TRUE(rig.engine.positions().empty());
-  EXPECT_EQ(rig.engine.account().balance, sum_of_deals(rig.engine));
+  EXPECT_EQ(rig.engine.account().balance, sumOfDeals(rig.engine));
 }
 
 TEST(Netting, StopsFollowTheOrders) {
-  Rig rig(config_of(MarginMode::kNetting));
+  Rig rig(configOf(MarginMode::kNetting));
   PlaceRequest guarded = rig.request(Side::kBuy, 0.1);
   guarded.stop_loss = 1.09;
   guarded.take_profit = 1.12;
@@ -53,7 +53,7 @@ TEST(Netting, StopsFollowTheOrders) {
 }
 
 TEST(Netting, NamedPositionIsOnlyReduced) {
-  Rig rig(config_of(MarginMode::kNetting));
+  Rig rig(configOf(MarginMode::kNetting));
   const uint64_t id = rig.market(Side::kBuy, 0.1).order.ticket;
   EXPECT_EQ(rig.close(id, Side::kSell, 0.2).retcode, kInvalidCloseVolume);
   EXPECT_EQ(rig.close(id, Side::kBuy, 0.1).retcode, kInvalid);
@@ -62,7 +62,7 @@ TEST(Netting, NamedPositionIsOnlyReduced) {
 }
 
 TEST(Hedging, OnePositionPerOrderAndPartialClose) {
-  Rig rig(config_of(MarginMode::kHedging));
+  Rig rig(configOf(MarginMode::kHedging));
   const Result buy = rig.market(Side::kBuy, 0.3), sell = rig.market(Side::kSell, 0.1);
   ASSERT_EQ(rig.engine.positions().size(), 2u);
   rig.tick(1.1020, 1.1021);
@@ -70,9 +70,9 @@ TEST(Hedging, OnePositionPerOrderAndPartialClose) {
   ASSERT_EQ(part.retcode, kDone);
   EXPECT_EQ(part.deals[0].entry, "out");
   EXPECT_EQ(part.deals[0].position_id, buy.order.ticket);
-  EXPECT_EQ(part.deals[0].profit, to_cents((1.1020 - 1.1001) * 10000));
-  EXPECT_EQ(rig.engine.positions()[0].volume, to_volume(0.2));
-  EXPECT_EQ(rig.engine.positions()[1].volume, to_volume(0.1));
+  EXPECT_EQ(part.deals[0].profit, toCents((1.1020 - 1.1001) * 10000));
+  EXPECT_EQ(rig.engine.positions()[0].volume, toVolume(0.2));
+  EXPECT_EQ(rig.engine.positions()[1].volume, toVolume(0.1));
   EXPECT_EQ(rig.close(buy.order.ticket, Side::kSell, 0.21).retcode, kInvalidCloseVolume);
   EXPECT_EQ(rig.close(sell.order.ticket, Side::kBuy, 0.1).retcode, kDone);
   EXPECT_EQ(rig.close(sell.order.ticket, Side::kBuy, 0.1).retcode, kPositionClosed);
@@ -80,21 +80,21 @@ TEST(Hedging, OnePositionPerOrderAndPartialClose) {
 }
 
 TEST(Hedging, SecondCloseWhileTheFirstIsBeingFilled) {
-  EngineConfig config = config_of(MarginMode::kHedging);
+  EngineConfig config = configOf(MarginMode::kHedging);
   config.execution.partial_fill_probability = 1;
   Rig rig(config);
   const uint64_t id = rig.market(Side::kBuy, 0.3).order.ticket;
   rig.tick(1.1, 1.1001);
-  ASSERT_EQ(rig.engine.positions()[0].volume, to_volume(0.3)) << "both parts in one position";
+  ASSERT_EQ(rig.engine.positions()[0].volume, toVolume(0.3)) << "both parts in one position";
   const Result closing = rig.close(id, Side::kSell, 0.2);
   ASSERT_EQ(closing.retcode, kDonePartial);
   EXPECT_EQ(rig.close(id, Side::kSell, 0.1).retcode, kCloseOrderExist);
   rig.tick(1.1, 1.1001);
-  EXPECT_EQ(rig.engine.positions()[0].volume, to_volume(0.1));
+  EXPECT_EQ(rig.engine.positions()[0].volume, toVolume(0.1));
 }
 
 TEST(Partial, TheRestFallsWithThePosition) {
-  EngineConfig config = config_of(MarginMode::kHedging);
+  EngineConfig config = configOf(MarginMode::kHedging);
   config.execution.partial_fill_probability = 1;
   Rig rig(config);
   const uint64_t id = rig.market(Side::kBuy, 0.3).order.ticket;
@@ -109,7 +109,7 @@ TEST(Partial, TheRestFallsWithThePosition) {
 }
 
 TEST(Partial, CancelAndSettle) {
-  EngineConfig config = config_of(MarginMode::kNetting);
+  EngineConfig config = configOf(MarginMode::kNetting);
   config.execution.partial_fill_probability = 1;
   Rig rig(config);
   const Result first = rig.market(Side::kBuy, 0.3);
@@ -130,13 +130,13 @@ struct MarginCase {
 };
 class MarginTable : public ::testing::TestWithParam<MarginCase> {};
 TEST_P(MarginTable, OfOneLot) {
-  EngineConfig config = config_of(MarginMode::kNetting, 1e6);
+  EngineConfig config = configOf(MarginMode::kNetting, 1e6);
   config.symbols[0].calc_mode = GetParam().mode;
   if (GetParam().mode != CalcMode::kForex) config.symbols[0].currency_margin = "USD";
   Rig rig(config);
   ASSERT_EQ(rig.market(Side::kBuy, 1).retcode, kDone);
   const Account account = rig.engine.account();
-  EXPECT_EQ(account.margin, to_cents(GetParam().expected));
+  EXPECT_EQ(account.margin, toCents(GetParam().expected));
   EXPECT_EQ(account.equity, account.balance - 1000) << "ten points of spread on one lot";
   EXPECT_EQ(account.free_margin, account.equity - account.margin);
 }
@@ -147,7 +147,7 @@ INSTANTIATE_TEST_SUITE_P(Modes, MarginTable,
                          [](const auto& info) { return std::string(info.param.name); });
 
 TEST(Margin, HedgedLegsChargeTheLarger) {
-  Rig rig(config_of(MarginMode::kHedging));
+  Rig rig(configOf(MarginMode::kHedging));
   rig.market(Side::kBuy, 0.3);
   const Cents alone = rig.engine.account().margin;
   rig.market(Side::kSell, 0.2);
@@ -155,15 +155,15 @@ TEST(Margin, HedgedLegsChargeTheLarger) {
 }
 
 TEST(Margin, ReducingNeedsNoneReversingOnlyTheRest) {
-  Rig rig(config_of(MarginMode::kNetting, 1150));
+  Rig rig(configOf(MarginMode::kNetting, 1150));
   ASSERT_EQ(rig.market(Side::kBuy, 1).retcode, kDone);
   EXPECT_EQ(rig.market(Side::kBuy, 0.1).retcode, kNoMoney);
   EXPECT_EQ(rig.market(Side::kSell, 1.9).retcode, kDone);
-  EXPECT_EQ(rig.engine.positions()[0].volume, to_volume(0.9));
+  EXPECT_EQ(rig.engine.positions()[0].volume, toVolume(0.9));
 }
 
 TEST(Margin, PendingOrderWithoutMoneyIsCancelledWhenItIsDue) {
-  Rig rig(config_of(MarginMode::kNetting, 1150));
+  Rig rig(configOf(MarginMode::kNetting, 1150));
   const PlaceRequest limit = rig.request(Side::kBuy, 2, OrderType::kLimit, 1.09);
   ASSERT_EQ(rig.engine.place(limit).retcode, kPlaced);
   rig.tick(1.0890, 1.0891);
@@ -173,18 +173,18 @@ TEST(Margin, PendingOrderWithoutMoneyIsCancelledWhenItIsDue) {
 }
 
 TEST(Money, ProfitInYenIsConvertedAtTheSideThatCosts) {
-  Rig rig(config_of(MarginMode::kNetting));
+  Rig rig(configOf(MarginMode::kNetting));
   PlaceRequest request = rig.request(Side::kBuy, 0.1);
   request.symbol = "USDJPY";
   ASSERT_EQ(rig.engine.place(request).retcode, kDone);
   rig.engine.quote(1, 2'000'000, 151.000, 151.010);
-  EXPECT_EQ(rig.engine.positions()[0].profit, to_cents((151.000 - 150.010) * 10000 / 151.010));
+  EXPECT_EQ(rig.engine.positions()[0].profit, toCents((151.000 - 150.010) * 10000 / 151.010));
   rig.engine.quote(1, 2'000'001, 149.000, 149.010);
-  EXPECT_EQ(rig.engine.positions()[0].profit, to_cents((149.000 - 150.010) * 10000 / 149.000));
+  EXPECT_EQ(rig.engine.positions()[0].profit, toCents((149.000 - 150.010) * 10000 / 149.000));
 }
 
 TEST(Money, CommissionOnEveryDeal) {
-  EngineConfig config = config_of(MarginMode::kNetting);
+  EngineConfig config = configOf(MarginMode::kNetting);
   config.commission_per_lot = 3.5;
   Rig rig(config);
   EXPECT_EQ(rig.market(Side::kBuy, 0.1).deals[0].commission, -35);
@@ -195,7 +195,7 @@ TEST(Money, CommissionOnEveryDeal) {
 }
 
 TEST(StopOut, ClosesTheWorstFirstAndOnlyAsMuchAsNeeded) {
-  EngineConfig config = config_of(MarginMode::kHedging, 3000);
+  EngineConfig config = configOf(MarginMode::kHedging, 3000);
   config.stop_out_level_percent = 50;
   Rig rig(config);
   const uint64_t large = rig.market(Side::kBuy, 1.5).order.ticket;
@@ -209,7 +209,7 @@ TEST(StopOut, ClosesTheWorstFirstAndOnlyAsMuchAsNeeded) {
 }
 
 TEST(Money, MissingRateIsRefusedAtTheStart) {
-  EngineConfig config = config_of(MarginMode::kNetting);
+  EngineConfig config = configOf(MarginMode::kNetting);
   config.symbols.push_back(forex("EURGBP", "EUR", "GBP"));
   EXPECT_THROW(Engine{config}, std::invalid_argument);
   config.currency_rates["GBP"] = 1.25;
@@ -217,21 +217,21 @@ TEST(Money, MissingRateIsRefusedAtTheStart) {
 }
 
 // What must hold after every single step.
-void expect_straight_books(const Engine& engine) {
-  ASSERT_EQ(engine.account().balance, sum_of_deals(engine));
+void expectStraightBooks(const Engine& engine) {
+  ASSERT_EQ(engine.account().balance, sumOfDeals(engine));
   std::map<uint64_t, Volume> by_position, by_order;
   uint64_t last = 0;
   for (const Deal& deal : engine.deals()) {
     ASSERT_EQ(deal.ticket, last + 1);
     last = deal.ticket;
-    by_position[deal.position_id] += sign_of(deal.side) * deal.volume;
+    by_position[deal.position_id] += signOf(deal.side) * deal.volume;
     by_order[deal.order_ticket] += deal.volume;
-    ASSERT_EQ(deal.volume % to_volume(0.01), 0);
+    ASSERT_EQ(deal.volume % toVolume(0.01), 0);
   }
   std::map<uint64_t, Volume> held;
   for (const Position& position : engine.positions()) {
     ASSERT_GT(position.volume, 0);
-    held[position.position_id] = sign_of(position.side) * position.volume;
+    held[position.position_id] = signOf(position.side) * position.volume;
   }
   for (const auto& [id, volume] : by_position) {
     if (id == 0) continue;
@@ -253,7 +253,7 @@ class RandomSequence : public ::testing::TestWithParam<int> {};
 TEST_P(RandomSequence, KeepsTheBooksStraight) {
   std::mt19937 random(static_cast<unsigned>(GetParam()));
   const auto pick = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
-  EngineConfig config = config_of(GetParam() % 2 ? MarginMode::kHedging : MarginMode::kNetting, 5000);
+  EngineConfig config = configOf(GetParam() % 2 ? MarginMode::kHedging : MarginMode::kNetting, 5000);
   config.commission_per_lot = 3.33;
   config.stop_out_level_percent = 30;
   config.execution = {.slippage_max_points = 3, .reject_probability = 0.05, .partial_fill_probability = 0.3, .seed = 5};
@@ -266,14 +266,14 @@ TEST_P(RandomSequence, KeepsTheBooksStraight) {
     const double lots = 0.01 * (1 + pick(60));
     if (action < 3) {
       PlaceRequest r = rig.request(side, lots);
-      if (pick(2)) r.stop_loss = std::round((bid - sign_of(side) * 0.001) * 1e5) / 1e5;
-      if (pick(2)) r.take_profit = std::round((bid + sign_of(side) * 0.001) * 1e5) / 1e5;
+      if (pick(2)) r.stop_loss = std::round((bid - signOf(side) * 0.001) * 1e5) / 1e5;
+      if (pick(2)) r.take_profit = std::round((bid + signOf(side) * 0.001) * 1e5) / 1e5;
       rig.engine.place(r);
       placed.push_back(r);
     } else if (action < 5) {
       const auto type = static_cast<OrderType>(2 + pick(3));
       PlaceRequest r = rig.request(side, lots, type, std::round((bid + 0.0001 * (pick(40) - 20)) * 1e5) / 1e5);
-      r.stop_limit_price = std::round((r.price - sign_of(side) * 0.0003) * 1e5) / 1e5;
+      r.stop_limit_price = std::round((r.price - signOf(side) * 0.0003) * 1e5) / 1e5;
       r.time_in_force = pick(3) ? TimeInForce::kGtc : TimeInForce::kSpecified;
       r.expiration_ms = rig.time_ms + 20;
       rig.engine.place(r);
@@ -281,7 +281,7 @@ TEST_P(RandomSequence, KeepsTheBooksStraight) {
     } else if (action == 5 && !rig.engine.positions().empty()) {
       const Position p =
           rig.engine.positions()[static_cast<size_t>(pick(static_cast<int>(rig.engine.positions().size())))];
-      rig.close(p.position_id, opposite(p.side), std::min(lots, to_lots(p.volume)));
+      rig.close(p.position_id, opposite(p.side), std::min(lots, toLots(p.volume)));
     } else if (action == 6 && !placed.empty()) {
       const size_t deals = rig.engine.deals().size();
       rig.engine.place(placed[static_cast<size_t>(pick(static_cast<int>(placed.size())))]);
@@ -291,7 +291,7 @@ TEST_P(RandomSequence, KeepsTheBooksStraight) {
     }
     bid = std::round((bid + 0.0001 * (pick(11) - 5)) * 1e5) / 1e5;
     rig.tick(bid, bid + 0.0001);
-    ASSERT_NO_FATAL_FAILURE(expect_straight_books(rig.engine)) << "step " << step;
+    ASSERT_NO_FATAL_FAILURE(expectStraightBooks(rig.engine)) << "step " << step;
   }
   EXPECT_GT(rig.engine.deals().size(), 50u);
 }

@@ -10,31 +10,31 @@ namespace {
 
 using namespace testing;
 
-std::vector<std::string> faults_of(const std::string& json) {
+std::vector<std::string> faultsOf(const std::string& json) {
   std::vector<std::string> faults;
-  parse_config(json, faults);
+  parseConfig(json, faults);
   return faults;
 }
 
 TEST(Config, GoodOneHasNoFaults) {
   std::vector<std::string> faults;
-  const Config config = parse_config(config_json(4000, "t.tape", R"(,"speed":10,"execution":{"seed":"5"})"), faults);
+  const Config config = parseConfig(configJson(4000, "t.tape", R"(,"speed":10,"execution":{"seed":"5"})"), faults);
   EXPECT_TRUE(faults.empty()) << faults.front();
   EXPECT_EQ(config.bridge_port, 4000);
   EXPECT_EQ(config.engine.balance, 1000000);
-  EXPECT_EQ(config.engine.symbols[0].volume_step, to_volume(0.01));
+  EXPECT_EQ(config.engine.symbols[0].volume_step, toVolume(0.01));
   EXPECT_EQ(config.engine.execution.seed, 5u);
 }
 
 TEST(Config, UnknownKeyAndSyntaxAreNamed) {
-  ASSERT_EQ(faults_of(config_json(1, "t", R"(,"sped":1)")).size(), 1u);
-  EXPECT_NE(faults_of(config_json(1, "t", R"(,"sped":1)"))[0].find("sped"), std::string::npos);
-  EXPECT_EQ(faults_of("{").size(), 1u);
-  EXPECT_EQ(faults_of(config_json(1, "t", R"(,"rounds":"many")")).size(), 1u);
+  ASSERT_EQ(faultsOf(configJson(1, "t", R"(,"sped":1)")).size(), 1u);
+  EXPECT_NE(faultsOf(configJson(1, "t", R"(,"sped":1)"))[0].find("sped"), std::string::npos);
+  EXPECT_EQ(faultsOf("{").size(), 1u);
+  EXPECT_EQ(faultsOf(configJson(1, "t", R"(,"rounds":"many")")).size(), 1u);
 }
 
 TEST(Config, AllFaultsAtOnce) {
-  const auto faults = faults_of(R"({"bridge":"nowhere","currency":"USD","balance":-1,"leverage":0,"marginMode":"x",
+  const auto faults = faultsOf(R"({"bridge":"nowhere","currency":"USD","balance":-1,"leverage":0,"marginMode":"x",
     "speed":-2,"utcOffsetS":90000,"leadLimitMs":-1,"rounds":2000000,"stopOutLevelPercent":2000,"commissionPerLot":-1,
     "currencyRates":{"GBP":0},
     "execution":{"latencyMs":-1,"slippageMaxPoints":-1,"rejectProbability":2,"partialFillProbability":-1},
@@ -71,7 +71,7 @@ TEST(Config, AllFaultsAtOnce) {
   EXPECT_NE(all.find("outside 1..10000"), std::string::npos);
 }
 
-Command place_command(uint64_t number, const std::string& id) {
+Command placeCommand(uint64_t number, const std::string& id) {
   link::Place place{};
   place.command = number;
   link::setTextCut(place.order_id, id);
@@ -80,14 +80,14 @@ Command place_command(uint64_t number, const std::string& id) {
 
 TEST(Desk, HoldsForTheLatencyAndKeepsTheOrderOfOneId) {
   Desk desk(10, 4, 1);
-  EXPECT_EQ(desk.wait_us(0), -1);
-  for (uint64_t i = 1; i <= 50; ++i) desk.accept(place_command(i, "a" + std::to_string(i)), 0);
+  EXPECT_EQ(desk.waitUs(0), -1);
+  for (uint64_t i = 1; i <= 50; ++i) desk.accept(placeCommand(i, "a" + std::to_string(i)), 0);
   link::Find find{};
   find.command = 100;
   link::setTextCut(find.order_id, "a50");
   desk.accept({find, 0, 1}, 1000);
   EXPECT_FALSE(desk.due(5999));
-  EXPECT_GE(desk.wait_us(0), 6000);
+  EXPECT_GE(desk.waitUs(0), 6000);
   std::vector<uint64_t> order;
   for (int64_t now = 0; now <= 14'000; now += 10) {
     while (const auto command = desk.due(now)) order.push_back(command->number());
@@ -99,7 +99,7 @@ TEST(Desk, HoldsForTheLatencyAndKeepsTheOrderOfOneId) {
 
 TEST(Desk, QuestionsAboutOthersAreAnsweredAtOnce) {
   Desk desk(10, 0, 1);
-  desk.accept(place_command(1, "a"), 0);
+  desk.accept(placeCommand(1, "a"), 0);
   link::Find find{};
   find.command = 2;
   link::setTextCut(find.order_id, "b");

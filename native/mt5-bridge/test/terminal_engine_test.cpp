@@ -20,7 +20,7 @@ class Pending : public ::testing::TestWithParam<std::tuple<PendingCase, MarginMo
 
 TEST_P(Pending, WaitsThenFills) {
   const auto& [c, mode] = GetParam();
-  Rig rig(config_of(mode));
+  Rig rig(configOf(mode));
   PlaceRequest request = rig.request(c.side, 0.1, c.type, c.price);
   request.stop_limit_price = c.stop_limit;
   const Result placed = rig.engine.place(request);
@@ -31,12 +31,12 @@ TEST_P(Pending, WaitsThenFills) {
   EXPECT_EQ(rig.engine.positions().size(), 0u);
   if (c.type == OrderType::kStopLimit) {
     // Through the trigger first: it becomes a limit order and does not fill there.
-    const double trigger = c.price + sign_of(c.side) * 0.0002;
+    const double trigger = c.price + signOf(c.side) * 0.0002;
     rig.tick(trigger, trigger + 0.0001);
     EXPECT_EQ(rig.engine.positions().size(), 0u);
     EXPECT_EQ(rig.engine.find(request.order_id, 0).order.type, OrderType::kLimit);
   }
-  rig.engine.take_events();
+  rig.engine.takeEvents();
   rig.tick(c.fill_bid, c.fill_bid + 0.0001);
   const Result found = rig.engine.find(request.order_id, 0);
   ASSERT_EQ(found.order.state, OrderState::kFilled);
@@ -48,9 +48,9 @@ TEST_P(Pending, WaitsThenFills) {
   ASSERT_EQ(positions.size(), 1u);
   EXPECT_EQ(positions[0].side, c.side);
   EXPECT_EQ(positions[0].position_id, found.order.ticket);
-  EXPECT_EQ(positions[0].volume, to_volume(0.1));
+  EXPECT_EQ(positions[0].volume, toVolume(0.1));
   // deal, order, position, account
-  const auto events = rig.engine.take_events();
+  const auto events = rig.engine.takeEvents();
   ASSERT_EQ(events.size(), 4u);
   EXPECT_EQ(events[0].kind, Event::Kind::kDeal);
   EXPECT_EQ(events[1].kind, Event::Kind::kOrder);
@@ -87,7 +87,7 @@ class Stops : public ::testing::TestWithParam<std::tuple<StopCase, MarginMode>> 
 // A buy is closed on bid, a sell on ask: the quiet tick has the other side of the spread beyond the level.
 TEST_P(Stops, Trigger) {
   const auto& [c, mode] = GetParam();
-  Rig rig(config_of(mode));
+  Rig rig(configOf(mode));
   PlaceRequest request = rig.request(c.side, 0.1);
   request.stop_loss = c.stop_loss;
   request.take_profit = c.take_profit;
@@ -95,7 +95,7 @@ TEST_P(Stops, Trigger) {
   ASSERT_EQ(opened.retcode, kDone) << opened.message;
   rig.tick(c.quiet_bid, c.quiet_bid + 0.0001);
   ASSERT_EQ(rig.engine.positions().size(), 1u);
-  rig.engine.take_events();
+  rig.engine.takeEvents();
   rig.tick(c.trigger_bid, c.trigger_bid + 0.0001);
   ASSERT_EQ(rig.engine.positions().size(), 0u);
   const Deal& deal = rig.engine.deals().back();
@@ -106,9 +106,9 @@ TEST_P(Stops, Trigger) {
   EXPECT_EQ(deal.position_id, opened.order.ticket);
   EXPECT_EQ(deal.order_id[0], '[');
   const double open = c.side == Side::kBuy ? 1.1001 : 1.1000;
-  EXPECT_EQ(deal.profit, to_cents(sign_of(c.side) * (c.price - open) * 10000));
+  EXPECT_EQ(deal.profit, toCents(signOf(c.side) * (c.price - open) * 10000));
   // order taken, order done, deal, position gone, account
-  const auto events = rig.engine.take_events();
+  const auto events = rig.engine.takeEvents();
   ASSERT_EQ(events.size(), 5u);
   EXPECT_EQ(events[1].order.state, OrderState::kFilled);
   EXPECT_EQ(events[2].kind, Event::Kind::kDeal);
@@ -129,14 +129,14 @@ INSTANTIATE_TEST_SUITE_P(
     });
 
 TEST(Market, FillsAtAskAndBidInTheDocumentedOrder) {
-  Rig rig(config_of(MarginMode::kNetting));
-  rig.engine.take_events();
+  Rig rig(configOf(MarginMode::kNetting));
+  rig.engine.takeEvents();
   const Result buy = rig.market(Side::kBuy, 0.1);
   EXPECT_EQ(buy.outcome, Outcome::kDone);
   EXPECT_EQ(buy.retcode, kDone);
   ASSERT_EQ(buy.deals.size(), 1u);
   EXPECT_EQ(buy.deals[0].price, 1.10010);
-  const auto events = rig.engine.take_events();
+  const auto events = rig.engine.takeEvents();
   ASSERT_EQ(events.size(), 5u);
   EXPECT_EQ(events[0].order.state, OrderState::kWorking);
   EXPECT_EQ(events[1].kind, Event::Kind::kDeal);
@@ -147,7 +147,7 @@ TEST(Market, FillsAtAskAndBidInTheDocumentedOrder) {
 }
 
 TEST(Refused, EachWithItsCode) {
-  Rig rig(config_of(MarginMode::kNetting));
+  Rig rig(configOf(MarginMode::kNetting));
   const auto code = [&](auto change) {
     PlaceRequest r = rig.request(Side::kBuy, 0.1);
     change(r);
@@ -202,13 +202,13 @@ TEST(Refused, EachWithItsCode) {
             }),
             kInvalidExpiration);
   EXPECT_EQ(rig.engine.deals().size(), 1u) << "only the opening balance";
-  Engine quiet(config_of(MarginMode::kNetting));
+  Engine quiet(configOf(MarginMode::kNetting));
   quiet.begin();
   EXPECT_EQ(quiet.place(rig.request(Side::kBuy, 0.1)).retcode, kPriceOff);
 }
 
 TEST(Refused, WithinStopsAndFreezeLevel) {
-  EngineConfig config = config_of(MarginMode::kNetting);
+  EngineConfig config = configOf(MarginMode::kNetting);
   config.symbols[0].stops_level_points = 50;
   config.symbols[0].freeze_level_points = 30;
   Rig rig(config);
@@ -225,7 +225,7 @@ TEST(Refused, WithinStopsAndFreezeLevel) {
 }
 
 TEST(Expiration, SpecifiedAndDay) {
-  Rig rig(config_of(MarginMode::kNetting));
+  Rig rig(configOf(MarginMode::kNetting));
   PlaceRequest soon = rig.request(Side::kBuy, 0.1, OrderType::kLimit, 1.09);
   soon.time_in_force = TimeInForce::kSpecified;
   soon.expiration_ms = rig.time_ms + 100;
@@ -240,11 +240,11 @@ TEST(Expiration, SpecifiedAndDay) {
   EXPECT_EQ(rig.engine.find(day.order_id, 0).order.state, OrderState::kWorking);
   rig.engine.quote(1, 86'400'000, 150, 150.01);
   EXPECT_EQ(rig.engine.find(day.order_id, 0).order.state, OrderState::kExpired);
-  EXPECT_TRUE(rig.engine.active_orders().empty());
+  EXPECT_TRUE(rig.engine.activeOrders().empty());
 }
 
 TEST(Manage, CancelModifyProtect) {
-  Rig rig(config_of(MarginMode::kNetting));
+  Rig rig(configOf(MarginMode::kNetting));
   const PlaceRequest limit = rig.request(Side::kBuy, 0.1, OrderType::kLimit, 1.09);
   rig.engine.place(limit);
   ModifyRequest modify{.ticket = 0, .order_id = limit.order_id, .price = 1.095, .stop_loss = 1.09, .take_profit = 1.1};
@@ -272,7 +272,7 @@ TEST(Manage, CancelModifyProtect) {
 }
 
 TEST(Idempotency, KnownOrderIdExecutesNothing) {
-  Rig rig(config_of(MarginMode::kNetting));
+  Rig rig(configOf(MarginMode::kNetting));
   const PlaceRequest request = rig.request(Side::kBuy, 0.1);
   const Result first = rig.engine.place(request);
   const Result again = rig.engine.place(request);
@@ -291,7 +291,7 @@ TEST(Idempotency, KnownOrderIdExecutesNothing) {
 }
 
 TEST(Execution, RejectsSlipsAndSplitsFromItsSeed) {
-  EngineConfig config = config_of(MarginMode::kNetting);
+  EngineConfig config = configOf(MarginMode::kNetting);
   config.execution = {.slippage_max_points = 5, .reject_probability = 0.3, .partial_fill_probability = 0.5, .seed = 11};
   const auto run = [&](uint64_t seed) {
     config.execution.seed = seed;
@@ -304,7 +304,7 @@ TEST(Execution, RejectsSlipsAndSplitsFromItsSeed) {
       if (r.retcode == kDonePartial) {
         ++partial;
         EXPECT_LT(r.order.filled, r.order.volume);
-        EXPECT_EQ(r.order.filled % to_volume(0.01), 0);
+        EXPECT_EQ(r.order.filled % toVolume(0.01), 0);
         rig.tick(1.1, 1.1001);
         const Result later = rig.engine.find(r.order.order_id, 0);
         EXPECT_EQ(later.order.state, OrderState::kFilled);
@@ -312,7 +312,7 @@ TEST(Execution, RejectsSlipsAndSplitsFromItsSeed) {
         EXPECT_GT(later.deals[1].time_ms, later.deals[0].time_ms);
       }
       for (const Deal& deal : rig.engine.find(r.order.order_id, 0).deals) {
-        const double worse = sign_of(deal.side) * (deal.price - (deal.side == Side::kBuy ? 1.1001 : 1.1)) / 0.00001;
+        const double worse = signOf(deal.side) * (deal.price - (deal.side == Side::kBuy ? 1.1001 : 1.1)) / 0.00001;
         EXPECT_GE(worse, -1e-6);
         EXPECT_LE(worse, 5 + 1e-6);
         slipped += worse > 0.5;

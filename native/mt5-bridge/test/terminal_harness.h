@@ -32,18 +32,18 @@ inline Spec forex(const std::string& name, const std::string& base, const std::s
   spec.digits = digits;
   spec.point = spec.tick_size = digits == 5 ? 0.00001 : 0.001;
   spec.contract_size = 100000;
-  spec.volume_min = to_volume(0.01);
-  spec.volume_max = to_volume(50);
-  spec.volume_step = to_volume(0.01);
+  spec.volume_min = toVolume(0.01);
+  spec.volume_max = toVolume(50);
+  spec.volume_step = toVolume(0.01);
   spec.currency_base = spec.currency_margin = base;
   spec.currency_profit = quote;
   return spec;
 }
 
-inline EngineConfig config_of(MarginMode mode, double balance = 10000) {
+inline EngineConfig configOf(MarginMode mode, double balance = 10000) {
   EngineConfig config;
   config.currency = "USD";
-  config.balance = to_cents(balance);
+  config.balance = toCents(balance);
   config.leverage = 100;
   config.margin_mode = mode;
   config.symbols = {forex("EURUSD", "EUR", "USD"), forex("USDJPY", "USD", "JPY", 3)};
@@ -58,7 +58,7 @@ struct Rig {
 
   explicit Rig(const EngineConfig& config) : engine(config) {
     engine.begin();
-    engine.take_events();
+    engine.takeEvents();
     tick(1.10000, 1.10010);
     engine.quote(1, time_ms, 150.000, 150.010);
   }
@@ -83,7 +83,7 @@ struct Rig {
   }
 };
 
-inline Cents sum_of_deals(const Engine& engine) {
+inline Cents sumOfDeals(const Engine& engine) {
   Cents sum = 0;
   for (const Deal& deal : engine.deals()) sum += deal.profit + deal.commission + deal.swap + deal.fee;
   return sum;
@@ -99,13 +99,13 @@ struct TempFolder {
   std::string file(const std::string& name) const { return (path / name).string(); }
 };
 
-inline void write_tape(const std::string& path, const std::vector<std::string>& names,
-                       const std::vector<link::Tick>& ticks) {
+inline void writeTape(const std::string& path, const std::vector<std::string>& names,
+                      const std::vector<link::Tick>& ticks) {
   std::ofstream file(path, std::ios::binary);
   const auto put = [&](const auto& value) { file.write(reinterpret_cast<const char*>(&value), sizeof value); };
   file.write("TRPTAPE1", 8);
   put(static_cast<uint32_t>(names.size()));
-  put(int32_t{7200});
+  put(int32_t{0});
   put(static_cast<uint64_t>(ticks.size()));
   put(static_cast<uint64_t>(32 + 32 * names.size()));
   for (const std::string& name : names) {
@@ -148,7 +148,7 @@ class Process {
     from_ = out[0];
   }
   ~Process() {
-    if (pid_ > 0) kill_now();
+    if (pid_ > 0) killNow();
     ::close(to_);
     ::close(from_);
   }
@@ -172,9 +172,19 @@ class Process {
       rest_.append(buffer, static_cast<size_t>(got));
     }
   }
-  void kill_now() {
+  void killNow() {
     ::kill(pid_, SIGKILL);
     wait();
+  }
+  // Processor time used so far.
+  double cpuMs() const {
+    std::ifstream file("/proc/" + std::to_string(pid_) + "/stat");
+    std::string field;
+    double ticks = 0;
+    for (int i = 1; i <= 15 && file >> field; ++i) {
+      if (i >= 14) ticks += std::stod(field);
+    }
+    return ticks * 1000 / static_cast<double>(sysconf(_SC_CLK_TCK));
   }
   void signal(int number) { ::kill(pid_, number); }
   int wait() {
@@ -255,7 +265,7 @@ class FakeBridge {
       seen.push_back(frame);
     }
   }
-  void until_ticks(uint64_t n) {
+  void untilTicks(uint64_t n) {
     while (ticks < n && next(n).type != link::FrameType{}) {
     }
     ASSERT_GE(ticks, n);
@@ -297,7 +307,7 @@ class FakeBridge {
   std::chrono::steady_clock::time_point beaten_ = std::chrono::steady_clock::now();
 };
 
-inline std::string config_json(uint16_t port, const std::string& tape, const std::string& more = "") {
+inline std::string configJson(uint16_t port, const std::string& tape, const std::string& more = "") {
   return R"({"bridge":"127.0.0.1:)" + std::to_string(port) + R"(","login":"1001","currency":"USD","balance":10000,
     "leverage":100,"marginMode":"netting","symbols":[{"name":"EURUSD","digits":5,"point":0.00001,"tickSize":0.00001,
     "contractSize":100000,"volumeMin":0.01,"volumeMax":50,"volumeStep":0.01,"currencyBase":"EUR",
@@ -305,7 +315,7 @@ inline std::string config_json(uint16_t port, const std::string& tape, const std
          tape + "\"" + more + "}";
 }
 
-inline std::string write_text(const std::string& path, const std::string& text) {
+inline std::string writeText(const std::string& path, const std::string& text) {
   std::ofstream(path) << text;
   return path;
 }

@@ -9,13 +9,13 @@ namespace {
 using namespace testing;
 
 EngineConfig eventful() {
-  EngineConfig config = config_of(MarginMode::kHedging);
+  EngineConfig config = configOf(MarginMode::kHedging);
   config.commission_per_lot = 2;
   config.execution.partial_fill_probability = 0.5;
   return config;
 }
 
-std::string code_of(const std::function<void()>& action) {
+std::string codeOf(const std::function<void()>& action) {
   try {
     action();
   } catch (const Fault& fault) {
@@ -30,7 +30,7 @@ struct Story {
   PlaceRequest filled, working, refused, partial;
 
   explicit Story(History& history) {
-    const auto keep = [&] { history.append(engine.take_events(), engine); };
+    const auto keep = [&] { history.append(engine.takeEvents(), engine); };
     engine.begin();
     keep();
     engine.quote(0, 1000, 1.1, 1.1001);
@@ -76,7 +76,7 @@ struct Story {
   }
 };
 
-void expect_same(const Engine& a, const Engine& b) {
+void expectSame(const Engine& a, const Engine& b) {
   EXPECT_EQ(a.account().balance, b.account().balance);
   ASSERT_EQ(a.orders().size(), b.orders().size());
   for (size_t i = 0; i < a.orders().size(); ++i) {
@@ -103,7 +103,7 @@ TEST(History, BringsEverythingBack) {
   const std::string path = folder.file("history");
   auto history = std::make_unique<History>(path, "1 USD hedging", 42);
   Story story(*history);
-  history->set_played(77);
+  history->setPlayed(77);
   history.reset();
 
   History again(path, "1 USD hedging", 42);
@@ -111,9 +111,9 @@ TEST(History, BringsEverythingBack) {
   Engine restored(eventful());
   EXPECT_FALSE(again.restore(restored));
   restored.begin();
-  EXPECT_FALSE(restored.has_events()) << "no second opening balance";
+  EXPECT_FALSE(restored.hasEvents()) << "no second opening balance";
   restored.prime(0, 3000, 1.1, 1.1001);
-  expect_same(story.engine, restored);
+  expectSame(story.engine, restored);
   // Known ids execute nothing; both engines go on alike.
   for (const PlaceRequest& r : {story.filled, story.working, story.refused, story.partial}) {
     EXPECT_EQ(restored.place(r).retcode, story.engine.find(r.order_id, 0).retcode) << r.order_id;
@@ -123,8 +123,8 @@ TEST(History, BringsEverythingBack) {
     engine->place(Story::request("after", Side::kBuy));
     engine->quote(0, 5000, 1.0790, 1.0791);
   }
-  expect_same(story.engine, restored);
-  EXPECT_EQ(restored.account().balance, sum_of_deals(restored));
+  expectSame(story.engine, restored);
+  EXPECT_EQ(restored.account().balance, sumOfDeals(restored));
 }
 
 // Cut at every byte of the last group and beyond: what was whole comes back, nothing else, and writing can go on.
@@ -144,7 +144,7 @@ TEST(History, SurvivesACutAnywhere) {
       Engine engine(eventful());
       history.restore(engine);
       engine.begin();
-      ASSERT_EQ(engine.account().balance, sum_of_deals(engine));
+      ASSERT_EQ(engine.account().balance, sumOfDeals(engine));
       for (const Order& order : engine.orders()) {
         Volume filled = 0;
         for (const uint32_t at : order.deals) filled += engine.deals()[at].volume;
@@ -152,7 +152,7 @@ TEST(History, SurvivesACutAnywhere) {
       }
       engine.prime(0, 3000, 1.1, 1.1001);
       engine.place(Story::request("new", Side::kBuy));
-      history.append(engine.take_events(), engine);
+      history.append(engine.takeEvents(), engine);
     }
     History history(cut, "1 USD hedging", 42);
     Engine engine(eventful());
@@ -172,29 +172,29 @@ TEST(History, TellsDamageAndForeignFiles) {
   {
     History history(path, "1 USD hedging", 42);
     Story story(history);
-    EXPECT_EQ(code_of([&] { History second(path, "1 USD hedging", 42); }), "E_HISTORY_LOCKED");
+    EXPECT_EQ(codeOf([&] { History second(path, "1 USD hedging", 42); }), "E_HISTORY_LOCKED");
   }
-  EXPECT_EQ(code_of([&] { History other(path, "2 USD hedging", 42); }), "E_HISTORY_ACCOUNT");
+  EXPECT_EQ(codeOf([&] { History other(path, "2 USD hedging", 42); }), "E_HISTORY_ACCOUNT");
   EXPECT_EQ(History(path, "1 USD hedging", 43).played(), 0u) << "another tape begins at its beginning";
-  EXPECT_EQ(code_of([&] { History none(folder.file("no/such/folder"), "1 USD hedging", 42); }), "E_HISTORY_OPEN");
+  EXPECT_EQ(codeOf([&] { History none(folder.file("no/such/folder"), "1 USD hedging", 42); }), "E_HISTORY_OPEN");
   {
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(4096 + 20);
     file.put('\x7f');
   }
-  EXPECT_EQ(code_of([&] {
+  EXPECT_EQ(codeOf([&] {
               History history(path, "1 USD hedging", 42);
               Engine engine(eventful());
               history.restore(engine);
             }),
             "E_HISTORY_DAMAGED");
-  write_text(path, std::string(5000, 'x'));
-  EXPECT_EQ(code_of([&] { History history(path, "1 USD hedging", 42); }), "E_HISTORY_DAMAGED");
+  writeText(path, std::string(5000, 'x'));
+  EXPECT_EQ(codeOf([&] { History history(path, "1 USD hedging", 42); }), "E_HISTORY_DAMAGED");
 }
 
 TEST(History, FullDiskIsAFault) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP();
-  EXPECT_NE(code_of([&] { History history("/dev/full", "1 USD hedging", 42); }), "");
+  EXPECT_NE(codeOf([&] { History history("/dev/full", "1 USD hedging", 42); }), "");
 }
 
 }  // namespace

@@ -13,19 +13,19 @@ struct Stage {
   std::string config;
 
   explicit Stage(size_t ticks, const std::string& more = "", int64_t step_ms = 10) {
-    write_tape(folder.file("tape"), {"EURUSD"}, triangle(ticks, step_ms));
-    config = write_text(folder.file("config.json"), config_json(bridge.port(), folder.file("tape"), more));
+    writeTape(folder.file("tape"), {"EURUSD"}, triangle(ticks, step_ms));
+    config = writeText(folder.file("config.json"), configJson(bridge.port(), folder.file("tape"), more));
   }
   std::string history() const { return R"(,"history":")" + folder.file("history") + "\""; }
 };
 
 TEST(Process, PlaysTheTapeWholeAndInOrder) {
-  Stage stage(20'000, R"(,"rounds":3,"utcOffsetS":7200)");
+  Stage stage(20'000, R"(,"rounds":3,"utcOffsetS":3600)");
   stage.bridge.keep_ticks = true;
   Process terminal(stage.config, true);
   stage.bridge.accept();
   EXPECT_EQ(link::textOf(stage.bridge.hello.login), "1001");
-  EXPECT_EQ(stage.bridge.hello.utc_offset_s, 7200);
+  EXPECT_EQ(stage.bridge.hello.utc_offset_s, 3600);
   EXPECT_EQ(link::textOf(stage.bridge.symbols.as<link::Spec>().name), "EURUSD");
   EXPECT_EQ(terminal.heard("ready"), R"({"event":"ready"})");
   EXPECT_EQ(stage.bridge.send(stage.bridge.place("early", Side::kBuy, 0.1)).retcode, kPriceOff)
@@ -93,7 +93,7 @@ TEST(Process, PendingOrderFillsBehindTheTickThatReachedIt) {
   stage.bridge.keep_ticks = true;
   Process terminal(stage.config, false);
   stage.bridge.accept();
-  stage.bridge.until_ticks(1);
+  stage.bridge.untilTicks(1);
   // Between the triangle's low ask and its high bid there is always a way to wait for.
   link::Place place = stage.bridge.place("limit", Side::kBuy, 0.1, OrderType::kLimit);
   place.price = 1.10011;
@@ -114,8 +114,8 @@ TEST(Process, PendingOrderFillsBehindTheTickThatReachedIt) {
 
 TEST(Process, KilledItComesBackTheSame) {
   Stage stage(50'000'000 / 100);
-  write_text(stage.config, config_json(stage.bridge.port(), stage.folder.file("tape"),
-                                       stage.history() + R"(,"speed":1000,"marginMode":"netting")"));
+  writeText(stage.config, configJson(stage.bridge.port(), stage.folder.file("tape"),
+                                     stage.history() + R"(,"speed":1000,"marginMode":"netting")"));
   uint64_t sent_before = 0;
   link::Result first{};
   std::string session;
@@ -129,7 +129,7 @@ TEST(Process, KilledItComesBackTheSame) {
       first = stage.bridge.send(stage.bridge.place("a" + std::to_string(i), Side::kBuy, 0.1));
     }
     ASSERT_EQ(first.retcode, kDone);
-    terminal.kill_now();
+    terminal.killNow();
     while (stage.bridge.next().type != FrameType{}) {
     }
     sent_before = stage.bridge.ticks;
@@ -147,7 +147,7 @@ TEST(Process, KilledItComesBackTheSame) {
   EXPECT_EQ(reduce.retcode, kDone) << "at the last prices, though the tape is held";
   EXPECT_EQ(reduce.order.position_id, first.order.position_id);
   terminal.tell("play");
-  stage.bridge.until_ticks(stage.bridge.ticks + 1);
+  stage.bridge.untilTicks(stage.bridge.ticks + 1);
   EXPECT_GT(stage.bridge.kept[0].time_ms, last.time_ms) << "the tape goes on, time does not fall";
   EXPECT_GT(sent_before, 0u);
 }
@@ -158,7 +158,7 @@ TEST(Process, ReconnectsWithANewSessionAndNoTickTwice) {
   Process terminal(stage.config, false);
   stage.bridge.accept();
   const std::string session(link::textOf(stage.bridge.hello.session));
-  stage.bridge.until_ticks(stage.bridge.ticks + 1);
+  stage.bridge.untilTicks(stage.bridge.ticks + 1);
   const link::Result opened = stage.bridge.send(stage.bridge.place("a", Side::kBuy, 0.1));
   ASSERT_EQ(opened.retcode, kDone);
   stage.bridge.connection.reset();
@@ -180,22 +180,46 @@ TEST(Process, LeadLimitWaitsForTheCompany) {
   Stage stage(1'000, R"(,"leadLimitMs":50)");
   Process terminal(stage.config, false);
   stage.bridge.accept();
-  stage.bridge.until_ticks(1);
+  stage.bridge.untilTicks(1);
   uint64_t applied = 0;
   while (stage.bridge.ticks < 1'000) {
     ASSERT_LE(stage.bridge.ticks, applied + 6);  // 50 ms are five ticks
     applied = stage.bridge.ticks;
     terminal.tell("applied " + std::to_string(applied));
-    stage.bridge.until_ticks(applied + 1);
+    stage.bridge.untilTicks(applied + 1);
   }
   EXPECT_NE(terminal.heard("tape_end"), "");
+}
+
+// Nobody drains the socket; nobody applies what was sent; nobody listens at all: in each case the terminal sleeps.
+TEST(Process, WaitsWithoutSpinning) {
+  for (const char* more : {R"(,"rounds":100)", R"(,"leadLimitMs":50)", R"(,"bridge":"127.0.0.1:1")"}) {
+    Stage stage(100'000, more);
+    if (std::string(more).find("bridge") != std::string::npos) {
+      writeText(stage.config, configJson(1, stage.folder.file("tape")));
+    }
+    Process terminal(stage.config, false);
+    if (std::string(more).find("bridge") == std::string::npos) {
+      stage.bridge.accept();
+      ASSERT_NE(terminal.heard("ready"), "");
+    }
+    // Starting costs processor time as well: measure from where it has come to rest.
+    double last = -1;
+    for (int i = 0; i < 50 && last != terminal.cpuMs(); ++i) {
+      last = terminal.cpuMs();
+      ::poll(nullptr, 0, 100);
+    }
+    const double before = terminal.cpuMs();
+    ::poll(nullptr, 0, 500);
+    EXPECT_LE(terminal.cpuMs() - before, 50) << more;
+  }
 }
 
 TEST(Process, LatencyHoldsTheOrderButNotTheTicks) {
   Stage stage(1'000'000, R"(,"speed":10,"execution":{"latencyMs":100})");
   Process terminal(stage.config, false);
   stage.bridge.accept();
-  stage.bridge.until_ticks(1);
+  stage.bridge.untilTicks(1);
   const uint64_t before = stage.bridge.ticks;
   const auto start = std::chrono::steady_clock::now();
   const link::Result result = stage.bridge.send(stage.bridge.place("slow", Side::kBuy, 0.1));
@@ -246,7 +270,7 @@ TEST(Process, FaultsAreLinesWithCodes) {
   EXPECT_EQ(status, 2);
   EXPECT_NE(run(" --config /no/such.json", status).find("E_CONFIG"), std::string::npos);
   EXPECT_EQ(status, 1);
-  write_text(stage.folder.file("tape"), "short");
+  writeText(stage.folder.file("tape"), "short");
   EXPECT_NE(run(" --config " + stage.config, status).find("E_TAPE_TRUNCATED"), std::string::npos);
   EXPECT_EQ(status, 1);
 }

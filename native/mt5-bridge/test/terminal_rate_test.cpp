@@ -11,20 +11,20 @@ namespace {
 using namespace testing;
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // Plays `rounds` of a tape of two million ticks; before that, trades so that every tick has stops to look at if asked.
 double rate(int rounds, bool with_position) {
   TempFolder folder;
   FakeBridge bridge;
-  write_tape(folder.file("tape"), {"EURUSD"}, triangle(2'000'000));
-  const std::string config = write_text(
-      folder.file("config.json"), config_json(bridge.port(), folder.file("tape"),
-                                              ",\"stopOutLevelPercent\":20,\"rounds\":" + std::to_string(rounds)));
+  writeTape(folder.file("tape"), {"EURUSD"}, triangle(2'000'000));
+  const std::string config = writeText(folder.file("config.json"),
+                                       configJson(bridge.port(), folder.file("tape"),
+                                                  ",\"stopOutLevelPercent\":20,\"rounds\":" + std::to_string(rounds)));
   Process terminal(config, true);
   bridge.accept();
   terminal.tell("play");
-  bridge.until_ticks(1);
+  bridge.untilTicks(1);
   if (with_position) {
     link::Place place = bridge.place("held", Side::kBuy, 0.1);
     place.stop_loss = 1.0;
@@ -33,8 +33,8 @@ double rate(int rounds, bool with_position) {
   }
   const auto start = Clock::now();
   const uint64_t before = bridge.ticks, total = 2'000'000ull * static_cast<uint64_t>(rounds);
-  bridge.until_ticks(total);
-  return static_cast<double>(total - before) / seconds_since(start);
+  bridge.untilTicks(total);
+  return static_cast<double>(total - before) / secondsSince(start);
 }
 
 TEST(Rate, DISABLED_TicksPerSecond) {
@@ -47,13 +47,13 @@ TEST(Rate, DISABLED_OrderWhileTicksFlow) {
   for (const char* speed : {"0", "1000"}) {  // flat out; and 100,000 ticks/s
     TempFolder folder;
     FakeBridge bridge;
-    write_tape(folder.file("tape"), {"EURUSD"}, triangle(2'000'000));
+    writeTape(folder.file("tape"), {"EURUSD"}, triangle(2'000'000));
     const std::string config =
-        write_text(folder.file("config.json"),
-                   config_json(bridge.port(), folder.file("tape"), std::string(",\"rounds\":1000,\"speed\":") + speed));
+        writeText(folder.file("config.json"),
+                  configJson(bridge.port(), folder.file("tape"), std::string(",\"rounds\":1000,\"speed\":") + speed));
     Process terminal(config, false);
     bridge.accept();
-    bridge.until_ticks(1);
+    bridge.untilTicks(1);
     std::vector<double> took_ms;
     const uint64_t before = bridge.ticks;
     const auto begin = Clock::now();
@@ -62,10 +62,10 @@ TEST(Rate, DISABLED_OrderWhileTicksFlow) {
       const link::Result result =
           bridge.send(bridge.place("o" + std::to_string(i), i % 2 ? Side::kSell : Side::kBuy, 0.01));
       ASSERT_EQ(result.retcode, kDone);
-      took_ms.push_back(seconds_since(start) * 1000);
-      bridge.until_ticks(bridge.ticks + 100);
+      took_ms.push_back(secondsSince(start) * 1000);
+      bridge.untilTicks(bridge.ticks + 100);
     }
-    const double ticks_per_s = static_cast<double>(bridge.ticks - before) / seconds_since(begin);
+    const double ticks_per_s = static_cast<double>(bridge.ticks - before) / secondsSince(begin);
     std::sort(took_ms.begin(), took_ms.end());
     printf("speed %s: %.0f ticks/s, order to result ms: p50 %.3f p99 %.3f max %.3f\n", speed, ticks_per_s,
            took_ms[took_ms.size() / 2], took_ms[took_ms.size() * 99 / 100], took_ms.back());

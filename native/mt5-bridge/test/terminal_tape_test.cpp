@@ -10,7 +10,7 @@ namespace {
 
 using namespace testing;
 
-std::string fault_of(const std::string& path, const std::vector<std::string>& symbols) {
+std::string faultOf(const std::string& path, const std::vector<std::string>& symbols) {
   try {
     Tape tape(path, symbols);
   } catch (const Fault& fault) {
@@ -23,33 +23,33 @@ TEST(TapeFile, EachFaultIsNamed) {
   TempFolder folder;
   const std::string path = folder.file("tape");
   const auto expect = [&](const std::string& code, const std::string& part) {
-    const std::string fault = fault_of(path, {"EURUSD"});
+    const std::string fault = faultOf(path, {"EURUSD"});
     EXPECT_EQ(fault.substr(0, fault.find(' ')), code) << fault;
     EXPECT_NE(fault.find(part), std::string::npos) << fault;
     EXPECT_NE(fault.find(path), std::string::npos) << fault;
   };
   expect("E_TAPE_OPEN", "No such file");
-  write_text(path, "");
+  writeText(path, "");
   expect("E_TAPE_TRUNCATED", "0 bytes");
-  write_text(path, std::string(64, 'x'));
+  writeText(path, std::string(64, 'x'));
   expect("E_TAPE_MAGIC", "TRPTAPE1");
   const auto good = triangle(10);
-  write_tape(path, {"EURUSD"}, good);
-  EXPECT_EQ(fault_of(path, {"EURUSD"}), "");
+  writeTape(path, {"EURUSD"}, good);
+  EXPECT_EQ(faultOf(path, {"EURUSD"}), "");
   std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
   expect("E_TAPE_TRUNCATED", "says 10 ticks, holds 9");
-  write_tape(path, {"EURUSD"}, {});
+  writeTape(path, {"EURUSD"}, {});
   expect("E_TAPE_EMPTY", "no ticks");
-  write_tape(path, {"GBPUSD"}, good);
+  writeTape(path, {"GBPUSD"}, good);
   expect("E_TAPE_SYMBOL", "GBPUSD is not among");
-  write_tape(path, {"EURUSD", "EURUSD"}, good);
+  writeTape(path, {"EURUSD", "EURUSD"}, good);
   expect("E_TAPE_SYMBOL", "named twice");
-  write_tape(path, {std::string(32, 'A')}, good);
+  writeTape(path, {std::string(32, 'A')}, good);
   expect("E_TAPE_SYMBOL", "longer than 31");
   const auto with = [&](auto change) {
     auto ticks = good;
     change(ticks[5]);
-    write_tape(path, {"EURUSD"}, ticks);
+    writeTape(path, {"EURUSD"}, ticks);
   };
   with([](link::Tick& t) { t.symbol = 1; });
   expect("E_TAPE_TICK", "tick 5: symbol index");
@@ -84,12 +84,12 @@ struct Play {
 TEST(Player, MarketTimeRunsWithTheWall) {
   Play play({1000, 1010, 1010, 1500, 3000}, {.speed = 10});
   EXPECT_EQ(play.at(5'000'000), 1u) << "the first tick starts the clock";
-  EXPECT_EQ(play.player.wait_us(5'000'000), 1000) << "10 ms of market are 1 ms of wall";
+  EXPECT_EQ(play.player.waitUs(5'000'000), 1000) << "10 ms of market are 1 ms of wall";
   EXPECT_EQ(play.at(5'000'999), 0u);
   EXPECT_EQ(play.at(5'001'000), 2u);
   EXPECT_EQ(play.at(5'200'000), 2u) << "a late caller gets what is due";
   EXPECT_TRUE(play.player.ended());
-  EXPECT_EQ(play.player.wait_us(9'000'000), -1);
+  EXPECT_EQ(play.player.waitUs(9'000'000), -1);
 }
 
 TEST(Player, SkipsGapsOfMoreThanAMinute) {
@@ -98,7 +98,7 @@ TEST(Player, SkipsGapsOfMoreThanAMinute) {
   EXPECT_EQ(play.at(100'000), 1u);
   EXPECT_EQ(play.at(60'099'000), 0u) << "a minute exactly is waited for";
   EXPECT_EQ(play.at(60'100'000), 2u) << "more is skipped";
-  EXPECT_EQ(play.player.wait_us(60'100'000), 100'000);
+  EXPECT_EQ(play.player.waitUs(60'100'000), 100'000);
   EXPECT_EQ(play.at(60'200'000), 1u);
 }
 
@@ -115,9 +115,9 @@ TEST(Player, LeadLimit) {
   Play play({0, 10, 20, 500, 501, 502}, {.speed = 0, .lead_limit_ms = 15});
   EXPECT_EQ(play.at(0), 1u) << "nothing applied: one tick, because applied equals sent";
   EXPECT_EQ(play.at(0), 0u);
-  EXPECT_EQ(play.player.wait_us(0), -1);
+  EXPECT_EQ(play.player.waitUs(0), -1);
   play.player.applied(1, 0);
-  EXPECT_EQ(play.player.wait_us(0), 0);
+  EXPECT_EQ(play.player.waitUs(0), 0);
   EXPECT_EQ(play.at(0), 1u) << "time 10, not 20";
   play.player.applied(2, 0);
   EXPECT_EQ(play.at(0), 1u) << "20, not 500";
@@ -136,7 +136,7 @@ TEST(Player, LeadLimitForgivesTicksThatDiedWithTheLink) {
   play.player.resume(1'000'000);
   play.player.applied(3, 1'100'000);  // two of five never arrive
   EXPECT_EQ(play.at(1'200'000), 0u);
-  EXPECT_EQ(play.player.wait_us(1'200'000), 900'000) << "a second after the last progress";
+  EXPECT_EQ(play.player.waitUs(1'200'000), 900'000) << "a second after the last progress";
   EXPECT_EQ(play.at(2'100'000), 1u);
   play.player.applied(4, 2'100'000);
   EXPECT_EQ(play.at(2'100'000), 1u) << "the lost ones count as applied from now on";

@@ -16,6 +16,9 @@
 //   side reduces, closes or reverses (stops become the order's; the position id stays).
 // - Hedging margin: the larger leg of a symbol is charged.
 // - Commission is charged on every deal. A pending order is checked for margin when it fills: 10041 cancels it.
+// - Orders that the server makes (stop loss, take profit, stop-out) carry MetaTrader's comment as order id
+//   ("[sl 1.08639]"), and the position's magic; the deal's reason says which it was.
+// - Modify gives the whole new order: a price of 0 is refused, stops of 0 are removed.
 // - A retry with a known order id returns what became of that order and executes nothing, also after a refusal.
 #pragma once
 
@@ -66,19 +69,19 @@ class Engine {
   Result find(const std::string& order_id, uint64_t magic) const;
 
   // What happened since the last call, in order.
-  std::vector<Event> take_events();
-  bool has_events() const { return !events_.empty(); }
+  std::vector<Event> takeEvents();
+  bool hasEvents() const { return !events_.empty(); }
 
   const EngineConfig& config() const { return config_; }
-  int64_t now_ms() const { return now_ms_; }
+  int64_t nowMs() const { return now_ms_; }
   Account account() const;
-  std::vector<Order> active_orders() const;
+  std::vector<Order> activeOrders() const;
   std::vector<Position> positions() const;  // by id, with floating profit
   const std::deque<Order>& orders() const { return orders_; }
   const std::vector<Deal>& deals() const { return deals_; }
-  const Quote& last_quote(uint32_t symbol) const { return market_.quote(symbol); }
-  uint32_t symbol_index(const std::string& name) const;  // kNoSymbol if unknown
-  const std::string& symbol_name(uint32_t symbol) const;
+  const Quote& lastQuote(uint32_t symbol) const { return market_.quote(symbol); }
+  uint32_t symbolIndex(const std::string& name) const;  // kNoSymbol if unknown
+  const std::string& symbolName(uint32_t symbol) const;
 
  private:
   struct Check {
@@ -92,53 +95,53 @@ class Engine {
   };
 
   // engine_place.cpp
-  Order order_from(const PlaceRequest& request);
+  Order orderFrom(const PlaceRequest& request);
   Check validate(const PlaceRequest& request, Order& order) const;
-  Check validate_volume(const Order& order, double lots) const;
-  Check validate_pending(const Order& order) const;
-  Check validate_stops(const Order& order) const;
-  Check validate_close(const Order& order) const;
-  Check validate_expiration(const PlaceRequest& request, Order& order) const;
-  Check check_money(const Order& order, Volume volume, double price) const;
-  bool on_grid(uint32_t symbol, double price) const;
-  double to_grid(uint32_t symbol, double price) const;
+  Check validateVolume(const Order& order, double lots) const;
+  Check validatePending(const Order& order) const;
+  Check validateStops(const Order& order) const;
+  Check validateClose(const Order& order) const;
+  Check validateExpiration(const PlaceRequest& request, Order& order) const;
+  Check checkMoney(const Order& order, Volume volume, double price) const;
+  bool onGrid(uint32_t symbol, double price) const;
+  double toGrid(uint32_t symbol, double price) const;
   Result refuse(Order order, uint32_t retcode, const std::string& message);
-  Result place_market(Order order, const PlaceRequest& request);
-  Result place_pending(Order order);
+  Result placeMarket(Order order, const PlaceRequest& request);
+  Result placePending(Order order);
   uint32_t remember(Order order);
 
   // engine_fill.cpp
   double slipped(uint32_t symbol, Side side, uint64_t key, uint64_t part) const;
   void fill(Order& order, Volume volume, double price, const char* reason);
-  Deal deal_for(const Order& order, Volume volume, double price, const char* reason);
-  void open_or_add(Position& position, const Order& order, Volume volume, double price);
+  Deal dealFor(const Order& order, Volume volume, double price, const char* reason);
+  void openOrAdd(Position& position, const Order& order, Volume volume, double price);
   void record(Deal deal, Order& order);
-  void close_position(uint64_t position_id, double price, const std::string& comment, const char* reason);
-  Position* position_for(const Order& order);
-  void forget_if_closed(const Position& position);
-  Volume first_part(const Order& order) const;
+  void closePosition(uint64_t position_id, double price, const std::string& comment, const char* reason);
+  Position* positionFor(const Order& order);
+  void forgetIfClosed(const Position& position);
+  Volume firstPart(const Order& order) const;
 
   // engine_match.cpp
   void match(uint32_t symbol);
   void expire();
-  void fill_remainders(uint32_t symbol);
-  void trigger_stops(uint32_t symbol);
-  void trigger_pending(uint32_t symbol);
-  void stop_out();
-  void end_order(Order& order, OrderState state, uint32_t retcode, const std::string& message);
+  void fillRemainders(uint32_t symbol);
+  void triggerStops(uint32_t symbol);
+  void triggerPending(uint32_t symbol);
+  void stopOut();
+  void endOrder(Order& order, OrderState state, uint32_t retcode, const std::string& message);
   void refresh(uint32_t symbol);
-  void refresh_expiry();
+  void refreshExpiry();
 
   // engine_state.cpp
   void emit(const Order& order, bool silent = false);
   void emit(const Position& position);
-  void emit_account();
-  Result result_for(const Order& order, uint32_t retcode, const std::string& message) const;
+  void emitAccount();
+  Result resultFor(const Order& order, uint32_t retcode, const std::string& message) const;
   Result known(const Order& order) const;
-  Order* find_order(uint64_t ticket, const std::string& order_id);
+  Order* findOrder(uint64_t ticket, const std::string& order_id);
   Cents floating(const Position& position) const;
-  double margin_used() const;
-  double margin_of(uint32_t symbol) const;
+  double marginUsed() const;
+  double marginOf(uint32_t symbol) const;
   void index(uint32_t order);
 
   EngineConfig config_;

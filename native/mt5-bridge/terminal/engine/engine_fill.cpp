@@ -9,15 +9,15 @@ namespace troupe::terminal {
 
 // The market price for this side, made worse by 0..slippage_max_points whole points.
 double Engine::slipped(uint32_t symbol, Side side, uint64_t key, uint64_t part) const {
-  const double price = market_.quote(symbol).open_price(side);
+  const double price = market_.quote(symbol).openPrice(side);
   const double most = std::floor(config_.execution.slippage_max_points);
   const double points = std::floor(draw(config_.execution.seed, key, Draw::kSlippage, part) * (most + 1));
   if (points == 0) return price;
-  return to_grid(symbol, price + sign_of(side) * points * config_.symbols[symbol].point);
+  return toGrid(symbol, price + signOf(side) * points * config_.symbols[symbol].point);
 }
 
 // Volume of the first deal of a market order: all of it, or a part on the volume grid.
-Volume Engine::first_part(const Order& order) const {
+Volume Engine::firstPart(const Order& order) const {
   const ExecutionModel& model = config_.execution;
   const Volume step = config_.symbols[order.symbol].volume_step;
   const Volume steps = order.volume / step;
@@ -28,7 +28,7 @@ Volume Engine::first_part(const Order& order) const {
 }
 
 // The position this order's deals go to: the named one, in netting mode the symbol's, in hedging mode its own.
-Position* Engine::position_for(const Order& order) {
+Position* Engine::positionFor(const Order& order) {
   uint64_t id = order.ticket;
   if (order.closing) {
     id = order.position_id;
@@ -39,7 +39,7 @@ Position* Engine::position_for(const Order& order) {
   return found == positions_.end() ? nullptr : &found->second;
 }
 
-Deal Engine::deal_for(const Order& order, Volume volume, double price, const char* reason) {
+Deal Engine::dealFor(const Order& order, Volume volume, double price, const char* reason) {
   Deal deal;
   deal.ticket = next_deal_++;
   deal.order_ticket = order.ticket;
@@ -49,13 +49,13 @@ Deal Engine::deal_for(const Order& order, Volume volume, double price, const cha
   deal.side = order.side;
   deal.volume = volume;
   deal.price = price;
-  deal.commission = -to_cents(config_.commission_per_lot * to_lots(volume));
+  deal.commission = -toCents(config_.commission_per_lot * toLots(volume));
   deal.time_ms = now_ms_;
   deal.reason = reason;
   return deal;
 }
 
-void Engine::open_or_add(Position& position, const Order& order, Volume volume, double price) {
+void Engine::openOrAdd(Position& position, const Order& order, Volume volume, double price) {
   const auto held = static_cast<double>(position.volume), more = static_cast<double>(volume);
   position.open_price = position.volume == 0 ? price : (position.open_price * held + price * more) / (held + more);
   position.volume += volume;
@@ -72,7 +72,7 @@ void Engine::record(Deal deal, Order& order) {
   deals_.push_back(std::move(deal));
 }
 
-void Engine::forget_if_closed(const Position& position) {
+void Engine::forgetIfClosed(const Position& position) {
   if (position.volume > 0) return;
   const uint64_t id = position.position_id;
   std::erase(books_[position.symbol].positions, id);
@@ -81,8 +81,8 @@ void Engine::forget_if_closed(const Position& position) {
 
 // One deal. The caller has made sure that a closing order finds its position, and that volume fits it.
 void Engine::fill(Order& order, Volume volume, double price, const char* reason) {
-  Position* position = position_for(order);
-  Deal deal = deal_for(order, volume, price, reason);
+  Position* position = positionFor(order);
+  Deal deal = dealFor(order, volume, price, reason);
   if (!position) {
     position = &positions_[order.ticket];
     position->position_id = order.ticket;
@@ -95,7 +95,7 @@ void Engine::fill(Order& order, Volume volume, double price, const char* reason)
   deal.position_id = position->position_id;
   if (position->volume == 0 || position->side == order.side) {
     deal.entry = "in";
-    open_or_add(*position, order, volume, price);
+    openOrAdd(*position, order, volume, price);
   } else {
     const Volume closed = std::min(volume, position->volume);
     deal.entry = volume > position->volume ? "inout" : "out";
@@ -105,7 +105,7 @@ void Engine::fill(Order& order, Volume volume, double price, const char* reason)
       position->stop_loss = position->take_profit = 0;
       position->order_id = order.order_id;
       position->time_ms = now_ms_;
-      open_or_add(*position, order, volume - closed, price);
+      openOrAdd(*position, order, volume - closed, price);
     }
   }
   order.filled += volume;
@@ -121,11 +121,11 @@ void Engine::fill(Order& order, Volume volume, double price, const char* reason)
   record(std::move(deal), order);
   if (!out) emit(order);
   emit(*position);
-  forget_if_closed(*position);
+  forgetIfClosed(*position);
 }
 
 // A closing order that the server makes itself; its id is the comment that MetaTrader writes.
-void Engine::close_position(uint64_t position_id, double price, const std::string& comment, const char* reason) {
+void Engine::closePosition(uint64_t position_id, double price, const std::string& comment, const char* reason) {
   const Position& position = positions_.at(position_id);
   Order order;
   order.ticket = next_order_++;

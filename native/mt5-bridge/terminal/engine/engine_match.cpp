@@ -24,7 +24,7 @@ void Engine::refresh(uint32_t symbol) {
                   (market_.converts(symbol) && config_.stop_out_level_percent > 0);
 }
 
-void Engine::refresh_expiry() {
+void Engine::refreshExpiry() {
   next_expiry_ms_ = std::numeric_limits<int64_t>::max();
   for (const Book& book : books_) {
     for (const uint32_t at : book.pending) {
@@ -34,7 +34,7 @@ void Engine::refresh_expiry() {
 }
 
 // Takes an order out of the book, unfilled or partly filled.
-void Engine::end_order(Order& order, OrderState state, uint32_t retcode, const std::string& message) {
+void Engine::endOrder(Order& order, OrderState state, uint32_t retcode, const std::string& message) {
   order.state = state;
   order.retcode = retcode;
   order.message = message;
@@ -50,31 +50,31 @@ void Engine::expire() {
     for (const uint32_t at : pending) {
       Order& order = orders_[at];
       if (order.expiration_ms > 0 && order.expiration_ms <= now_ms_) {
-        end_order(order, OrderState::kExpired, order.retcode, "expired");
+        endOrder(order, OrderState::kExpired, order.retcode, "expired");
         refresh(order.symbol);
       }
     }
   }
-  refresh_expiry();
+  refreshExpiry();
 }
 
-void Engine::fill_remainders(uint32_t symbol) {
+void Engine::fillRemainders(uint32_t symbol) {
   const std::vector<uint32_t> remainders = books_[symbol].remainders;
   for (const uint32_t at : remainders) {
     Order& order = orders_[at];
-    const Position* position = order.closing ? position_for(order) : nullptr;
+    const Position* position = order.closing ? positionFor(order) : nullptr;
     Volume rest = order.volume - order.filled;
     if (order.closing && !position) {
-      end_order(order, OrderState::kCancelled, kPositionClosed, "the rest found its position closed");
+      endOrder(order, OrderState::kCancelled, kPositionClosed, "the rest found its position closed");
       continue;
     }
     if (position && rest > position->volume) {
-      end_order(order, OrderState::kCancelled, kInvalidCloseVolume, "the rest exceeds the position");
+      endOrder(order, OrderState::kCancelled, kInvalidCloseVolume, "the rest exceeds the position");
       continue;
     }
     const double price = slipped(symbol, order.side, hash64(order.order_id), order.deals.size());
-    if (const Check check = check_money(order, rest, price); check.retcode) {
-      end_order(order, OrderState::kCancelled, check.retcode, check.message);
+    if (const Check check = checkMoney(order, rest, price); check.retcode) {
+      endOrder(order, OrderState::kCancelled, check.retcode, check.message);
       continue;
     }
     fill(order, rest, price, "expert");
@@ -82,33 +82,33 @@ void Engine::fill_remainders(uint32_t symbol) {
   }
 }
 
-void Engine::trigger_stops(uint32_t symbol) {
+void Engine::triggerStops(uint32_t symbol) {
   const Quote quote = market_.quote(symbol);
   const int digits = static_cast<int>(config_.symbols[symbol].digits);
   // A close changes the list; in the common case nothing triggers, and nothing is copied.
   for (size_t i = 0; i < books_[symbol].positions.size();) {
     const uint64_t id = books_[symbol].positions[i];
     const Position& position = positions_.at(id);
-    const int sign = sign_of(position.side);
-    const double price = quote.close_price(position.side);
+    const int sign = signOf(position.side);
+    const double price = quote.closePrice(position.side);
     if (position.stop_loss > 0 && sign * (price - position.stop_loss) <= 0) {
       const double worse = slipped(symbol, opposite(position.side), next_order_, 0);
-      close_position(id, worse, comment("sl", position.stop_loss, digits), "stop_loss");
+      closePosition(id, worse, comment("sl", position.stop_loss, digits), "stop_loss");
     } else if (position.take_profit > 0 && sign * (price - position.take_profit) >= 0) {
-      close_position(id, price, comment("tp", position.take_profit, digits), "take_profit");
+      closePosition(id, price, comment("tp", position.take_profit, digits), "take_profit");
     } else {
       ++i;
     }
   }
 }
 
-void Engine::trigger_pending(uint32_t symbol) {
+void Engine::triggerPending(uint32_t symbol) {
   const Quote quote = market_.quote(symbol);
   std::vector<uint32_t>& pending = books_[symbol].pending;
   for (size_t i = 0; i < pending.size();) {
     Order& order = orders_[pending[i]];
-    const double market = quote.open_price(order.side);
-    const int sign = sign_of(order.side);
+    const double market = quote.openPrice(order.side);
+    const int sign = signOf(order.side);
     double price = market;
     if (order.type == OrderType::kStopLimit) {
       if (sign * (market - order.price) < 0) {
@@ -126,8 +126,8 @@ void Engine::trigger_pending(uint32_t symbol) {
       continue;
     }
     if (order.type == OrderType::kStop) price = slipped(symbol, order.side, hash64(order.order_id), 0);
-    if (const Check check = check_money(order, order.volume, price); check.retcode) {
-      end_order(order, OrderState::kCancelled, kRejectCancel, check.message);
+    if (const Check check = checkMoney(order, order.volume, price); check.retcode) {
+      endOrder(order, OrderState::kCancelled, kRejectCancel, check.message);
       continue;
     }
     pending.erase(pending.begin() + static_cast<ptrdiff_t>(i));
@@ -136,9 +136,9 @@ void Engine::trigger_pending(uint32_t symbol) {
 }
 
 // Closes the position with the greatest loss until the margin level is above the limit again.
-void Engine::stop_out() {
+void Engine::stopOut() {
   while (!positions_.empty()) {
-    const double margin = margin_used();
+    const double margin = marginUsed();
     if (margin <= 0) return;
     Cents equity = balance_, worst = 0;
     uint64_t worst_id = 0;
@@ -152,12 +152,12 @@ void Engine::stop_out() {
         worst_id = id;
       }
     }
-    const double level = to_money(equity) / margin * 100;
+    const double level = toMoney(equity) / margin * 100;
     if (level > config_.stop_out_level_percent) return;
     const Position& position = positions_.at(worst_id);
     const uint32_t symbol = position.symbol;
     const double price = slipped(symbol, opposite(position.side), next_order_, 0);
-    close_position(worst_id, price, comment("so %", level, 2), "stop_out");
+    closePosition(worst_id, price, comment("so %", level, 2), "stop_out");
     refresh(symbol);
   }
 }
@@ -166,21 +166,21 @@ void Engine::match(uint32_t symbol) {
   const size_t before = events_.size();
   if (now_ms_ >= next_expiry_ms_) expire();
   const Book& book = books_[symbol];
-  if (!book.remainders.empty()) fill_remainders(symbol);
-  if (!book.positions.empty()) trigger_stops(symbol);
-  if (!book.pending.empty()) trigger_pending(symbol);
-  if (config_.stop_out_level_percent > 0 && !positions_.empty()) stop_out();
+  if (!book.remainders.empty()) fillRemainders(symbol);
+  if (!book.positions.empty()) triggerStops(symbol);
+  if (!book.pending.empty()) triggerPending(symbol);
+  if (config_.stop_out_level_percent > 0 && !positions_.empty()) stopOut();
   if (events_.size() == before) return;
-  emit_account();
+  emitAccount();
   refresh(symbol);
-  refresh_expiry();
+  refreshExpiry();
 }
 
 void Engine::settle() {
   for (uint32_t symbol = 0; symbol < books_.size(); ++symbol) {
     if (books_[symbol].remainders.empty() || !market_.quote(symbol).valid()) continue;
-    fill_remainders(symbol);
-    emit_account();
+    fillRemainders(symbol);
+    emitAccount();
     refresh(symbol);
   }
 }

@@ -13,26 +13,26 @@ namespace {
 constexpr double kSlack = 1e-6;
 constexpr int64_t kDayMs = 86'400'000;
 
-bool is_price(double price) { return std::isfinite(price) && price >= 0; }
+bool isPrice(double price) { return std::isfinite(price) && price >= 0; }
 
 }  // namespace
 
-bool Engine::on_grid(uint32_t symbol, double price) const {
+bool Engine::onGrid(uint32_t symbol, double price) const {
   const double steps = price / config_.symbols[symbol].tick_size;
   return std::abs(steps - std::round(steps)) < 1e-3;
 }
 
 // round(price / tick) * tick, then to the symbol's digits, so that equal prices are equal doubles.
-double Engine::to_grid(uint32_t symbol, double price) const {
+double Engine::toGrid(uint32_t symbol, double price) const {
   const Spec& spec = config_.symbols[symbol];
   const double scale = std::pow(10.0, spec.digits);
   return std::round(std::round(price / spec.tick_size) * spec.tick_size * scale) / scale;
 }
 
-Order Engine::order_from(const PlaceRequest& request) {
+Order Engine::orderFrom(const PlaceRequest& request) {
   Order order;
   order.order_id = request.order_id;
-  order.symbol = symbol_index(request.symbol);
+  order.symbol = symbolIndex(request.symbol);
   order.side = request.side;
   order.type = request.type;
   order.magic = request.magic;
@@ -40,12 +40,12 @@ Order Engine::order_from(const PlaceRequest& request) {
   order.closing = request.position_id != 0;
   order.time_ms = now_ms_;
   if (std::isfinite(request.volume_lots) && std::abs(request.volume_lots) < 1e9) {
-    order.volume = to_volume(request.volume_lots);
+    order.volume = toVolume(request.volume_lots);
   }
   return order;
 }
 
-Engine::Check Engine::validate_volume(const Order& order, double lots) const {
+Engine::Check Engine::validateVolume(const Order& order, double lots) const {
   const Spec& spec = config_.symbols[order.symbol];
   if (order.volume <= 0 || std::abs(lots * kVolumeUnit - static_cast<double>(order.volume)) > 0.1 ||
       order.volume % spec.volume_step != 0) {
@@ -57,7 +57,7 @@ Engine::Check Engine::validate_volume(const Order& order, double lots) const {
   return {};
 }
 
-Engine::Check Engine::validate_close(const Order& order) const {
+Engine::Check Engine::validateClose(const Order& order) const {
   if (order.type != OrderType::kMarket) return {kInvalid, "only a market order can close a position"};
   const auto found = positions_.find(order.position_id);
   if (found == positions_.end()) return {kPositionClosed, "position does not exist or is closed"};
@@ -73,7 +73,7 @@ Engine::Check Engine::validate_close(const Order& order) const {
   return {};
 }
 
-Engine::Check Engine::validate_expiration(const PlaceRequest& request, Order& order) const {
+Engine::Check Engine::validateExpiration(const PlaceRequest& request, Order& order) const {
   if (order.type == OrderType::kMarket) return {};
   switch (request.time_in_force) {
     case TimeInForce::kUnspecified:
@@ -92,23 +92,23 @@ Engine::Check Engine::validate_expiration(const PlaceRequest& request, Order& or
 }
 
 // Side of the market and stops level of a pending order: buys are measured from ask, sells from bid.
-Engine::Check Engine::validate_pending(const Order& order) const {
+Engine::Check Engine::validatePending(const Order& order) const {
   const Spec& spec = config_.symbols[order.symbol];
-  if (!is_price(order.price) || order.price == 0 || !on_grid(order.symbol, order.price)) {
+  if (!isPrice(order.price) || order.price == 0 || !onGrid(order.symbol, order.price)) {
     return {kInvalidPrice, "price is missing or not on the tick grid"};
   }
-  const double market = market_.quote(order.symbol).open_price(order.side);
+  const double market = market_.quote(order.symbol).openPrice(order.side);
   // A limit waits for a better price than the market's, a stop for a worse one.
   const int better = order.type == OrderType::kLimit ? 1 : -1;
-  const double points = better * sign_of(order.side) * (market - order.price) / spec.point;
+  const double points = better * signOf(order.side) * (market - order.price) / spec.point;
   if (points < kSlack) return {kInvalidPrice, "price is on the wrong side of the market"};
   if (points < spec.stops_level_points - kSlack) return {kInvalidPrice, "price is closer than the stops level"};
   if (order.type == OrderType::kStopLimit) {
-    if (!is_price(order.stop_limit_price) || order.stop_limit_price == 0 ||
-        !on_grid(order.symbol, order.stop_limit_price)) {
+    if (!isPrice(order.stop_limit_price) || order.stop_limit_price == 0 ||
+        !onGrid(order.symbol, order.stop_limit_price)) {
       return {kInvalidPrice, "stop limit price is missing or not on the tick grid"};
     }
-    if (sign_of(order.side) * (order.price - order.stop_limit_price) / spec.point < -kSlack) {
+    if (signOf(order.side) * (order.price - order.stop_limit_price) / spec.point < -kSlack) {
       return {kInvalidPrice, "stop limit price must not be beyond the trigger"};
     }
   }
@@ -117,24 +117,24 @@ Engine::Check Engine::validate_pending(const Order& order) const {
 
 // Stop loss and take profit: of a market order measured from the price that would close it, of a pending order from
 // the price at which it opens.
-Engine::Check Engine::validate_stops(const Order& order) const {
+Engine::Check Engine::validateStops(const Order& order) const {
   const Spec& spec = config_.symbols[order.symbol];
-  if (!is_price(order.stop_loss) || !is_price(order.take_profit)) {
+  if (!isPrice(order.stop_loss) || !isPrice(order.take_profit)) {
     return {kInvalidStops, "stop loss or take profit is not a price"};
   }
   double from = order.price;
-  if (order.type == OrderType::kMarket) from = market_.quote(order.symbol).close_price(order.side);
+  if (order.type == OrderType::kMarket) from = market_.quote(order.symbol).closePrice(order.side);
   if (order.type == OrderType::kStopLimit) from = order.stop_limit_price;
   const double least = spec.stops_level_points > 0 ? spec.stops_level_points - kSlack : kSlack;
   if (order.stop_loss > 0) {
-    if (!on_grid(order.symbol, order.stop_loss)) return {kInvalidStops, "stop loss is not on the tick grid"};
-    if (sign_of(order.side) * (from - order.stop_loss) / spec.point < least) {
+    if (!onGrid(order.symbol, order.stop_loss)) return {kInvalidStops, "stop loss is not on the tick grid"};
+    if (signOf(order.side) * (from - order.stop_loss) / spec.point < least) {
       return {kInvalidStops, "stop loss is too close or on the wrong side"};
     }
   }
   if (order.take_profit > 0) {
-    if (!on_grid(order.symbol, order.take_profit)) return {kInvalidStops, "take profit is not on the tick grid"};
-    if (sign_of(order.side) * (order.take_profit - from) / spec.point < least) {
+    if (!onGrid(order.symbol, order.take_profit)) return {kInvalidStops, "take profit is not on the tick grid"};
+    if (signOf(order.side) * (order.take_profit - from) / spec.point < least) {
       return {kInvalidStops, "take profit is too close or on the wrong side"};
     }
   }
@@ -148,41 +148,41 @@ Engine::Check Engine::validate(const PlaceRequest& request, Order& order) const 
   if (request.order_id.empty() || request.order_id[0] == '[') {
     return {kInvalid, "order id is missing or begins with ["};
   }
-  if (Check check = validate_volume(order, request.volume_lots); check.retcode) return check;
+  if (Check check = validateVolume(order, request.volume_lots); check.retcode) return check;
   if (!market_.quote(order.symbol).valid()) return {kPriceOff, "no prices"};
   if (!market_.profit(order.symbol, order.side, order.volume, 1, 1) ||
       !market_.margin(order.symbol, order.side, order.volume, 1)) {
     return {kPriceOff, "no prices of the symbol that converts to the account's currency"};
   }
   if (order.closing) {
-    if (Check check = validate_close(order); check.retcode) return check;
+    if (Check check = validateClose(order); check.retcode) return check;
   }
   if (order.type != OrderType::kMarket) {
     order.price = request.price;
     order.stop_limit_price = order.type == OrderType::kStopLimit ? request.stop_limit_price : 0;
-    if (Check check = validate_pending(order); check.retcode) {
+    if (Check check = validatePending(order); check.retcode) {
       order.price = order.stop_limit_price = 0;  // what is refused need not be a number
       return check;
     }
-    order.price = to_grid(order.symbol, order.price);
-    if (order.stop_limit_price > 0) order.stop_limit_price = to_grid(order.symbol, order.stop_limit_price);
-    if (Check check = validate_expiration(request, order); check.retcode) return check;
+    order.price = toGrid(order.symbol, order.price);
+    if (order.stop_limit_price > 0) order.stop_limit_price = toGrid(order.symbol, order.stop_limit_price);
+    if (Check check = validateExpiration(request, order); check.retcode) return check;
   }
   if (!order.closing) {
     order.stop_loss = request.stop_loss;
     order.take_profit = request.take_profit;
-    if (Check check = validate_stops(order); check.retcode) {
+    if (Check check = validateStops(order); check.retcode) {
       order.stop_loss = order.take_profit = 0;
       return check;
     }
-    if (order.stop_loss > 0) order.stop_loss = to_grid(order.symbol, order.stop_loss);
-    if (order.take_profit > 0) order.take_profit = to_grid(order.symbol, order.take_profit);
+    if (order.stop_loss > 0) order.stop_loss = toGrid(order.symbol, order.stop_loss);
+    if (order.take_profit > 0) order.take_profit = toGrid(order.symbol, order.take_profit);
   }
   return {};
 }
 
 // Margin that this deal adds must be free, together with its commission. Reducing needs none.
-Engine::Check Engine::check_money(const Order& order, Volume volume, double price) const {
+Engine::Check Engine::checkMoney(const Order& order, Volume volume, double price) const {
   if (order.closing) return {};
   Volume opened = volume;
   double freed = 0;
@@ -207,8 +207,8 @@ Engine::Check Engine::check_money(const Order& order, Volume volume, double pric
     }
     required = std::max(same + *added, other) - std::max(same, other);
   }
-  const Cents commission = to_cents(config_.commission_per_lot * to_lots(volume));
-  if (required > 0 && to_cents(required) + commission > account().free_margin) {
+  const Cents commission = toCents(config_.commission_per_lot * toLots(volume));
+  if (required > 0 && toCents(required) + commission > account().free_margin) {
     return {kNoMoney, "not enough free margin"};
   }
   return {};
@@ -223,31 +223,31 @@ Result Engine::refuse(Order order, uint32_t retcode, const std::string& message)
     emit(order, true);
     remember(order);
   }
-  return result_for(order, retcode, message);
+  return resultFor(order, retcode, message);
 }
 
 Result Engine::place(const PlaceRequest& request) {
   if (const auto seen = by_order_id_.find(request.order_id); seen != by_order_id_.end()) {
     return known(orders_[seen->second]);
   }
-  Order order = order_from(request);
+  Order order = orderFrom(request);
   if (Check check = validate(request, order); check.retcode) return refuse(order, check.retcode, check.message);
   const ExecutionModel& model = config_.execution;
   if (draw(model.seed, hash64(order.order_id), Draw::kReject) < model.reject_probability) {
     return refuse(order, kReject, "rejected by the dealer");
   }
-  return order.type == OrderType::kMarket ? place_market(std::move(order), request) : place_pending(std::move(order));
+  return order.type == OrderType::kMarket ? placeMarket(std::move(order), request) : placePending(std::move(order));
 }
 
-Result Engine::place_market(Order order, const PlaceRequest& request) {
+Result Engine::placeMarket(Order order, const PlaceRequest& request) {
   const Spec& spec = config_.symbols[order.symbol];
   const double price = slipped(order.symbol, order.side, hash64(order.order_id), 0);
   if (request.price > 0 && request.deviation_points > 0 &&
-      sign_of(order.side) * (price - request.price) / spec.point > request.deviation_points + kSlack) {
+      signOf(order.side) * (price - request.price) / spec.point > request.deviation_points + kSlack) {
     return refuse(order, kRequote, "price moved beyond the deviation");
   }
-  const Volume first = first_part(order);
-  if (Check check = check_money(order, order.volume, price); check.retcode) {
+  const Volume first = firstPart(order);
+  if (Check check = checkMoney(order, order.volume, price); check.retcode) {
     return refuse(order, check.retcode, check.message);
   }
   order.ticket = next_order_++;
@@ -258,12 +258,12 @@ Result Engine::place_market(Order order, const PlaceRequest& request) {
   emit(live);
   fill(live, first, price, "expert");
   if (live.active()) books_[live.symbol].remainders.push_back(at);
-  emit_account();
+  emitAccount();
   refresh(live.symbol);
-  return result_for(live, live.retcode, live.message);
+  return resultFor(live, live.retcode, live.message);
 }
 
-Result Engine::place_pending(Order order) {
+Result Engine::placePending(Order order) {
   order.ticket = next_order_++;
   order.state = OrderState::kWorking;
   order.retcode = kPlaced;
@@ -273,8 +273,8 @@ Result Engine::place_pending(Order order) {
   books_[live.symbol].pending.push_back(at);
   emit(live);
   refresh(live.symbol);
-  refresh_expiry();
-  return result_for(live, live.retcode, live.message);
+  refreshExpiry();
+  return resultFor(live, live.retcode, live.message);
 }
 
 }  // namespace troupe::terminal

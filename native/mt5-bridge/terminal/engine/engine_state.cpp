@@ -28,7 +28,7 @@ void Engine::begin() {
     events_.push_back(std::move(event));
   }
   for (uint32_t i = 0; i < books_.size(); ++i) refresh(i);
-  refresh_expiry();
+  refreshExpiry();
 }
 
 void Engine::restore(const Order& order) {
@@ -80,12 +80,12 @@ void Engine::prime(uint32_t symbol, int64_t time_ms, double bid, double ask) {
   market_.set(symbol, {time_ms, bid, ask});
 }
 
-uint32_t Engine::symbol_index(const std::string& name) const {
+uint32_t Engine::symbolIndex(const std::string& name) const {
   const auto found = symbol_index_.find(name);
   return found == symbol_index_.end() ? kNoSymbol : found->second;
 }
 
-const std::string& Engine::symbol_name(uint32_t symbol) const {
+const std::string& Engine::symbolName(uint32_t symbol) const {
   static const std::string none;
   return symbol < config_.symbols.size() ? config_.symbols[symbol].name : none;
 }
@@ -104,7 +104,7 @@ void Engine::index(uint32_t at) {
   if (!order.order_id.empty() && order.order_id[0] != '[') by_order_id_[order.order_id] = at;
 }
 
-Order* Engine::find_order(uint64_t ticket, const std::string& order_id) {
+Order* Engine::findOrder(uint64_t ticket, const std::string& order_id) {
   if (ticket != 0) {
     const auto found = by_ticket_.find(ticket);
     return found == by_ticket_.end() ? nullptr : &orders_[found->second];
@@ -113,7 +113,7 @@ Order* Engine::find_order(uint64_t ticket, const std::string& order_id) {
   return found == by_order_id_.end() ? nullptr : &orders_[found->second];
 }
 
-std::vector<Event> Engine::take_events() {
+std::vector<Event> Engine::takeEvents() {
   std::vector<Event> taken;
   taken.swap(events_);
   return taken;
@@ -129,18 +129,18 @@ void Engine::emit(const Position& position) {
   events_.push_back(std::move(event));
 }
 
-void Engine::emit_account() { events_.push_back({.kind = Event::Kind::kAccount, .account = account()}); }
+void Engine::emitAccount() { events_.push_back({.kind = Event::Kind::kAccount, .account = account()}); }
 
 // Floating profit; 0 while a price or rate is missing (after a restart, before the first tick).
 Cents Engine::floating(const Position& position) const {
   const Quote& quote = market_.quote(position.symbol);
   if (position.volume == 0 || !quote.valid()) return 0;
   return market_
-      .profit(position.symbol, position.side, position.volume, position.open_price, quote.close_price(position.side))
+      .profit(position.symbol, position.side, position.volume, position.open_price, quote.closePrice(position.side))
       .value_or(0);
 }
 
-double Engine::margin_of(uint32_t symbol) const {
+double Engine::marginOf(uint32_t symbol) const {
   double buy = 0, sell = 0;
   for (const uint64_t id : books_[symbol].positions) {
     const Position& position = positions_.at(id);
@@ -150,11 +150,11 @@ double Engine::margin_of(uint32_t symbol) const {
   return std::max(buy, sell);
 }
 
-double Engine::margin_used() const {
+double Engine::marginUsed() const {
   double sum = 0;
   for (const auto& [id, position] : positions_) {
     // Once per symbol, at its first position: no list of symbols to walk or to keep.
-    if (books_[position.symbol].positions.front() == id) sum += margin_of(position.symbol);
+    if (books_[position.symbol].positions.front() == id) sum += marginOf(position.symbol);
   }
   return sum;
 }
@@ -163,13 +163,13 @@ Account Engine::account() const {
   Account account;
   account.balance = account.equity = balance_;
   for (const auto& [id, position] : positions_) account.equity += floating(position);
-  account.margin = to_cents(margin_used());
+  account.margin = toCents(marginUsed());
   account.free_margin = account.equity - account.margin;
   account.time_ms = now_ms_;
   return account;
 }
 
-std::vector<Order> Engine::active_orders() const {
+std::vector<Order> Engine::activeOrders() const {
   std::vector<Order> active;
   for (const Book& book : books_) {
     for (const uint32_t at : book.pending) active.push_back(orders_[at]);
@@ -188,8 +188,8 @@ std::vector<Position> Engine::positions() const {
   return all;
 }
 
-Result Engine::result_for(const Order& order, uint32_t retcode, const std::string& message) const {
-  Result result{.outcome = outcome_of(retcode), .retcode = retcode, .message = message, .has_order = true};
+Result Engine::resultFor(const Order& order, uint32_t retcode, const std::string& message) const {
+  Result result{.outcome = outcomeOf(retcode), .retcode = retcode, .message = message, .has_order = true};
   result.order = order;
   for (const uint32_t at : order.deals) result.deals.push_back(deals_[at]);
   return result;
@@ -197,7 +197,7 @@ Result Engine::result_for(const Order& order, uint32_t retcode, const std::strin
 
 // What became of an order, told to somebody who asks or asks again.
 Result Engine::known(const Order& order) const {
-  Result result = result_for(order, order.retcode, order.message);
+  Result result = resultFor(order, order.retcode, order.message);
   if (order.filled > 0) {
     result.outcome = Outcome::kDone;
   } else if (order.active()) {

@@ -63,18 +63,18 @@ std::optional<double> Market::rate(const Route& route, bool buy) const {
 
 std::optional<Cents> Market::profit(uint32_t symbol, Side side, Volume volume, double open_price,
                                     double close_price) const {
-  const double amount = sign_of(side) * (close_price - open_price) * specs_[symbol].contract_size * to_lots(volume);
+  const double amount = signOf(side) * (close_price - open_price) * specs_[symbol].contract_size * toLots(volume);
   // A gain in foreign money is sold, a loss has to be bought: that is why MetaTrader has two tick values.
   const auto to_account = rate(profit_routes_[symbol], amount < 0);
   if (!to_account) return std::nullopt;
-  return to_cents(amount * *to_account);
+  return toCents(amount * *to_account);
 }
 
 std::optional<double> Market::margin(uint32_t symbol, Side side, Volume volume, double price) const {
   const Spec& spec = specs_[symbol];
   const auto to_account = rate(margin_routes_[symbol], side == Side::kBuy);
   if (!to_account) return std::nullopt;
-  const double units = to_lots(volume) * spec.contract_size;
+  const double units = toLots(volume) * spec.contract_size;
   switch (spec.calc_mode) {
     case CalcMode::kForex:
       return units / leverage_ * *to_account;

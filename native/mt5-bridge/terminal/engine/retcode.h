@@ -1,5 +1,6 @@
 // MetaTrader's trade server return codes, as far as the simulated terminal gives them, and what each means for the
-// request: source is the MQL5 reference, "Return codes of the trade server".
+// request: source is the MQL5 reference, "Return codes of the trade server". 10018 (market closed) is not among them:
+// symbols have no sessions here, the market is open wherever the tape is.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,6 @@ enum Retcode : uint32_t {
   kInvalidVolume = 10014,
   kInvalidPrice = 10015,
   kInvalidStops = 10016,
-  kMarketClosed = 10018,
   kNoMoney = 10019,
   kPriceOff = 10021,
   kInvalidExpiration = 10022,
@@ -33,7 +33,7 @@ enum Retcode : uint32_t {
 
 // What a fresh answer with this code means. Codes that may be tried again (10004, 10015, 10021 ...) are rejections
 // too: nothing was executed, and a second try needs a new order id.
-inline Outcome outcome_of(uint32_t retcode) {
+inline Outcome outcomeOf(uint32_t retcode) {
   switch (retcode) {
     case kDone:
     case kDonePartial:

@@ -36,13 +36,13 @@ using Cents = int64_t;   // hundredths of the account's currency
 inline constexpr double kVolumeUnit = 1e8;
 inline constexpr uint32_t kNoSymbol = std::numeric_limits<uint32_t>::max();
 
-inline double to_lots(Volume volume) { return static_cast<double>(volume) / kVolumeUnit; }
-inline Volume to_volume(double lots) { return std::llround(lots * kVolumeUnit); }
-inline double to_money(Cents cents) { return static_cast<double>(cents) / 100.0; }
+inline double toLots(Volume volume) { return static_cast<double>(volume) / kVolumeUnit; }
+inline Volume toVolume(double lots) { return std::llround(lots * kVolumeUnit); }
+inline double toMoney(Cents cents) { return static_cast<double>(cents) / 100.0; }
 // Half a cent rounds away from zero, as MetaTrader's NormalizeDouble(money, 2) does.
-inline Cents to_cents(double money) { return std::llround(money * 100.0); }
+inline Cents toCents(double money) { return std::llround(money * 100.0); }
 inline Side opposite(Side side) { return side == Side::kBuy ? Side::kSell : Side::kBuy; }
-inline int sign_of(Side side) { return side == Side::kBuy ? 1 : -1; }
+inline int signOf(Side side) { return side == Side::kBuy ? 1 : -1; }
 
 struct Spec {
   std::string name;
@@ -59,9 +59,9 @@ struct Quote {
   double bid = 0, ask = 0;  // 0: no price yet
   bool valid() const { return bid > 0 && ask > 0; }
   // The price at which an order of this side fills.
-  double open_price(Side side) const { return side == Side::kBuy ? ask : bid; }
+  double openPrice(Side side) const { return side == Side::kBuy ? ask : bid; }
   // The price at which a position of this side would be closed; its stop loss and take profit trigger on it.
-  double close_price(Side side) const { return side == Side::kBuy ? bid : ask; }
+  double closePrice(Side side) const { return side == Side::kBuy ? bid : ask; }
 };
 
 struct Order {

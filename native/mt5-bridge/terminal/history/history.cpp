@@ -86,7 +86,7 @@ void History::check(const std::string& account, uint64_t tape_identity) {
 }
 
 uint64_t History::played() const { return page_->played; }
-void History::set_played(uint64_t ticks) { page_->played = ticks; }
+void History::setPlayed(uint64_t ticks) { page_->played = ticks; }
 
 bool History::restore(Engine& engine) {
   struct stat info {};
@@ -106,7 +106,7 @@ bool History::restore(Engine& engine) {
       damage = "checksum does not fit";
       break;
     }
-    if (!restore_group(data + at + 8, head[0], engine, damage)) break;
+    if (!restoreGroup(data + at + 8, head[0], engine, damage)) break;
     damage.clear();
     at += 8 + head[0];
   }

@@ -32,7 +32,7 @@ class History {
 
   // Ticks of the tape that have been sent; 0 if the file knew another tape. Costs a store.
   uint64_t played() const;
-  void set_played(uint64_t ticks);
+  void setPlayed(uint64_t ticks);
 
  private:
   struct Page;

@@ -7,7 +7,7 @@ namespace {
 void put(const Order& o, const Engine& engine, ByteWriter& to) {
   to.put(o.ticket);
   to.text(o.order_id);
-  to.text(engine.symbol_name(o.symbol));
+  to.text(engine.symbolName(o.symbol));
   to.put(o.side);
   to.put(o.type);
   to.put(o.state);
@@ -32,7 +32,7 @@ void put(const Deal& d, const Engine& engine, ByteWriter& to) {
   to.put(d.position_id);
   to.text(d.order_id);
   to.put(d.magic);
-  to.text(engine.symbol_name(d.symbol));
+  to.text(engine.symbolName(d.symbol));
   to.put(d.side);
   to.text(d.entry);
   to.put(d.volume);
@@ -47,7 +47,7 @@ void put(const Deal& d, const Engine& engine, ByteWriter& to) {
 
 void put(const Position& p, const Engine& engine, ByteWriter& to) {
   to.put(p.position_id);
-  to.text(engine.symbol_name(p.symbol));
+  to.text(engine.symbolName(p.symbol));
   to.put(p.side);
   to.put(p.volume);
   to.put(p.open_price);
@@ -59,19 +59,19 @@ void put(const Position& p, const Engine& engine, ByteWriter& to) {
 }
 
 // Symbol of a record; false if the config no longer has it.
-bool symbol_of(ByteReader& from, const Engine& engine, uint32_t& symbol, std::string& why) {
+bool symbolOf(ByteReader& from, const Engine& engine, uint32_t& symbol, std::string& why) {
   const std::string name = from.text();
-  symbol = name.empty() ? kNoSymbol : engine.symbol_index(name);
+  symbol = name.empty() ? kNoSymbol : engine.symbolIndex(name);
   if (name.empty() || symbol != kNoSymbol) return true;
   why = "symbol " + name + " is not among the configured symbols";
   return false;
 }
 
-bool order_from(ByteReader& from, Engine& engine, std::string& why) {
+bool orderFrom(ByteReader& from, Engine& engine, std::string& why) {
   Order o;
   o.ticket = from.get<uint64_t>();
   o.order_id = from.text();
-  if (!symbol_of(from, engine, o.symbol, why)) return false;
+  if (!symbolOf(from, engine, o.symbol, why)) return false;
   o.side = from.get<Side>();
   o.type = from.get<OrderType>();
   o.state = from.get<OrderState>();
@@ -92,14 +92,14 @@ bool order_from(ByteReader& from, Engine& engine, std::string& why) {
   return from.ok();
 }
 
-bool deal_from(ByteReader& from, Engine& engine, std::string& why) {
+bool dealFrom(ByteReader& from, Engine& engine, std::string& why) {
   Deal d;
   d.ticket = from.get<uint64_t>();
   d.order_ticket = from.get<uint64_t>();
   d.position_id = from.get<uint64_t>();
   d.order_id = from.text();
   d.magic = from.get<uint64_t>();
-  if (!symbol_of(from, engine, d.symbol, why)) return false;
+  if (!symbolOf(from, engine, d.symbol, why)) return false;
   d.side = from.get<Side>();
   d.entry = from.text();
   d.volume = from.get<Volume>();
@@ -114,10 +114,10 @@ bool deal_from(ByteReader& from, Engine& engine, std::string& why) {
   return from.ok();
 }
 
-bool position_from(ByteReader& from, Engine& engine, std::string& why) {
+bool positionFrom(ByteReader& from, Engine& engine, std::string& why) {
   Position p;
   p.position_id = from.get<uint64_t>();
-  if (!symbol_of(from, engine, p.symbol, why)) return false;
+  if (!symbolOf(from, engine, p.symbol, why)) return false;
   p.side = from.get<Side>();
   p.volume = from.get<Volume>();
   p.open_price = from.get<double>();
@@ -149,20 +149,20 @@ void encode(const Event& event, const Engine& engine, ByteWriter& to) {
   }
 }
 
-bool restore_group(const uint8_t* data, size_t size, Engine& engine, std::string& why) {
+bool restoreGroup(const uint8_t* data, size_t size, Engine& engine, std::string& why) {
   ByteReader from(data, size);
   why = "a record cannot be read";
   while (from.more()) {
     bool good = false;
     switch (from.get<Event::Kind>()) {
       case Event::Kind::kOrder:
-        good = order_from(from, engine, why);
+        good = orderFrom(from, engine, why);
         break;
       case Event::Kind::kDeal:
-        good = deal_from(from, engine, why);
+        good = dealFrom(from, engine, why);
         break;
       case Event::Kind::kPosition:
-        good = position_from(from, engine, why);
+        good = positionFrom(from, engine, why);
         break;
       case Event::Kind::kAccount:
         break;

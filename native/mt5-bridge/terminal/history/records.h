@@ -12,6 +12,6 @@ namespace troupe::terminal {
 void encode(const Event& event, const Engine& engine, ByteWriter& to);
 
 // Restores all records of one group. False (with `why`) if they make no sense to this engine.
-bool restore_group(const uint8_t* data, size_t size, Engine& engine, std::string& why);
+bool restoreGroup(const uint8_t* data, size_t size, Engine& engine, std::string& why);
 
 }  // namespace troupe::terminal

@@ -20,16 +20,16 @@ Player::Player(const TapeView& tape, const PlayerConfig& config, uint64_t positi
   round_shift_ms_ = (span + 999) / 1000 * 1000;
   same_symbols_ = true;
   for (uint32_t i = 0; i < tape_.symbol_of.size(); ++i) same_symbols_ &= tape_.symbol_of[i] == i;
-  if (position_ > 0) market_ms_ = time_ms(position_ - 1);
+  if (position_ > 0) market_ms_ = timeMs(position_ - 1);
 }
 
-int64_t Player::time_ms(uint64_t number) const {
+int64_t Player::timeMs(uint64_t number) const {
   return tape_.ticks[number % tape_.count].time_ms + static_cast<int64_t>(number / tape_.count) * round_shift_ms_;
 }
 
 link::Tick Player::tick(uint64_t number) const {
   link::Tick tick = tape_.ticks[number % tape_.count];
-  tick.time_ms = time_ms(number);
+  tick.time_ms = timeMs(number);
   tick.symbol = tape_.symbol_of[tick.symbol];
   return tick;
 }
@@ -67,7 +67,7 @@ bool Player::settled(int64_t now_us) {
   return true;
 }
 
-double Player::due_us(int64_t time_ms) const {
+double Player::dueUs(int64_t time_ms) const {
   return anchor_us_ + static_cast<double>(time_ms - anchor_ms_) * 1000.0 / config_.speed;
 }
 
@@ -76,16 +76,16 @@ size_t Player::allowed(int64_t now_us, size_t most) {
   if (config_.speed > 0) {
     int64_t last = market_ms_;
     for (size_t n = 0; n < most; ++n) {
-      const int64_t time = time_ms(position_ + n);
+      const int64_t time = timeMs(position_ + n);
       if (!anchored_) {
         anchored_ = true;
         anchor_us_ = static_cast<double>(now_us);
         anchor_ms_ = time;
       } else if (time - last > kSkipGapMs) {
-        anchor_us_ = due_us(last);
+        anchor_us_ = dueUs(last);
         anchor_ms_ = time;
       }
-      if (due_us(time) > static_cast<double>(now_us)) return n;
+      if (dueUs(time) > static_cast<double>(now_us)) return n;
       last = time;
     }
     return most;
@@ -93,9 +93,9 @@ size_t Player::allowed(int64_t now_us, size_t most) {
   if (config_.lead_limit_ms <= 0) return most;
   if (!settled(now_us)) return 0;
   if (applied_ == 0) return position_ == 0 ? 1 : 0;
-  const int64_t limit = time_ms(applied_ - 1) + config_.lead_limit_ms;
+  const int64_t limit = timeMs(applied_ - 1) + config_.lead_limit_ms;
   size_t n = 0;
-  while (n < most && time_ms(position_ + n) <= limit) ++n;
+  while (n < most && timeMs(position_ + n) <= limit) ++n;
   return n == 0 && applied_ == position_ ? std::min<size_t>(most, 1) : n;
 }
 
@@ -123,18 +123,18 @@ size_t Player::take(int64_t now_us, link::Tick* to, size_t most) {
   return n;
 }
 
-int64_t Player::wait_us(int64_t now_us) const {
+int64_t Player::waitUs(int64_t now_us) const {
   if (!playing_ || ended()) return -1;
-  const int64_t next = time_ms(position_);
+  const int64_t next = timeMs(position_);
   if (config_.speed > 0) {
     if (!anchored_ || next - market_ms_ > kSkipGapMs) return 0;
-    return std::max<int64_t>(0, static_cast<int64_t>(std::ceil(due_us(next) - static_cast<double>(now_us))));
+    return std::max<int64_t>(0, static_cast<int64_t>(std::ceil(dueUs(next) - static_cast<double>(now_us))));
   }
   if (config_.lead_limit_ms <= 0) return 0;
   if (settling_ && applied_ < position_) return std::max<int64_t>(0, settling_since_us_ + kSettleUs - now_us);
   if (applied_ == position_) return 0;
   if (applied_ == 0) return -1;
-  return next <= time_ms(applied_ - 1) + config_.lead_limit_ms ? 0 : -1;
+  return next <= timeMs(applied_ - 1) + config_.lead_limit_ms ? 0 : -1;
 }
 
 }  // namespace troupe::terminal

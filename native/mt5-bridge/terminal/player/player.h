@@ -34,20 +34,20 @@ class Player {
   // Copies the ticks that may go now, at most `most`, with times of their round and symbols of the config.
   size_t take(int64_t now_us, link::Tick* to, size_t most);
   // Microseconds until take() gives something; 0 now, -1 if no time will help (paused, ended, waiting for applied()).
-  int64_t wait_us(int64_t now_us) const;
+  int64_t waitUs(int64_t now_us) const;
 
   uint64_t position() const { return position_; }
   uint64_t total() const { return total_; }
   bool ended() const { return position_ == total_; }
-  int64_t market_ms() const { return market_ms_; }
+  int64_t marketMs() const { return market_ms_; }
   // Tick by number over all rounds.
   link::Tick tick(uint64_t number) const;
 
  private:
-  int64_t time_ms(uint64_t number) const;
+  int64_t timeMs(uint64_t number) const;
   bool settled(int64_t now_us);
   size_t allowed(int64_t now_us, size_t most);
-  double due_us(int64_t time_ms) const;
+  double dueUs(int64_t time_ms) const;
 
   TapeView tape_;
   PlayerConfig config_;

@@ -42,7 +42,7 @@ void BridgeLink::connect(int64_t now_us) {
   link::setTextCut(hello.login, identity_.login);
   link::setTextCut(hello.terminal, "Troupe simulated terminal");
   hello.utc_offset_s = identity_.utc_offset_s;
-  hello.wall_us = wall_us();
+  hello.wall_us = wallUs();
   send(FrameType::kHello, hello);
 }
 
@@ -54,11 +54,11 @@ void BridgeLink::step(int64_t now_us) {
   if (now_us - heard_us_ > kSilenceUs) return drop(LinkError::kSilent);
   if (state_ == State::kUp && now_us - beat_us_ >= kBeatUs) {
     beat_us_ = now_us;
-    send(FrameType::kHeartbeat, link::Heartbeat{wall_us()});
+    send(FrameType::kHeartbeat, link::Heartbeat{wallUs()});
   }
 }
 
-int64_t BridgeLink::wait_us(int64_t now_us) const {
+int64_t BridgeLink::waitUs(int64_t now_us) const {
   const int64_t at = state_ == State::kDown ? retry_at_us_ : std::min(beat_us_ + kBeatUs, heard_us_ + kSilenceUs);
   return std::max<int64_t>(0, at - now_us);
 }
@@ -69,17 +69,17 @@ void BridgeLink::drop(LinkError reason) {
   loss_ = link::messageOf(reason);
   connection_->shutdown();  // destroyed by the next connect: a frame of it may still be in somebody's hands
   backoff_us_ = backoff_us_ == 0 ? kFirstBackoffUs : std::min(backoff_us_ * 2, kMaxBackoffUs);
-  retry_at_us_ = monotonic_us() + backoff_us_;
+  retry_at_us_ = monotonicUs() + backoff_us_;
 }
 
-std::string BridgeLink::take_loss() {
+std::string BridgeLink::takeLoss() {
   std::string taken;
   taken.swap(loss_);
   return taken;
 }
 
-void BridgeLink::receive(int64_t now_us, const std::function<void()>& on_up,
-                         const std::function<void(const link::FrameView&)>& on_frame) {
+void BridgeLink::receive(int64_t now_us, const std::function<void()>& onUp,
+                         const std::function<void(const link::FrameView&)>& onFrame) {
   const LinkError failed = connection_->wait(0);
   link::FrameView frame;
   while (connected()) {
@@ -94,11 +94,11 @@ void BridgeLink::receive(int64_t now_us, const std::function<void()>& on_up,
       if (const LinkError bad = link::validate(welcome); bad != LinkError::kNone) return drop(bad);
       state_ = State::kUp;
       backoff_us_ = 0;
-      on_up();
+      onUp();
       continue;
     }
     if (state_ != State::kUp) return drop(LinkError::kUnexpected);
-    on_frame(frame);
+    onFrame(frame);
   }
   if (failed != LinkError::kNone) drop(failed);
 }

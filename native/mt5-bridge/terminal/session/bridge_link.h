@@ -26,19 +26,19 @@ class BridgeLink {
   // Connects when it is time to, beats, notices silence. Call it every turn.
   void step(int64_t now_us);
   // Microseconds until step() has something to do.
-  int64_t wait_us(int64_t now_us) const;
+  int64_t waitUs(int64_t now_us) const;
 
-  // Reads what has come. `on_up` after the bridge's welcome, `on_frame` for every frame that is a command.
-  void receive(int64_t now_us, const std::function<void()>& on_up,
-               const std::function<void(const link::FrameView&)>& on_frame);
+  // Reads what has come. `onUp` after the bridge's welcome, `onFrame` for every frame that is a command.
+  void receive(int64_t now_us, const std::function<void()>& onUp,
+               const std::function<void(const link::FrameView&)>& onFrame);
 
   bool up() const { return state_ == State::kUp; }
   bool connected() const { return state_ != State::kDown; }
   int fd() const { return connection_->fd(); }
-  size_t pending_bytes() const { return connected() ? connection_->pendingBytes() : 0; }
+  size_t pendingBytes() const { return connected() ? connection_->pendingBytes() : 0; }
   uint64_t number() const { return number_; }  // counts connections, from 1
   // Why the last connection ended, once; empty if it has been asked for or nothing was lost.
-  std::string take_loss();
+  std::string takeLoss();
 
   template <typename... A>
   void send(link::FrameType type, const A&... parts) {
@@ -46,7 +46,7 @@ class BridgeLink {
     if (const link::LinkError e = connection_->send(type, parts...); e != link::LinkError::kNone) drop(e);
   }
   template <typename T>
-  void send_array(link::FrameType type, const T* items, size_t count) {
+  void sendArray(link::FrameType type, const T* items, size_t count) {
     if (!connected()) return;
     if (const link::LinkError e = connection_->sendArray(type, items, count); e != link::LinkError::kNone) drop(e);
   }

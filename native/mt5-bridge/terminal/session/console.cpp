@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kMaxLineBytes = 64 << 10;
 
-void write_line(int fd, std::string text) {
+void writeLine(int fd, std::string text) {
   text += '\n';
   size_t done = 0;
   while (done < text.size()) {
@@ -24,7 +24,7 @@ void write_line(int fd, std::string text) {
 
 }  // namespace
 
-std::string json_text(const std::string& text) {
+std::string jsonText(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {
@@ -41,11 +41,11 @@ std::string json_text(const std::string& text) {
   return out + '"';
 }
 
-void say(const std::string& json) { write_line(STDOUT_FILENO, json); }
+void say(const std::string& json) { writeLine(STDOUT_FILENO, json); }
 
 void log(const char* level, const std::string& code, const std::string& message) {
-  write_line(STDERR_FILENO, std::string("{\"level\":\"") + level + "\",\"code\":" + json_text(code) +
-                                ",\"message\":" + json_text(message) + "}");
+  writeLine(STDERR_FILENO, std::string("{\"level\":\"") + level + "\",\"code\":" + jsonText(code) +
+                               ",\"message\":" + jsonText(message) + "}");
 }
 
 bool LineReader::read(std::vector<std::string>& lines) {

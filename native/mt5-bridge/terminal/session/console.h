@@ -8,7 +8,7 @@
 namespace troupe::terminal {
 
 // Text as a JSON string, with quotes.
-std::string json_text(const std::string& text);
+std::string jsonText(const std::string& text);
 
 // Writes the line and its newline at once. A parent that has gone is no reason to stop dealing: it shows on stdin.
 void say(const std::string& json);

@@ -19,7 +19,7 @@ struct Overload : F... {
 template <typename... F>
 Overload(F...) -> Overload<F...>;
 
-std::string order_id_of(const Command& command) {
+std::string orderIdOf(const Command& command) {
   return std::visit(Overload{[](const link::Protect&) { return std::string(); },
                              [](const auto& body) { return std::string(textOf(body.order_id)); }},
                     command.body);
@@ -34,7 +34,7 @@ uint64_t Command::number() const {
 Desk::Desk(double latency_ms, double latency_jitter_ms, uint64_t seed)
     : latency_ms_(latency_ms), jitter_ms_(latency_jitter_ms), seed_(seed) {}
 
-int64_t Desk::latency_us(const Command& command, const std::string& order_id) const {
+int64_t Desk::latencyUs(const Command& command, const std::string& order_id) const {
   if (std::holds_alternative<link::Find>(command.body)) return 0;
   const uint64_t key = hash64(order_id) ^ command.body.index();
   const double spread = 2 * draw(seed_, key, Draw::kLatency) - 1;
@@ -42,8 +42,8 @@ int64_t Desk::latency_us(const Command& command, const std::string& order_id) co
 }
 
 void Desk::accept(Command command, int64_t now_us) {
-  std::string order_id = order_id_of(command);
-  int64_t due = now_us + latency_us(command, order_id);
+  std::string order_id = orderIdOf(command);
+  int64_t due = now_us + latencyUs(command, order_id);
   if (!order_id.empty()) {
     for (const auto& [at, held] : held_) {
       if (held.order_id == order_id) due = std::max(due, at);
@@ -59,18 +59,18 @@ std::optional<Command> Desk::due(int64_t now_us) {
   return command;
 }
 
-int64_t Desk::wait_us(int64_t now_us) const {
+int64_t Desk::waitUs(int64_t now_us) const {
   return held_.empty() ? -1 : std::max<int64_t>(0, held_.begin()->first - now_us);
 }
 
 Result Desk::execute(Engine& engine, const Command& command) {
   return std::visit(
       Overload{
-          [&](const link::Place& place) { return engine.place(from_link(place)); },
+          [&](const link::Place& place) { return engine.place(fromLink(place)); },
           [&](const link::Cancel& cancel) {
             return engine.cancel(cancel.ticket, std::string(textOf(cancel.order_id)));
           },
-          [&](const link::Modify& modify) { return engine.modify(from_link(modify)); },
+          [&](const link::Modify& modify) { return engine.modify(fromLink(modify)); },
           [&](const link::Protect& protect) {
             return engine.protect(protect.position_id, std::string(textOf(protect.symbol)), protect.stop_loss,
                                   protect.take_profit);

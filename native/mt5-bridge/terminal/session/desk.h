@@ -29,12 +29,12 @@ class Desk {
   // The next command whose time has come.
   std::optional<Command> due(int64_t now_us);
   // Microseconds until due() gives something; -1 if nothing is held.
-  int64_t wait_us(int64_t now_us) const;
+  int64_t waitUs(int64_t now_us) const;
 
   static Result execute(Engine& engine, const Command& command);
 
  private:
-  int64_t latency_us(const Command& command, const std::string& order_id) const;
+  int64_t latencyUs(const Command& command, const std::string& order_id) const;
 
   struct Held {
     Command command;

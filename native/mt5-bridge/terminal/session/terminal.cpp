@@ -25,21 +25,21 @@ constexpr size_t kMaxPendingBytes = 64 << 10;
 constexpr int64_t kReportUs = 200'000;
 constexpr int64_t kFlushUs = 1'000'000;
 
-std::string run_name() {
+std::string runName() {
   uint64_t bits = 0;
-  if (getrandom(&bits, sizeof bits, 0) != sizeof bits) bits = wall_us();
+  if (getrandom(&bits, sizeof bits, 0) != sizeof bits) bits = wallUs();
   char text[17];
   snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(bits));
   return text;
 }
 
-EngineConfig engine_config(const Config& config, const Tape& tape) {
+EngineConfig engineConfig(const Config& config, const Tape& tape) {
   EngineConfig engine = config.engine;
   engine.start_ms = tape.view().ticks[0].time_ms;
   return engine;
 }
 
-std::string account_line(const Config& config) {
+std::string accountLine(const Config& config) {
   return config.login + " " + config.engine.currency + " " +
          (config.engine.margin_mode == MarginMode::kNetting ? "netting" : "hedging");
 }
@@ -57,14 +57,19 @@ std::vector<std::string> Terminal::names() const {
 Terminal::Terminal(const Config& config, bool hold)
     : config_(config),
       tape_(config.tape, names()),
-      engine_(engine_config(config, tape_)),
+      engine_(engineConfig(config, tape_)),
       player_(tape_.view(), config.player),
       desk_(config.latency_ms, config.latency_jitter_ms, config.engine.execution.seed),
-      link_({config.bridge_host, config.bridge_port, config.login, config.utc_offset_s, run_name()}),
+      link_({config.bridge_host, config.bridge_port, config.login, config.utc_offset_s, runName()}),
       hold_(hold),
       batch_(link::kMaxTicksPerFrame) {
+  if (tape_.utc_offset_s() != config.utc_offset_s) {
+    log("warn", "E_TAPE_OFFSET",
+        config.tape + ": made with utcOffsetS " + std::to_string(tape_.utc_offset_s()) + ", configured is " +
+            std::to_string(config.utc_offset_s) + ": UTC times will be off by the difference");
+  }
   if (!config.history.empty()) {
-    history_.emplace(config.history, account_line(config), tape_.identity());
+    history_.emplace(config.history, accountLine(config), tape_.identity());
     if (history_->restore(engine_)) {
       log("warn", "E_HISTORY_TAIL", config.history + ": the last group was cut short and has been dropped");
     }
@@ -91,41 +96,41 @@ void Terminal::prime() {
 void Terminal::run(int stdin_fd, int signal_fd) {
   input_ = std::make_unique<LineReader>(stdin_fd);
   while (!quit_) {
-    link_.step(monotonic_us());
-    if (const std::string loss = link_.take_loss(); !loss.empty()) {
+    link_.step(monotonicUs());
+    if (const std::string loss = link_.takeLoss(); !loss.empty()) {
       log("warn", "E_LINK_LOST", loss);
-      say("{\"event\":\"lost\",\"reason\":" + json_text(loss) + "}");
+      say("{\"event\":\"lost\",\"reason\":" + jsonText(loss) + "}");
     }
     wait(stdin_fd, signal_fd);
-    const int64_t now_us = monotonic_us();
+    const int64_t now_us = monotonicUs();
     if (readable_ && link_.connected()) {
       link_.receive(
-          now_us, [this] { on_link_up(); }, [this](const link::FrameView& frame) { on_frame(frame); });
+          now_us, [this] { onLinkUp(); }, [this](const link::FrameView& frame) { onFrame(frame); });
     }
-    run_due(now_us);
+    runDue(now_us);
     play(now_us);
     report(now_us);
   }
   finish();
 }
 
-bool Terminal::may_play() const { return link_.up() && link_.pending_bytes() < kMaxPendingBytes; }
+bool Terminal::mayPlay() const { return link_.up() && link_.pendingBytes() < kMaxPendingBytes; }
 
 // Sleeps until something can be done. Room to write is waited for only while bytes are waiting to leave.
 void Terminal::wait(int stdin_fd, int signal_fd) {
-  const int64_t now_us = monotonic_us();
-  int64_t timeout_us = link_.wait_us(now_us);
+  const int64_t now_us = monotonicUs();
+  int64_t timeout_us = link_.waitUs(now_us);
   const auto sooner = [&](int64_t us) {
     if (us >= 0) timeout_us = std::min(timeout_us, us);
   };
-  sooner(desk_.wait_us(now_us));
-  if (may_play()) sooner(player_.wait_us(now_us));
+  sooner(desk_.waitUs(now_us));
+  if (mayPlay()) sooner(player_.waitUs(now_us));
   if (player_.playing() && !end_said_) sooner(std::max<int64_t>(0, reported_us_ + kReportUs - now_us));
-  if (player_.playing() && player_.ended() && link_.up() && !end_sent_) sooner(0);
+  if (player_.playing() && player_.ended() && mayPlay() && !end_sent_) sooner(0);
   pollfd fds[3] = {{stdin_fd, POLLIN, 0}, {signal_fd, POLLIN, 0}, {-1, POLLIN, 0}};
   if (link_.connected()) {
     fds[2].fd = link_.fd();
-    if (link_.pending_bytes() > 0) fds[2].events |= POLLOUT;
+    if (link_.pendingBytes() > 0) fds[2].events |= POLLOUT;
   }
   const timespec timeout{static_cast<time_t>(timeout_us / 1'000'000), static_cast<long>(timeout_us % 1'000'000) * 1000};
   if (::ppoll(fds, 3, &timeout, nullptr) < 0) {
@@ -134,13 +139,13 @@ void Terminal::wait(int stdin_fd, int signal_fd) {
   }
   readable_ = fds[2].revents != 0;
   if (fds[1].revents != 0) quit_ = true;
-  if (fds[0].revents != 0) on_input(stdin_fd);
+  if (fds[0].revents != 0) onInput(stdin_fd);
 }
 
-void Terminal::on_input(int) {
+void Terminal::onInput(int) {
   std::vector<std::string> lines;
   if (!input_->read(lines)) quit_ = true;
-  const int64_t now_us = monotonic_us();
+  const int64_t now_us = monotonicUs();
   for (const std::string& line : lines) {
     uint64_t n = 0;
     const char* end = line.data() + line.size();
@@ -157,13 +162,13 @@ void Terminal::on_input(int) {
   }
 }
 
-void Terminal::on_link_up() {
+void Terminal::onLinkUp() {
   events_sent_ = session_ticks_ = 0;
   end_sent_ = false;
   std::vector<link::Spec> specs;
-  for (const Spec& spec : config_.engine.symbols) specs.push_back(to_link(spec));
-  link_.send_array(FrameType::kSymbols, specs.data(), specs.size());
-  const int64_t now_us = monotonic_us();
+  for (const Spec& spec : config_.engine.symbols) specs.push_back(toLink(spec));
+  link_.sendArray(FrameType::kSymbols, specs.data(), specs.size());
+  const int64_t now_us = monotonicUs();
   if (player_.playing()) {
     player_.resume(now_us);
   } else if (!hold_) {
@@ -173,45 +178,45 @@ void Terminal::on_link_up() {
 }
 
 template <typename T>
-void Terminal::on_command(const link::FrameView& frame) {
+void Terminal::onCommand(const link::FrameView& frame) {
   T body;
   if (!link::readOne(frame, body)) return link_.drop(link::LinkError::kBadSize);
   if (const link::LinkError bad = link::validate(body); bad != link::LinkError::kNone) return link_.drop(bad);
-  desk_.accept({body, wall_us(), link_.number()}, monotonic_us());
+  desk_.accept({body, wallUs(), link_.number()}, monotonicUs());
 }
 
-void Terminal::on_frame(const link::FrameView& frame) {
+void Terminal::onFrame(const link::FrameView& frame) {
   switch (frame.type) {
     case FrameType::kPlace:
-      return on_command<link::Place>(frame);
+      return onCommand<link::Place>(frame);
     case FrameType::kCancel:
-      return on_command<link::Cancel>(frame);
+      return onCommand<link::Cancel>(frame);
     case FrameType::kModify:
-      return on_command<link::Modify>(frame);
+      return onCommand<link::Modify>(frame);
     case FrameType::kProtect:
-      return on_command<link::Protect>(frame);
+      return onCommand<link::Protect>(frame);
     case FrameType::kFind:
-      return on_command<link::Find>(frame);
+      return onCommand<link::Find>(frame);
     case FrameType::kSnapshot: {
       link::TakeSnapshot request;
       if (!link::readOne(frame, request)) return link_.drop(link::LinkError::kBadSize);
       // Commands that came before it must be in it, or still to come as events.
-      run_due(monotonic_us());
-      return on_snapshot(request);
+      runDue(monotonicUs());
+      return onSnapshot(request);
     }
     default:
       return link_.drop(link::LinkError::kUnexpected);
   }
 }
 
-void Terminal::on_snapshot(const link::TakeSnapshot& request) {
+void Terminal::onSnapshot(const link::TakeSnapshot& request) {
   link::SnapshotBegin begin{};
   begin.command = request.command;
   begin.event_sequence = events_sent_;
-  begin.time_ms = engine_.now_ms();
-  begin.account = to_link(engine_.account(), engine_, config_.login);
+  begin.time_ms = engine_.nowMs();
+  begin.account = toLink(engine_.account(), engine_, config_.login);
   link_.send(FrameType::kSnapshotBegin, begin);
-  const auto send_all = [&](FrameType type, const auto& items) {
+  const auto sendAll = [&](FrameType type, const auto& items) {
     constexpr size_t kPerFrame = 4096;
     for (size_t from = 0; from < items.size(); from += kPerFrame) {
       const size_t n = std::min(kPerFrame, items.size() - from);
@@ -220,28 +225,28 @@ void Terminal::on_snapshot(const link::TakeSnapshot& request) {
     }
   };
   std::vector<link::Order> orders;
-  for (const Order& order : engine_.active_orders()) orders.push_back(to_link(order, engine_));
-  send_all(FrameType::kSnapshotOrders, orders);
+  for (const Order& order : engine_.activeOrders()) orders.push_back(toLink(order, engine_));
+  sendAll(FrameType::kSnapshotOrders, orders);
   std::vector<link::Position> positions;
-  for (const Position& position : engine_.positions()) positions.push_back(to_link(position, engine_));
-  send_all(FrameType::kSnapshotPositions, positions);
+  for (const Position& position : engine_.positions()) positions.push_back(toLink(position, engine_));
+  sendAll(FrameType::kSnapshotPositions, positions);
   std::vector<link::Deal> deals;
   for (const Deal& deal : engine_.deals()) {
-    if (deal.time_ms >= request.deals_since_ms) deals.push_back(to_link(deal, engine_));
+    if (deal.time_ms >= request.deals_since_ms) deals.push_back(toLink(deal, engine_));
   }
-  send_all(FrameType::kSnapshotDeals, deals);
+  sendAll(FrameType::kSnapshotDeals, deals);
   link_.send(FrameType::kSnapshotEnd, begin);
 }
 
-void Terminal::run_due(int64_t now_us) {
+void Terminal::runDue(int64_t now_us) {
   while (const std::optional<Command> command = desk_.due(now_us)) {
     const Result result = Desk::execute(engine_, *command);
     publish();
     // A command of an earlier connection has been executed all the same; the bridge will ask what became of it.
     if (link_.up() && command->link_number == link_.number()) {
       std::vector<link::Deal> deals;
-      for (const Deal& deal : result.deals) deals.push_back(to_link(deal, engine_));
-      link_.send(FrameType::kResult, to_link(result, engine_, command->number(), command->received_us), deals.data(),
+      for (const Deal& deal : result.deals) deals.push_back(toLink(deal, engine_));
+      link_.send(FrameType::kResult, toLink(result, engine_, command->number(), command->received_us), deals.data(),
                  deals.size());
     }
     if (player_.ended()) {
@@ -253,62 +258,62 @@ void Terminal::run_due(int64_t now_us) {
 
 // First remembered, then told.
 void Terminal::publish() {
-  if (!engine_.has_events()) return;
-  const std::vector<Event> events = engine_.take_events();
+  if (!engine_.hasEvents()) return;
+  const std::vector<Event> events = engine_.takeEvents();
   if (history_) history_->append(events, engine_);
   if (!link_.up()) return;
   for (const Event& event : events) {
-    if (!event.silent) send_event(event);
+    if (!event.silent) sendEvent(event);
   }
 }
 
-void Terminal::send_event(const Event& event) {
-  const link::EventHeader head{++events_sent_, engine_.now_ms()};
+void Terminal::sendEvent(const Event& event) {
+  const link::EventHeader head{++events_sent_, engine_.nowMs()};
   switch (event.kind) {
     case Event::Kind::kOrder: {
-      const link::Order body = to_link(event.order, engine_);
+      const link::Order body = toLink(event.order, engine_);
       return link_.send(FrameType::kOrder, head, &body, size_t{1});
     }
     case Event::Kind::kDeal: {
-      const link::Deal body = to_link(event.deal, engine_);
+      const link::Deal body = toLink(event.deal, engine_);
       return link_.send(FrameType::kDeal, head, &body, size_t{1});
     }
     case Event::Kind::kPosition: {
-      const link::Position body = to_link(event.position, engine_);
+      const link::Position body = toLink(event.position, engine_);
       return link_.send(FrameType::kPosition, head, &body, size_t{1});
     }
     case Event::Kind::kAccount: {
-      const link::Account body = to_link(event.account, engine_, config_.login);
+      const link::Account body = toLink(event.account, engine_, config_.login);
       return link_.send(FrameType::kAccount, head, &body, size_t{1});
     }
   }
 }
 
-void Terminal::send_ticks(size_t from, size_t to) {
+void Terminal::sendTicks(size_t from, size_t to) {
   if (from == to) return;
-  const link::TickBatchHeader head{static_cast<uint32_t>(to - from), 0, wall_us()};
+  const link::TickBatchHeader head{static_cast<uint32_t>(to - from), 0, wallUs()};
   link_.send(FrameType::kTicks, head, batch_.data() + from, to - from);
   session_ticks_ += to - from;
 }
 
 // One batch per turn of the loop, so that a command never waits for more than one.
 void Terminal::play(int64_t now_us) {
-  if (!player_.playing() || !may_play()) return;
+  if (!player_.playing() || !mayPlay()) return;
   const size_t n = player_.take(now_us, batch_.data(), batch_.size());
-  if (n > 0 && history_) history_->set_played(player_.position());
+  if (n > 0 && history_) history_->setPlayed(player_.position());
   size_t from = 0;
   for (size_t i = 0; i < n; ++i) {
     const link::Tick& tick = batch_[i];
     if (!engine_.quote(tick.symbol, tick.time_ms, tick.bid, tick.ask)) continue;
-    send_ticks(from, i + 1);
+    sendTicks(from, i + 1);
     from = i + 1;
     publish();
   }
-  send_ticks(from, n);
-  if (player_.ended() && !end_sent_) end_tape();
+  sendTicks(from, n);
+  if (player_.ended() && !end_sent_) endTape();
 }
 
-void Terminal::end_tape() {
+void Terminal::endTape() {
   engine_.settle();
   publish();
   link_.send(FrameType::kTapeEnd, link::TapeEnd{session_ticks_});
@@ -325,23 +330,23 @@ void Terminal::report(int64_t now_us) {
   if (player_.position() == reported_ticks_) return;
   reported_ticks_ = player_.position();
   say("{\"event\":\"progress\",\"ticks_sent\":" + number(player_.position()) +
-      ",\"ticks_total\":" + number(player_.total()) + ",\"market_ms\":" + std::to_string(player_.market_ms()) + "}");
+      ",\"ticks_total\":" + number(player_.total()) + ",\"market_ms\":" + std::to_string(player_.marketMs()) + "}");
 }
 
 // In order: orders that are still held execute, what waits leaves, the account is told.
 void Terminal::finish() {
-  run_due(std::numeric_limits<int64_t>::max());
-  const int64_t until_us = monotonic_us() + kFlushUs;
-  while (link_.up() && link_.pending_bytes() > 0 && monotonic_us() < until_us) {
+  runDue(std::numeric_limits<int64_t>::max());
+  const int64_t until_us = monotonicUs() + kFlushUs;
+  while (link_.up() && link_.pendingBytes() > 0 && monotonicUs() < until_us) {
     pollfd room{link_.fd(), POLLOUT, 0};
     ::poll(&room, 1, 50);
     link_.receive(
-        monotonic_us(), [] {}, [](const link::FrameView&) {});
+        monotonicUs(), [] {}, [](const link::FrameView&) {});
   }
   const Account account = engine_.account();
   char text[128];
-  snprintf(text, sizeof text, "{\"event\":\"account\",\"balance\":%.2f,\"equity\":%.2f}", to_money(account.balance),
-           to_money(account.equity));
+  snprintf(text, sizeof text, "{\"event\":\"account\",\"balance\":%.2f,\"equity\":%.2f}", toMoney(account.balance),
+           toMoney(account.equity));
   say(text);
 }
 

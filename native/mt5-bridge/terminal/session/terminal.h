@@ -29,21 +29,21 @@ class Terminal {
  private:
   void prime();
   void wait(int stdin_fd, int signal_fd);
-  void on_input(int stdin_fd);
-  void on_link_up();
-  void on_frame(const link::FrameView& frame);
+  void onInput(int stdin_fd);
+  void onLinkUp();
+  void onFrame(const link::FrameView& frame);
   template <typename T>
-  void on_command(const link::FrameView& frame);
-  void on_snapshot(const link::TakeSnapshot& request);
-  void run_due(int64_t now_us);
+  void onCommand(const link::FrameView& frame);
+  void onSnapshot(const link::TakeSnapshot& request);
+  void runDue(int64_t now_us);
   void publish();
-  void send_event(const Event& event);
+  void sendEvent(const Event& event);
   void play(int64_t now_us);
-  void send_ticks(size_t from, size_t to);
-  void end_tape();
+  void sendTicks(size_t from, size_t to);
+  void endTape();
   void report(int64_t now_us);
   void finish();
-  bool may_play() const;
+  bool mayPlay() const;
 
   Config config_;
   std::vector<std::string> names() const;

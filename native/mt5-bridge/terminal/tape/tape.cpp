@@ -70,9 +70,9 @@ Tape::Tape(const std::string& path, const std::vector<std::string>& symbols) {
     }
     view_.ticks = reinterpret_cast<const link::Tick*>(data_ + header.data_offset);
     view_.count = header.tick_count;
-    read_names(path, symbols);
+    readNames(path, symbols);
     ::madvise(mapped, bytes_, MADV_SEQUENTIAL);
-    check_records(path);
+    checkRecords(path);
   } catch (...) {
     ::munmap(mapped, bytes_);
     throw;
@@ -81,7 +81,7 @@ Tape::Tape(const std::string& path, const std::vector<std::string>& symbols) {
 
 Tape::~Tape() { ::munmap(const_cast<uint8_t*>(data_), bytes_); }
 
-void Tape::read_names(const std::string& path, const std::vector<std::string>& symbols) {
+void Tape::readNames(const std::string& path, const std::vector<std::string>& symbols) {
   std::set<std::string> seen;
   for (uint32_t i = 0; i < symbol_count_; ++i) {
     const char* at = reinterpret_cast<const char*>(data_ + kHeaderBytes + kNameBytes * i);
@@ -99,7 +99,7 @@ void Tape::read_names(const std::string& path, const std::vector<std::string>& s
   }
 }
 
-void Tape::check_records(const std::string& path) const {
+void Tape::checkRecords(const std::string& path) const {
   int64_t last = view_.ticks[0].time_ms;
   for (uint64_t i = 0; i < view_.count; ++i) {
     const link::Tick& tick = view_.ticks[i];

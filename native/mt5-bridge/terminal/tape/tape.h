@@ -35,8 +35,8 @@ class Tape {
   uint64_t identity() const;
 
  private:
-  void read_names(const std::string& path, const std::vector<std::string>& symbols);
-  void check_records(const std::string& path) const;
+  void readNames(const std::string& path, const std::vector<std::string>& symbols);
+  void checkRecords(const std::string& path) const;
 
   const uint8_t* data_ = nullptr;
   uint64_t bytes_ = 0;
