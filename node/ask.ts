@@ -9,6 +9,8 @@ import { secretToken } from '../runtime/random.ts';
 import type { Company } from './company.ts';
 
 const TIMEOUT_MS = 10_000;
+/** No deals are wanted, only the account and its positions. */
+const FAR_FUTURE_MS = 1e14;
 /** Sums of lots are rounded to this grid, finer than any broker's volume step. */
 const LOT_GRID = 1e8;
 
@@ -28,7 +30,7 @@ export async function terminalSnapshot(
   const command = create(CommandSchema, {
     commandId: `books-${secretToken(6)}`,
     fence: company.brokerFence,
-    body: { case: 'snapshot', value: { dealsSinceMs: Number.MAX_SAFE_INTEGER } },
+    body: { case: 'snapshot', value: { dealsSinceMs: FAR_FUTURE_MS } },
   });
   const bytes = await bus.request(commandSubject(account), toBinary(CommandSchema, command), TIMEOUT_MS);
   const { snapshot, code, message } = fromBinary(CommandReplySchema, bytes);

@@ -194,7 +194,7 @@ export class Fleet {
     const { root, runFolder, config } = this.o;
     this.bridge = await startProcess({
       name: 'bridge',
-      command: path.join(root, 'build', 'native', 'bridge', 'bridge'),
+      command: path.join(root, 'build', 'native', 'bridge'),
       args: [
         ...['--listen', '127.0.0.1:0', '--account', config.account?.id ?? 'none', '--source', config.market.source],
         ...['--partitions', String(config.market.partitions), '--journal', path.join(runFolder, 'bridge.journal')],
@@ -224,7 +224,7 @@ export class Fleet {
     );
     this.terminal = await startProcess({
       name: 'terminal',
-      command: path.join(root, 'build', 'native', 'terminal', 'terminal'),
+      command: path.join(root, 'build', 'native', 'terminal'),
       args: ['--config', file, '--hold'],
       logFile: path.join(root, '.run', 'logs', 'terminal.log'),
       chatty: true,

@@ -60,6 +60,6 @@ export function terminalConfig(run: TerminalRun): MessageInitShape<typeof Termin
     rounds: run.rounds,
     history: run.history,
     stopOutLevelPercent: terminal.stop_out_level_percent,
-    currencyRates: { ...terminal.currency_rates },
+    currencyRates: { ...terminal.rates },
   };
 }

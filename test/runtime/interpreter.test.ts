@@ -23,7 +23,7 @@ interface Tally {
   readonly ticks: number;
 }
 
-type TallyEvent = InputEvent<'intent'> | { type: 'answer'; id: string } | { type: 'boom' } | { type: 'due' };
+type TallyEvent = InputEvent<'intent'> | { type: 'answer'; id: string } | { type: 'boom' } | { type: 'due' } | { type: 'control.pause' };
 
 /** Hears intents; says one order for each, and calls somebody about it. */
 const tally = setup({
@@ -93,7 +93,6 @@ interface Life {
 }
 
 async function live(
-  w: World,
   bus: Bus,
   def: ActorDefinition,
   poison?: PoisonRecord,
@@ -153,7 +152,7 @@ describe('an actor', () => {
     const w = world();
     const bus = w.server.connect();
     for (const id of ['1', '2', '3']) await intend(bus, id);
-    const life = await live(w, bus, definition(w));
+    const life = await live(bus, definition(w));
     await intend(bus, '4');
     await until(() => tallyOf(life).answers.length === 4);
     assert.deepEqual(tallyOf(life).seen, ['1', '2', '3', '4']);
@@ -164,12 +163,12 @@ describe('an actor', () => {
   test('goes on where it stopped', async () => {
     const w = world();
     const bus = w.server.connect();
-    const first = await live(w, bus, definition(w));
+    const first = await live(bus, definition(w));
     await intend(bus, '1');
     await until(() => tallyOf(first).answers.length === 1);
     await first.interpreter.stop();
     await intend(bus, '2');
-    const second = await live(w, bus, definition(w));
+    const second = await live(bus, definition(w));
     await until(() => tallyOf(second).answers.length === 2);
     assert.deepEqual(tallyOf(second).seen, ['1', '2']);
     assert.deepEqual(w.called, ['1', '2']);
@@ -180,12 +179,12 @@ describe('an actor', () => {
     const w = world();
     const clock = new VirtualClock(1_000_000);
     const bus = w.server.connect();
-    const first = await live(w, bus, definition(w), undefined, clock);
+    const first = await live(bus, definition(w), undefined, clock);
     first.interpreter.tell({ type: 'control.pause' });
     await until(() => first.interpreter.current.value === 'paused');
     await first.interpreter.stop();
     clock.advance(59_999);
-    const second = await live(w, bus, definition(w), undefined, clock);
+    const second = await live(bus, definition(w), undefined, clock);
     assert.equal(second.interpreter.current.value, 'paused');
     clock.advance(1);
     await until(() => second.interpreter.current.value === 'open');
@@ -195,8 +194,8 @@ describe('an actor', () => {
   test('a second owner wins by its commit, and the first one stops without a further effect', async () => {
     const w = world();
     const [busA, busB] = [w.server.connect(), w.server.connect()];
-    const first = await live(w, busA, definition(w));
-    const second = await live(w, busB, definition(w));
+    const first = await live(busA, definition(w));
+    const second = await live(busB, definition(w));
     await intend(busA, '1');
     const exit = await Promise.race([first.exit, second.exit]);
     assert.equal(exit.reason, 'fenced');
@@ -212,10 +211,10 @@ describe('an actor', () => {
     for (const id of ['1', 'poison', '2']) await intend(bus, id);
     const poison = new PoisonRecord({ kind: 'tally', id: 't', bus, clock: systemClock, log, layout });
     for (let attempt = 1; attempt <= 5; attempt++) {
-      const { exit } = await live(w, bus, definition(w), poison);
+      const { exit } = await live(bus, definition(w), poison);
       assert.equal((await exit).reason, 'crash');
     }
-    const life = await live(w, bus, definition(w), poison);
+    const life = await live(bus, definition(w), poison);
     await until(() => tallyOf(life).answers.length === 2);
     assert.deepEqual(tallyOf(life).seen, ['1', '2']);
     const [letter] = w.server.messages('SYSTEM').map(({ data }) => topics.deadLetter.decode(data));
@@ -229,7 +228,7 @@ describe('an actor', () => {
     const subject = topics.intent.subject({ account: 'a', strategy: 's' }, layout);
     await bus.publish({ subject, messageId: 'junk', data: new TextEncoder().encode('{"nonsense":1}') });
     await intend(bus, '1');
-    const life = await live(w, bus, definition(w));
+    const life = await live(bus, definition(w));
     await until(() => tallyOf(life).answers.length === 1);
     const [letter] = w.server.messages('SYSTEM').map(({ data }) => topics.deadLetter.decode(data));
     assert.match(letter?.cause ?? '', /nonsense/);
@@ -240,12 +239,12 @@ describe('an actor', () => {
     const w = world();
     const bus = w.server.connect();
     const kv = await bus.kv('snapshots');
-    const first = await live(w, bus, definition(w));
+    const first = await live(bus, definition(w));
     await first.interpreter.stop();
-    const other = await live(w, bus, definition(w, { version: 2 }));
+    const other = await live(bus, definition(w, { version: 2 }));
     assert.match(String(((await other.exit) as { error: unknown }).error), /version 1.*version 2/);
     await kv.put('tally.t', new TextEncoder().encode('{"half":'));
-    const corrupt = await live(w, bus, definition(w));
+    const corrupt = await live(bus, definition(w));
     const exit = (await corrupt.exit) as { error: { code: string } };
     assert.equal(exit.error.code, 'SNAPSHOT_CORRUPT');
   });
@@ -260,7 +259,7 @@ describe('an actor', () => {
       context: { n: 0 },
       on: { intent: { actions: enqueueActions(({ context, enqueue }) => enqueue.assign({ n: context.n + 1 })) } },
     });
-    const life = await live(w, bus, definition(w, { machine: counted }));
+    const life = await live(bus, definition(w, { machine: counted }));
     let deepest = 0;
     await until(() => {
       deepest = Math.max(deepest, life.interpreter.depth);
@@ -326,14 +325,14 @@ describe('exactly once', () => {
                 life?.interpreter.kill();
               });
               // A death inside start() leaves it pending for ever, as a dead process would.
-              void live(w, dying, definition(w, { delivery })).then((started) => {
+              void live(dying, definition(w, { delivery })).then((started) => {
                 life = started;
                 if (died) started.interpreter.kill();
               });
               await until(() => died || (life !== undefined && tallyOf(life).answers.length === count));
               life?.interpreter.kill();
             }
-            const last = await live(w, bus, definition(w, { delivery }));
+            const last = await live(bus, definition(w, { delivery }));
             await until(() => tallyOf(last).answers.length >= count);
             await last.interpreter.stop();
             assert.deepEqual(tallyOf(last).seen, ids);
