@@ -1,6 +1,6 @@
 // The step that builds the C++ side. CMake and Ninja know what is out of date; here is only what they cannot know.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { run } from './child.mjs';
 import { StepError } from './step-error.mjs';
@@ -55,10 +55,20 @@ export function isWork(line) {
   return /^\[\d+\/\d+\] (?!Re-)/.test(line);
 }
 
-/** @param {string} root */
+/**
+ * What CMake would not notice by itself: other presets, a project that was moved, a room that has come or gone.
+ * @param {string} root
+ */
 function presetKey(root) {
-  const presets = readFileSync(path.join(root, SOURCE, 'CMakePresets.json'));
-  return createHash('sha256').update(presets).update(path.resolve(root)).digest('hex');
+  const source = path.join(root, SOURCE);
+  const rooms = readdirSync(source, { recursive: true, encoding: 'utf8' })
+    .filter((name) => path.basename(name) === 'CMakeLists.txt')
+    .sort();
+  const presets = readFileSync(path.join(source, 'CMakePresets.json'));
+  return createHash('sha256')
+    .update(presets)
+    .update([path.resolve(root), ...rooms].join('\0'))
+    .digest('hex');
 }
 
 /**
