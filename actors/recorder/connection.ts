@@ -26,7 +26,7 @@ export function assertPostgresUrl(connectionString: string): void {
 /** Throws CONFIG_INVALID, see `assertPostgresUrl`. */
 export function createPool(connectionString: string): pg.Pool {
   assertPostgresUrl(connectionString);
-  return new pg.Pool({
+  const pool = new pg.Pool({
     connectionString,
     max: 2,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -34,6 +34,9 @@ export function createPool(connectionString: string): pg.Pool {
     application_name: 'troupe-ledger',
     keepAlive: true,
   });
+  // An idle connection that breaks would otherwise end the process; the next query finds out by itself.
+  pool.on('error', () => {});
+  return pool;
 }
 
 /**

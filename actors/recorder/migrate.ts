@@ -27,6 +27,11 @@ export function knownMigrations(folder = FOLDER): string[] {
 export async function migrate(pool: Pool, log: Logger, folder = FOLDER): Promise<void> {
   const client = await pool.connect();
   let failed: Error | undefined;
+  // A connection that breaks between two statements would otherwise end the process.
+  const broken = (error: Error): void => {
+    failed = error;
+  };
+  client.on('error', broken);
   try {
     await client.query(`SELECT pg_advisory_lock(${LOCK})`);
     await refuseNewer(client, folder);
@@ -49,6 +54,7 @@ export async function migrate(pool: Pool, log: Logger, folder = FOLDER): Promise
     if (thrown instanceof TroupeError || isPassing(thrown)) throw thrown;
     throw new TroupeError('LEDGER_SCHEMA', `the ledger cannot be migrated: ${messageOf(thrown)}`, { cause: thrown });
   } finally {
+    client.off('error', broken);
     // A connection that failed is thrown away, and its lock with it.
     client.release(failed);
   }

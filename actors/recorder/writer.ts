@@ -56,7 +56,7 @@ export class LedgerWriter {
 
   constructor(options: WriterOptions) {
     this.o = options;
-    // An idle connection that breaks would otherwise end the process.
+    // An idle connection that breaks tells that the server is away before anything is written.
     options.pool.on('error', (error) => this.lost(error));
   }
 
@@ -67,9 +67,7 @@ export class LedgerWriter {
       this.queue.push({ rows, resolve, reject });
       this.queuedRows += rows.length;
       if (this.queuedRows >= this.o.batchRows) this.full?.();
-      this.running ??= this.run().finally(() => {
-        this.running = undefined;
-      });
+      this.running ??= this.run();
     });
   }
 
@@ -106,6 +104,8 @@ export class LedgerWriter {
         await this.oneByOne(batch, thrown);
       }
     }
+    // Here and not in a `finally`: a caller may write again before that had its turn, and nobody would take its rows.
+    this.running = undefined;
   }
 
   /** Gives others the time to join the batch. */
