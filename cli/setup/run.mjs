@@ -98,7 +98,10 @@ async function prepare(context, verb, onlyCode) {
     return 0;
   } catch (error) {
     const signal = endingSignal();
-    if (signal !== null) return exitStatus(null, signal);
+    if (signal !== null) {
+      console.error(`Set-up was ended by ${signal}; the same command goes on where it stopped.`);
+      return exitStatus(null, signal);
+    }
     if (!(error instanceof StepError)) throw error;
     console.error(formatStepError(error));
     return 1;
