@@ -11,7 +11,7 @@ import { stateName } from '../../runtime/xstate.ts';
 import type { Strategy } from './define.ts';
 import { requiredFeatures, requiredTimeframes } from './define.ts';
 import { strategyMachine } from './machine.ts';
-import type { Memory, Plan } from './memory.ts';
+import type { Counters, Memory, Plan } from './memory.ts';
 import { parseParams } from './params.ts';
 import { openProfit, sideOf } from './position.ts';
 
@@ -80,6 +80,11 @@ export function strategyActor(options: StrategyOptions): ActorDefinition {
     perform: { log },
     describe: (snapshot) => describe(plan, snapshot),
   };
+}
+
+/** What a strategy has done so far, from its snapshot: for metrics, the live view and reports. */
+export function countersOf(snapshot: Snapshot): Counters {
+  return (snapshot.context as Memory).counters;
 }
 
 const short = (value: number, digits: number): string => String(Number(value.toFixed(digits)));

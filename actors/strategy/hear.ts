@@ -1,6 +1,6 @@
 /** What each message does to a strategy's memory, and when it calls the author's handlers. Pure. */
 
-import { OrderState, Side } from '../../proto/gen/troupe/trading/v1/trading_pb.js';
+import { IntentAction, OrderState, Side } from '../../proto/gen/troupe/trading/v1/trading_pb.js';
 import type { InputEvent } from '../../runtime/actor.ts';
 import { publish } from '../../runtime/actor.ts';
 import type { TopicMessage } from '../../runtime/bus/topics.ts';
@@ -12,7 +12,7 @@ import type { OrderNews, Outcome } from './flight.ts';
 import { isKnown, isNews, remember, stillFlying, withNews } from './flight.ts';
 import type { FeatureValues, Frame, Memory, Plan } from './memory.ts';
 import { isWarm, withFrame, withQuote } from './memory.ts';
-import { applyExecution } from './position.ts';
+import { applyExecution, flat } from './position.ts';
 
 export interface Heard {
   readonly memory: Memory;
@@ -151,8 +151,17 @@ export function hearOrder(plan: Plan, memory: Memory, event: InputEvent<'order'>
     counters: { ...counters, outcomes: { ...counters.outcomes, [outcome]: count } },
   };
   if (outcome !== 'denied' && outcome !== 'rejected') return quiet(told);
-  return { memory: told, effects: [log(`order ${orderId} ${outcome}: ${message.code} ${message.reason}`.trimEnd())] };
+  const said = log(`order ${orderId} ${outcome}: ${message.code} ${message.reason}`.trimEnd());
+  const gone = message.action === IntentAction.CLOSE && message.code === NOTHING_HELD && memory.holding.lots !== 0;
+  if (!gone) return { memory: told, effects: [said] };
+  // On a netting account the stop of one strategy may close what another holds, and its fill names only one of them.
+  // Closing is done one at a time and all fills before this were heard, so the broker's word is newer than ours.
+  const { lots } = memory.holding;
+  return { memory: { ...told, holding: flat }, effects: [said, log(`${lots} lots are gone without a fill of ours`)] };
 }
+
+/** Denial of a close when the strategy holds nothing (docs/errors.md). */
+const NOTHING_HELD = 'RISK_NOTHING_TO_CLOSE';
 
 const log = (text: string): LogEffect => ({ type: 'log', params: { text } });
 

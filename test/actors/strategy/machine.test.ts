@@ -316,6 +316,16 @@ describe('one intent in flight', () => {
     assert.equal(stage.bar(4, 1).length, 2);
   });
 
+  test('what the broker says is not held is not held, whichever fill we have not been told', () => {
+    for (const code of ['RISK_NOTHING_TO_CLOSE', 'RISK_STALE_PRICE']) {
+      const stage = always((ctx) => ctx.close());
+      stage.fill({ side: Side.BUY, volumeLots: 2, price: 1 });
+      const [close] = stage.bar(0, 1);
+      stage.order(close!, OrderState.DENIED, 1, 0, code);
+      assert.equal(stage.state, code === 'RISK_NOTHING_TO_CLOSE' ? 'flat' : 'long');
+    }
+  });
+
   test('a close that became several orders ends with the last of them', () => {
     const stage = always((ctx) => ctx.close());
     stage.fill({ side: Side.BUY, volumeLots: 2, price: 1 });

@@ -83,7 +83,13 @@ export class Stage {
     return this.tell({ type: 'features', message });
   }
 
-  order(intent: { intentId: string }, state: OrderState, revision: number, filledLots = 0): void {
+  order(
+    intent: { intentId: string; action?: IntentAction },
+    state: OrderState,
+    revision: number,
+    filledLots = 0,
+    code = '',
+  ): void {
     const orderId = `o-${intent.intentId}`;
     const message = create(OrderEventSchema, {
       account: 'demo',
@@ -94,6 +100,8 @@ export class Stage {
       state,
       revision,
       filledLots,
+      code,
+      ...(intent.action === undefined ? {} : { action: intent.action }),
     });
     this.tell({ type: 'order', message });
   }
