@@ -13,6 +13,7 @@ import { monthOf, partitionName } from '../../../actors/recorder/partitions.ts';
 import { orderRows } from '../../../actors/recorder/rows.ts';
 import type { Row } from '../../../actors/recorder/tables.ts';
 import { LedgerWriter } from '../../../actors/recorder/writer.ts';
+import { freePort } from '../../../cli/servers/postgres.ts';
 import { OrderEventSchema, OrderState } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
 import { systemClock } from '../../../runtime/clock.ts';
 import { seededRandom } from '../../../runtime/random.ts';
@@ -288,6 +289,20 @@ describe('errors', () => {
     });
     const { rows } = await pool.query('SELECT order_id FROM troupe.orders ORDER BY 1');
     assert.deepEqual(rows, [{ order_id: 'x' }, { order_id: 'y' }]);
+  });
+
+  test('stopping ends the waiting for a server that is away', async () => {
+    const stop = new AbortController();
+    const shared = { clock: systemClock, log: silentLogger, signal: stop.signal, batchMs: 1, batchRows: 10 };
+    const nowhere = `postgres://troupe:x@127.0.0.1:${await freePort()}/troupe`;
+    const writer = new LedgerWriter({ pool: createPool(nowhere), ...shared });
+    const written = writer.write(orderRows(create(OrderEventSchema, { account: 'a', orderId: 'o' })));
+    const { up, reason } = await writer.probe();
+    assert.equal(up, false);
+    assert.match(reason, /ECONNREFUSED|not connected yet/);
+    stop.abort();
+    await assert.rejects(written, { name: 'AbortError' });
+    await writer.close();
   });
 
   test('a wrong password is told at once, without the password', async () => {
