@@ -19,10 +19,26 @@ export const orderStates = [
 ] as const;
 export type OrderStateName = (typeof orderStates)[number];
 
-export const orderEvents = ['deny', 'submit', 'lose', 'accept', 'fillPart', 'fillAll', 'cancel', 'reject', 'expire'] as const;
+export const orderEvents = [
+  'deny',
+  'submit',
+  'lose',
+  'accept',
+  'fillPart',
+  'fillAll',
+  'cancel',
+  'reject',
+  'expire',
+] as const;
 export type OrderEventName = (typeof orderEvents)[number];
 
-const inTheMarket = { fillPart: 'partial', fillAll: 'filled', cancel: 'cancelled', reject: 'rejected', expire: 'expired' } as const;
+const inTheMarket = {
+  fillPart: 'partial',
+  fillAll: 'filled',
+  cancel: 'cancelled',
+  reject: 'rejected',
+  expire: 'expired',
+} as const;
 
 export const orderTable: Readonly<Record<OrderStateName, Readonly<Partial<Record<OrderEventName, OrderStateName>>>>> = {
   created: { deny: 'denied', submit: 'submitting' },

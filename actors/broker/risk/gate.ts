@@ -71,10 +71,12 @@ function malformed(order: RiskOrder): Denied | undefined {
   }
   if (order.action === IntentAction.PROTECT || order.action === IntentAction.CANCEL) return undefined;
   if (order.side !== 1 && order.side !== 2) return bad('side', order.side, 'SIDE_BUY or SIDE_SELL');
-  if (order.type < OrderType.MARKET || order.type > OrderType.STOP_LIMIT) return bad('type', order.type, 'an order type');
+  if (order.type < OrderType.MARKET || order.type > OrderType.STOP_LIMIT)
+    return bad('type', order.type, 'an order type');
   if (!(volumeLots > 0)) return bad('volume_lots', volumeLots, 'above 0');
   if (order.type !== OrderType.MARKET && !(price > 0)) return bad('price', price, 'above 0 for a pending order');
-  if (order.type === OrderType.STOP_LIMIT && !(stopLimitPrice > 0)) return bad('stop_limit_price', stopLimitPrice, 'above 0');
+  if (order.type === OrderType.STOP_LIMIT && !(stopLimitPrice > 0))
+    return bad('stop_limit_price', stopLimitPrice, 'above 0');
   return undefined;
 }
 
@@ -97,7 +99,8 @@ export function judge(
 ): Verdict {
   if (order.action === IntentAction.CANCEL) return malformed(order) ?? { allow: true };
   const checks = checksFor[order.action];
-  if (checks === undefined) return deny('RISK_BAD_INTENT', `action is ${order.action}, allowed open, close, protect, cancel`);
+  if (checks === undefined)
+    return deny('RISK_BAD_INTENT', `action is ${order.action}, allowed open, close, protect, cancel`);
   const early = malformed(order) ?? modeDenial(order, state);
   if (early !== undefined) return early;
   if (!state.symbols.includes(order.symbol)) {
@@ -106,11 +109,15 @@ export function judge(
   const closed = sessionDenial(limits, order.symbol, marketNowMs);
   if (closed !== undefined) return closed;
   const spec = state.specs[order.symbol];
-  if (spec === undefined) return deny('RISK_NO_SPEC', `the terminal has not told the trading conditions of ${order.symbol}`);
+  if (spec === undefined)
+    return deny('RISK_NO_SPEC', `the terminal has not told the trading conditions of ${order.symbol}`);
   const quote = quoteOf(state, order.symbol);
   // A market exit needs no price of ours: the terminal has one.
   if (quote === undefined && order.action !== IntentAction.CLOSE) {
-    return deny('RISK_NO_PRICE', `no price of ${order.symbol} has been heard yet, limit ${shown(limits.maxPriceAgeMs ?? Infinity)} ms`);
+    return deny(
+      'RISK_NO_PRICE',
+      `no price of ${order.symbol} has been heard yet, limit ${shown(limits.maxPriceAgeMs ?? Infinity)} ms`,
+    );
   }
   const known = quote ?? { bid: Number.NaN, ask: Number.NaN, timeMs: Number.NaN, atMs: Number.NaN };
   const price = order.price > 0 ? order.price : sidePrice(order, known);

@@ -31,7 +31,10 @@ export function sessionDenial(limits: RiskLimits, symbol: string, marketNowMs: n
 export const stalePrice: Check = ({ order, quote, limits, marketNowMs, atMs }) => {
   const ageMs = Math.max(marketNowMs - quote.timeMs, atMs - quote.atMs);
   if (!over(ageMs, limits.maxPriceAgeMs)) return undefined;
-  return deny('RISK_STALE_PRICE', `the last price of ${order.symbol} is ${shown(ageMs)} ms old, limit ${limits.maxPriceAgeMs} ms`);
+  return deny(
+    'RISK_STALE_PRICE',
+    `the last price of ${order.symbol} is ${shown(ageMs)} ms old, limit ${limits.maxPriceAgeMs} ms`,
+  );
 };
 
 export const staleIntent: Check = ({ order, limits, marketNowMs }) => {

@@ -1,7 +1,8 @@
 /** Lots to money. Formulas: MQL5 Reference, ENUM_SYMBOL_CALC_MODE (margin and profit by calculation mode). */
-import { remainingLots } from '../order/order.ts';
-import { signOf } from '../numbers.ts';
+
 import { IntentAction } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
+import { signOf } from '../numbers.ts';
+import { remainingLots } from '../order/order.ts';
 import type { RiskState, Spec } from './state.ts';
 import { quoteOf } from './state.ts';
 
@@ -36,7 +37,8 @@ export function rateOf(state: RiskState, from: string, to: string): number | NoR
   for (const symbol of state.symbols) {
     const spec = state.specs[symbol];
     if (spec === undefined) continue;
-    const via = spec.currencyBase === from ? spec.currencyProfit : spec.currencyProfit === from ? spec.currencyBase : '';
+    const via =
+      spec.currencyBase === from ? spec.currencyProfit : spec.currencyProfit === from ? spec.currencyBase : '';
     if (via === '') continue;
     const first = directRate(state, from, via);
     const second = directRate(state, via, to);

@@ -1,8 +1,8 @@
 /** Checks that ask whether the account should carry the order: sizes, rates, counts, exposure, margin, losses. */
 import { IntentAction } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
 import { signOf } from '../numbers.ts';
-import { isLive } from '../order/table.ts';
 import { remainingLots } from '../order/order.ts';
+import { isLive } from '../order/table.ts';
 import type { Check } from './check.ts';
 import { deny, noRate, over, shown, TOLERANCE } from './check.ts';
 import type { Holding } from './money.ts';
@@ -35,7 +35,10 @@ export const orderRate: Check = ({ state, limits, marketNowMs }) => {
 export const duplicate: Check = ({ order, state, limits, marketNowMs }) => {
   for (const other of Object.values(state.orders)) {
     if (other.intentId === order.intentId && other.intentId !== '') {
-      return deny('RISK_DUPLICATE_INTENT', `intent ${order.intentId} is already ${other.state}, limit 1 order per intent`);
+      return deny(
+        'RISK_DUPLICATE_INTENT',
+        `intent ${order.intentId} is already ${other.state}, limit 1 order per intent`,
+      );
     }
   }
   const windowMs = limits.duplicateWindowMs ?? 0;
@@ -78,13 +81,17 @@ export const positionLimit: Check = ({ order, state, limits }) => {
   const after = withOrder(holdingOf(state, order.symbol), sign, order.volumeLots);
   const lots = sideLots(state.funds.hedging, after, sign);
   if (!over(lots, limits.maxPositionLots)) return undefined;
-  return deny('RISK_POSITION_LIMIT', `${order.symbol} would come to ${shown(lots)} lots, limit ${shown(limits.maxPositionLots)} lots`);
+  return deny(
+    'RISK_POSITION_LIMIT',
+    `${order.symbol} would come to ${shown(lots)} lots, limit ${shown(limits.maxPositionLots)} lots`,
+  );
 };
 
 export const grossExposure: Check = ({ order, state, limits, spec, price }) => {
   if (limits.maxGrossExposure === undefined) return undefined;
   const symbols = new Set([order.symbol, ...Object.values(state.book).map((p) => p.symbol)]);
-  for (const other of Object.values(state.orders)) if (isLive(other.state) && trades(other.action)) symbols.add(other.symbol);
+  for (const other of Object.values(state.orders))
+    if (isLive(other.state) && trades(other.action)) symbols.add(other.symbol);
   let gross = 0;
   for (const symbol of symbols) {
     const own = symbol === order.symbol;
@@ -125,7 +132,10 @@ export const freeMargin: Check = ({ order, state, limits, spec, price }) => {
   if (isNoRate(needed)) return noRate(needed);
   if (added === 0 || !over(needed, free)) return undefined;
   const { currency } = state.funds;
-  return deny('RISK_FREE_MARGIN', `needs ${needed.toFixed(2)} ${currency} margin, ${free.toFixed(2)} ${currency} are free`);
+  return deny(
+    'RISK_FREE_MARGIN',
+    `needs ${needed.toFixed(2)} ${currency} margin, ${free.toFixed(2)} ${currency} are free`,
+  );
 };
 
 export const dailyLoss: Check = ({ state, limits }) => {
@@ -133,7 +143,10 @@ export const dailyLoss: Check = ({ state, limits }) => {
   const loss = state.funds.dayStartEquity - equityOf(state);
   if (loss < limits.dailyLossLimit - TOLERANCE) return undefined;
   const { currency } = state.funds;
-  return deny('RISK_DAILY_LOSS', `lost ${loss.toFixed(2)} ${currency} today, limit ${shown(limits.dailyLossLimit)} ${currency}`);
+  return deny(
+    'RISK_DAILY_LOSS',
+    `lost ${loss.toFixed(2)} ${currency} today, limit ${shown(limits.dailyLossLimit)} ${currency}`,
+  );
 };
 
 export const drawdown: Check = ({ state, limits }) => {
@@ -141,5 +154,8 @@ export const drawdown: Check = ({ state, limits }) => {
   if (limits.maxDrawdownPercent === undefined || !(peakEquity > 0)) return undefined;
   const percent = ((peakEquity - equityOf(state)) / peakEquity) * 100;
   if (percent < limits.maxDrawdownPercent - TOLERANCE) return undefined;
-  return deny('RISK_DRAWDOWN', `equity is ${percent.toFixed(3)} % below its peak, limit ${shown(limits.maxDrawdownPercent)} %`);
+  return deny(
+    'RISK_DRAWDOWN',
+    `equity is ${percent.toFixed(3)} % below its peak, limit ${shown(limits.maxDrawdownPercent)} %`,
+  );
 };

@@ -1,0 +1,151 @@
+/** Intents: judged, turned into orders, sent. Check, record and command are made in one step. */
+import type { OrderIntent } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
+import { IntentAction, OrderType } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
+import type { DenialCode } from '../../../runtime/errors.ts';
+import type { Intent } from '../context.ts';
+import { MAX_WAITING } from '../context.ts';
+import { magicOf, orderIdOf } from '../ids.ts';
+import { roundPrice } from '../numbers.ts';
+import type { Order } from '../order/order.ts';
+import { applyEvent } from '../order/order.ts';
+import { judge } from '../risk/gate.ts';
+import { trades } from '../risk/money.ts';
+import { commandOf, finish, isKnownIntent, moveOrder, putOrder } from './orders.ts';
+import type { Plan } from './plans.ts';
+import { planCancel, planClose, planOpen, planProtect } from './plans.ts';
+import { tellDenial, tellOrder } from './tell.ts';
+import type { Turn } from './turn.ts';
+import { appended, command, count, countDenial } from './turn.ts';
+
+const RATE_WINDOW_MS = 60_000;
+/** Without a rate limit the list of recent orders needs an end of its own. */
+const MAX_RECENT = 1_000;
+
+export function intentOf(message: OrderIntent): Intent {
+  const { $typeName: _type, $unknown: _unknown, account: _account, ...intent } = message;
+  return intent;
+}
+
+/** Reconciliation is not done: the intent waits, in order; when too many wait, it is denied. */
+export function queueIntent(turn: Turn, message: OrderIntent): void {
+  const intent = intentOf(message);
+  if (!isOurs(turn, message) || isRepeated(turn, intent)) return;
+  if (turn.c.waiting.length >= MAX_WAITING) {
+    denyIntent(turn, intent, 'RISK_NOT_READY', `${turn.c.waiting.length} intents wait already, limit ${MAX_WAITING}`);
+    return;
+  }
+  turn.c.waiting = appended(turn.c.waiting, intent, MAX_WAITING);
+}
+
+export function takeIntent(turn: Turn, message: OrderIntent): void {
+  const intent = intentOf(message);
+  if (isOurs(turn, message) && !isRepeated(turn, intent)) decide(turn, intent);
+}
+
+/** Trading has begun: everything that waited is judged now, in the order in which it came. */
+export function judgeWaiting(turn: Turn): void {
+  const { waiting } = turn.c;
+  turn.c.waiting = [];
+  for (const intent of waiting) decide(turn, intent);
+}
+
+function isOurs(turn: Turn, message: OrderIntent): boolean {
+  return message.account === turn.c.account;
+}
+
+function isRepeated(turn: Turn, intent: Intent): boolean {
+  const repeated =
+    isKnownIntent(turn, intent.intentId) || turn.c.waiting.some((waiting) => waiting.intentId === intent.intentId);
+  if (repeated) count(turn, 'duplicateIntents');
+  return repeated;
+}
+
+const planners: Readonly<Partial<Record<IntentAction, (turn: Turn, intent: Intent) => Plan>>> = {
+  [IntentAction.OPEN]: planOpen,
+  [IntentAction.CLOSE]: planClose,
+  [IntentAction.PROTECT]: planProtect,
+  [IntentAction.CANCEL]: planCancel,
+};
+
+function decide(turn: Turn, raw: Intent): void {
+  const intent = onGrid(turn, raw);
+  const magic = magicOf(intent.strategy);
+  if (turn.c.strategies[magic] !== intent.strategy) {
+    turn.c.strategies = { ...turn.c.strategies, [magic]: intent.strategy };
+  }
+  const plan = (planners[intent.action] ?? planOpen)(turn, intent);
+  // The gate speaks first: "halted" says more than "nothing to close".
+  for (const order of plan.orders.length > 0 ? plan.orders : planOpen(turn, intent).orders) {
+    const verdict = judge(riskOrder(order, intent), turn.c, turn.c.limits, turn.c.marketNowMs, turn.atMs);
+    if (!verdict.allow && (plan.orders.length > 0 || isAboutTheAccount(verdict.deny))) {
+      denyIntent(turn, intent, verdict.deny, verdict.reason);
+      return;
+    }
+  }
+  if (plan.orders.length === 0) {
+    denyIntent(turn, intent, plan.deny, plan.reason);
+    return;
+  }
+  for (const older of plan.supersedes) {
+    const order = turn.c.orders[older];
+    if (order !== undefined) {
+      moveOrder(turn, order, 'cancel', { code: 'ORDER_SUPERSEDED', reason: `by intent ${intent.intentId}` });
+    }
+  }
+  // With several orders none of them carries the intent's own id, so that id is remembered by itself.
+  if (plan.orders.length > 1) finish(turn, orderIdOf(turn.c.account, intent.intentId));
+  for (const order of plan.orders) submit(turn, order);
+}
+
+/** Codes that hold for an exit even when there is nothing to exit from. */
+function isAboutTheAccount(code: DenialCode): boolean {
+  return ['RISK_BAD_INTENT', 'RISK_HALTED', 'RISK_SYMBOL_HALTED', 'RISK_SYMBOL_NOT_ALLOWED'].includes(code);
+}
+
+function submit(turn: Turn, order: Order): void {
+  const { order: submitted } = applyEvent(order, 'submit');
+  count(turn, trades(order.action) ? 'intended' : 'requests');
+  if (order.action === IntentAction.OPEN) noteRecent(turn, order);
+  const retry = !trades(order.action);
+  putOrder(turn, tellOrder(turn, { ...submitted, asking: retry ? order.id : '' }));
+  command(turn, order.id, order.id, commandOf(order), order.createdUs);
+}
+
+function noteRecent(turn: Turn, order: Order): void {
+  const { limits, marketNowMs } = turn.c;
+  const sinceMs = marketNowMs - Math.max(RATE_WINDOW_MS, limits.duplicateWindowMs ?? 0);
+  const recent = turn.c.recent.filter((r) => r.timeMs > sinceMs);
+  const { strategy, symbol, side, volumeLots } = order;
+  turn.c.recent = appended(recent, { timeMs: marketNowMs, strategy, symbol, side, lots: volumeLots }, MAX_RECENT);
+}
+
+function denyIntent(turn: Turn, intent: Intent, code: DenialCode, reason: string): void {
+  countDenial(turn, code);
+  count(turn, trades(intent.action) ? 'intended' : 'requests');
+  finish(turn, orderIdOf(turn.c.account, intent.intentId));
+  tellDenial(turn, intent, code, reason);
+}
+
+function riskOrder(order: Order, intent: Intent) {
+  return {
+    ...order,
+    // A change of stops is measured like a position's, whatever the intent says about an order type.
+    type: order.action === IntentAction.PROTECT ? OrderType.MARKET : order.type,
+    referencePrice: intent.referencePrice,
+    decidedAtMs: intent.decidedAtMs,
+  };
+}
+
+/** Prices on the symbol's tick grid: strategies compute with more digits than a terminal takes. */
+function onGrid(turn: Turn, intent: Intent): Intent {
+  const spec = turn.c.specs[intent.symbol];
+  if (spec === undefined) return intent;
+  const on = (price: number): number => roundPrice(price, spec.tickSize, spec.digits);
+  return {
+    ...intent,
+    price: on(intent.price),
+    stopLimitPrice: on(intent.stopLimitPrice),
+    stopLoss: on(intent.stopLoss),
+    takeProfit: on(intent.takeProfit),
+  };
+}

@@ -1,0 +1,141 @@
+/** Answers to commands, and their absence. */
+import type { CommandReply } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
+import { Outcome } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
+import type { CommandFailed, CommandReplied } from '../commands.ts';
+import type { Order } from '../order/order.ts';
+import { isLive } from '../order/table.ts';
+import { trades } from '../risk/money.ts';
+import { bookDeal } from './deals.ts';
+import { ask, asked, askLater, moveOrder, rejectUnseen } from './orders.ts';
+import { snapshotFailed, snapshotReplied } from './reconcile.ts';
+import { applyRecord } from './reports.ts';
+import { tellAccount } from './tell.ts';
+import type { Turn } from './turn.ts';
+import { putDifference } from './turn.ts';
+
+/** Codes that mean that there is no terminal behind the bridge, or no bridge. */
+const unlinked = new Set(['NO_TERMINAL', 'BUS_NO_RESPONDER', 'BUS_UNAVAILABLE']);
+
+export function onReply(turn: Turn, event: CommandReplied): void {
+  const { kind, reply, commandId, orderId } = event;
+  if (unlinked.has(reply.code)) turn.raised.push({ type: 'link.down' });
+  if (kind === 'snapshot') {
+    snapshotReplied(turn, commandId, reply);
+    return;
+  }
+  const answered = reply.outcome !== Outcome.UNSPECIFIED && reply.outcome !== Outcome.REFUSED;
+  asked(turn, orderId, commandId, answered);
+  for (const deal of reply.deals) bookDeal(turn, deal);
+  if (kind === 'find' || kind === 'place') {
+    if (reply.order !== undefined) applyRecord(turn, reply.order, reply.message);
+    const order = turn.c.orders[orderId];
+    if (order === undefined) return;
+    if (kind === 'find') onFound(turn, order, reply);
+    else onPlaced(turn, order, reply);
+    return;
+  }
+  const request = turn.c.orders[orderId];
+  if (request !== undefined) onRequested(turn, request, reply);
+}
+
+function textOf(reply: CommandReply): { code: string; reason: string } {
+  const retcode = reply.retcode > 0 ? `return code ${reply.retcode}` : '';
+  return { code: reply.code || 'ORDER_REJECTED', reason: [retcode, reply.message].filter(Boolean).join(': ') };
+}
+
+function onPlaced(turn: Turn, order: Order, reply: CommandReply): void {
+  switch (reply.outcome) {
+    case Outcome.DONE:
+    case Outcome.ACCEPTED:
+      if (reply.order === undefined) moveOrder(turn, order, 'accept');
+      return;
+    case Outcome.REJECTED:
+      moveOrder(turn, order, 'reject', textOf(reply));
+      return;
+    case Outcome.REFUSED:
+      // The bridge refused before the terminal saw it.
+      rejectUnseen(turn, order, reply.code || 'ORDER_NOT_RECEIVED', reply.message);
+      return;
+    default:
+      loseOrder(turn, order, textOf(reply).reason);
+  }
+}
+
+function onFound(turn: Turn, order: Order, reply: CommandReply): void {
+  if (!isLive(order.state)) return;
+  switch (reply.outcome) {
+    case Outcome.DONE:
+    case Outcome.ACCEPTED:
+      if (reply.order === undefined) moveOrder(turn, order, 'accept');
+      return;
+    case Outcome.REJECTED:
+      moveOrder(turn, order, 'reject', textOf(reply));
+      return;
+    case Outcome.NOT_FOUND:
+      if (order.state === 'unknown' || order.state === 'submitting') {
+        rejectUnseen(turn, order, 'ORDER_NOT_RECEIVED', 'bridge and terminal were asked and do not know the order');
+      } else forgotten(turn, order);
+      return;
+    default:
+      askLater(turn, order);
+  }
+}
+
+/** The terminal has accepted this order and knows nothing of it any more: no rule can say what that means. */
+function forgotten(turn: Turn, order: Order): void {
+  putDifference(turn, order.symbol, {
+    text: `order ${order.id} is ${order.state} for us and unknown to the terminal`,
+    confirmed: true,
+    sinceMs: turn.c.marketNowMs,
+    sticky: true,
+  });
+  tellAccount(turn);
+}
+
+/** Changes of stops and cancellations: done, refused, or sent again. */
+function onRequested(turn: Turn, request: Order, reply: CommandReply): void {
+  switch (reply.outcome) {
+    case Outcome.DONE:
+    case Outcome.ACCEPTED:
+      moveOrder(turn, request, 'fillAll', { reason: reply.message });
+      return;
+    case Outcome.REJECTED:
+    case Outcome.NOT_FOUND:
+    case Outcome.REFUSED:
+      moveOrder(turn, request, 'reject', textOf(reply));
+      return;
+    default:
+      moveOrder(turn, request, 'lose', { code: 'ORDER_UNKNOWN', reason: reply.message });
+      askLater(turn, turn.c.orders[request.id] ?? request);
+  }
+}
+
+function loseOrder(turn: Turn, order: Order, reason: string): void {
+  moveOrder(turn, order, 'lose', { code: 'ORDER_UNKNOWN', reason });
+  const lost = turn.c.orders[order.id];
+  if (lost?.state === 'unknown') ask(turn, lost.id);
+}
+
+export function onFailed(turn: Turn, event: CommandFailed): void {
+  const { kind, commandId, orderId, code, sent } = event;
+  if (kind === 'snapshot') {
+    snapshotFailed(turn, commandId);
+    return;
+  }
+  if (unlinked.has(code)) turn.raised.push({ type: 'link.down' });
+  asked(turn, orderId, commandId, false);
+  const order = turn.c.orders[orderId];
+  if (order === undefined || !isLive(order.state)) return;
+  if (kind === 'place' && !sent) {
+    rejectUnseen(turn, order, code, 'nobody received the command');
+    return;
+  }
+  if (kind === 'place') {
+    loseOrder(turn, order, `no answer to the order (${code})`);
+    return;
+  }
+  if (!trades(order.action)) {
+    moveOrder(turn, order, 'lose', { code: 'ORDER_UNKNOWN', reason: `no answer to the command (${code})` });
+  }
+  askLater(turn, turn.c.orders[orderId] ?? order);
+}
