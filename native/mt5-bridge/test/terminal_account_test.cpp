@@ -12,20 +12,20 @@ TEST(Netting, AddsReducesReversesUnderOnePositionId) {
   Rig rig(configOf(MarginMode::kNetting));
   const Result first = rig.market(Side::kBuy, 0.1);
   rig.tick(1.1010, 1.1011);
-  rig.market(Side::kBuy, 0.1);
+  rig.market(Side::kBuy, 0.3);
   auto positions = rig.engine.positions();
   ASSERT_EQ(positions.size(), 1u);
-  EXPECT_EQ(positions[0].volume, toVolume(0.2));
-  EXPECT_NEAR(positions[0].open_price, 1.1006, 1e-9);
+  EXPECT_EQ(positions[0].volume, toVolume(0.4));
+  EXPECT_NEAR(positions[0].open_price, 1.10085, 1e-9);
   // Reduce.
-  const Result reduced = rig.market(Side::kSell, 0.05);
+  const Result reduced = rig.market(Side::kSell, 0.25);
   EXPECT_EQ(reduced.deals[0].entry, "out");
-  EXPECT_EQ(reduced.deals[0].profit, toCents((1.1010 - 1.1006) * 5000));
+  EXPECT_EQ(reduced.deals[0].profit, toCents((1.1010 - 1.10085) * 25000));
   // Reverse.
   const Result reversed = rig.market(Side::kSell, 0.25);
   ASSERT_EQ(reversed.deals.size(), 1u);
   EXPECT_EQ(reversed.deals[0].entry, "inout");
-  EXPECT_EQ(reversed.deals[0].profit, toCents((1.1010 - 1.1006) * 15000));
+  EXPECT_EQ(reversed.deals[0].profit, toCents((1.1010 - 1.10085) * 15000));
   positions = rig.engine.positions();
   ASSERT_EQ(positions.size(), 1u);
   EXPECT_EQ(positions[0].position_id, first.order.ticket);

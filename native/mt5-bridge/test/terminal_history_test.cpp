@@ -28,6 +28,7 @@ std::string codeOf(const std::function<void()>& action) {
 struct Story {
   Engine engine{eventful()};
   PlaceRequest filled, working, refused, partial;
+  std::string oldest;
 
   explicit Story(History& history) {
     const auto keep = [&] { history.append(engine.takeEvents(), engine); };
@@ -50,14 +51,16 @@ struct Story {
       keep();
     }
     for (const double price : {1.085, 1.08, 1.09}) {
+      const bool first = working.order_id.empty();
       working = request("w" + std::to_string(price), Side::kBuy);
       working.type = OrderType::kLimit;
       working.price = price;
+      if (first) oldest = working.order_id;
       engine.place(working);
       keep();
     }
-    engine.modify(
-        {.ticket = 0, .order_id = working.order_id, .price = 1.089, .stop_limit_price = 0, .stop_loss = 1.08});
+    // The oldest of them: it must still be filled first after a restart.
+    engine.modify({.ticket = 0, .order_id = oldest, .price = 1.086, .stop_limit_price = 0, .stop_loss = 1.07});
     keep();
     refused = request("r", Side::kBuy);
     refused.volume_lots = 0.001;
