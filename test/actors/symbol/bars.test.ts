@@ -254,21 +254,31 @@ describe('bars', () => {
       ...bad.map((bid) => at(monday + 1, bid)),
       { timeMs: monday, bid: 1, ask: Number.NaN },
     ]);
+    maker.frame([{ timeMs: monday + 2, bid: 1, ask: Number.POSITIVE_INFINITY }]);
     maker.flush();
-    assert.deepEqual([maker.applied, maker.invalid], [1, 4]);
+    assert.deepEqual([maker.applied, maker.invalid], [1, 5]);
     assert.equal(maker.of('1d')[0]!.close, 1.1);
   });
 
-  test('a mean spread is exact over a day of ticks', () => {
-    const maker = new Maker('utc');
-    const ticks = Array.from({ length: 50_000 }, (_, i) =>
-      at(monday + i * 1700, 150 + (i % 7) / 1000, ((i * 7) % 11) / 1000),
-    );
-    for (const part of cut(ticks, 256)) maker.frame(part);
-    maker.flush();
-    assert.equal(
-      maker.of('1d')[0]!.spreadMean,
-      plainBars(ticks.slice(0, maker.of('1d')[0]!.ticks), '1d', 0)[0]!.spreadMean,
+  test('a mean spread is rounded once, however the ticks fall into seconds and frames', () => {
+    // A bid of zero makes the spread any double at all, so that a plain running sum would round at almost every tick.
+    const one = fc.record({
+      stepMs: fc.integer({ min: 0, max: 700 }),
+      spread: fc.double({ min: 1e-6, max: 1000, noNaN: true }),
+    });
+    const many = fc.array(one, { minLength: 100, maxLength: 400, size: 'max' });
+    fc.assert(
+      fc.property(many, fc.integer({ min: 1, max: 64 }), (moves, size) => {
+        const ticks = ticksFrom(
+          moves.map((each) => ({ ...each, bid: 0 })),
+          monday,
+        );
+        const maker = new Maker('utc');
+        for (const part of cut(ticks, size)) maker.frame(part);
+        maker.flush();
+        for (const timeframe of TIMEFRAMES) assert.deepEqual(maker.of(timeframe), plainBars(ticks, timeframe, 0));
+      }),
+      { numRuns: 30 },
     );
   });
 });
