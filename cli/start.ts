@@ -29,7 +29,15 @@ async function main(): Promise<number> {
   // The set-up that started us is gone, however it ended.
   process.on('disconnect', stop(143));
   const root = path.resolve(import.meta.dirname, '..');
-  const report = await run({ root, start, clock: systemClock, out: process.stdout, signal: interrupt.signal });
+  const stateFolder = path.resolve(root, process.env.TROUPE_STATE ?? '.run');
+  const report = await run({
+    root,
+    stateFolder,
+    start,
+    clock: systemClock,
+    out: process.stdout,
+    signal: interrupt.signal,
+  });
   return disagreements(report).length === 0 ? 0 : 1;
 }
 
@@ -41,7 +49,7 @@ try {
     const code = (error as { code?: unknown }).code;
     console.error(`${typeof code === 'string' ? `${code}: ` : ''}${messageOf(error)}`);
     if (error instanceof UsageError) console.error('`npm start -- --help` lists the options.');
-    else console.error('Logs of all parts are in .run/logs/.');
+    else console.error(`Logs of all parts are in ${process.env.TROUPE_STATE ?? '.run'}/logs/.`);
     process.exitCode = error instanceof UsageError ? 2 : 1;
   }
 }

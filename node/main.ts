@@ -4,8 +4,9 @@
  * - environment: TROUPE_NATS_URL, TROUPE_NATS_USER, TROUPE_NATS_PASSWORD, TROUPE_LEDGER_URL (none: no recorder),
  *   TROUPE_NODE_SEED (of restart jitter);
  * - arguments: `--config FILE`, and `--replay` where the streams are made anew for a replay;
- * - standard input, one word a line: `flush`, `settle`, `snapshot`, `stop`; its end means stop;
- * - standard output, one JSON object a line: `ready`, `status`, `applied`, `settled`, `snapshot`, `stopped`, `error`.
+ * - standard input, one word a line: `flush`, `settle`, `snapshot`, `latencies`, `stop`; its end means stop;
+ * - standard output, one JSON object a line: `ready`, `status`, `applied`, `settled`, `snapshot`, `latencies`, `stopped`,
+ *   `error`.
  */
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -131,6 +132,7 @@ async function run(): Promise<void> {
       say({ event: 'settled', status: status() });
     },
     snapshot: async () => say({ event: 'snapshot', ...(await terminalSnapshot(bus, config.account?.id, company)) }),
+    latencies: () => say({ event: 'latencies', intentToTerminal: latencies.intentToTerminal }),
     stop: () => stop(0),
   };
   const input = createInterface({ input: process.stdin });

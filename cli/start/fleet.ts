@@ -11,6 +11,7 @@ import type { Status } from '../../node/status.ts';
 import { TerminalConfigSchema } from '../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import type { Config } from '../../runtime/config/index.ts';
 import { TroupeError } from '../../runtime/errors.ts';
+import type { LatencyJson } from '../../runtime/telemetry/latency.ts';
 import type { ManagedProcess } from '../processes.ts';
 import { startProcess } from '../processes.ts';
 import { startNatsServer } from '../servers/nats.ts';
@@ -40,6 +41,10 @@ export interface FleetOptions {
   readonly onProgress: (ticksSent: number, marketMs: number) => void;
   /** A program ended that should be running. */
   readonly onFailure: (error: TroupeError) => void;
+  /** Everything that node, bridge and terminal say, before it is acted on. For benchmarks. */
+  readonly onMessage?: (from: 'node' | 'bridge' | 'terminal', message: Json) => void;
+  /** Arguments of the node's own Node.js, `--cpu-prof` for one. */
+  readonly nodeArgs?: readonly string[];
 }
 
 export interface Books {
@@ -47,7 +52,7 @@ export interface Books {
   readonly positions: Readonly<Record<string, number>>;
 }
 
-interface NatsLogin {
+export interface NatsLogin {
   readonly url: string;
   readonly user?: string;
   readonly password?: string;
@@ -59,6 +64,11 @@ export class Fleet {
   /** Connection to the ledger; undefined without one. Holds a password: never print it. */
   ledgerUrl: string | undefined;
   metricsUrl = '';
+  /** How the node's user logs in to NATS. Holds a password: never print it. */
+  get natsLogin(): NatsLogin | undefined {
+    return this.logins?.node;
+  }
+
   private node: ManagedProcess | undefined;
   private terminal: ManagedProcess | undefined;
   private bridge: ManagedProcess | undefined;
@@ -110,6 +120,11 @@ export class Fleet {
     return (await this.ask('snapshot', 'snapshot')) as unknown as Books;
   }
 
+  /** Every latency from a strategy's decision to the terminal so far. */
+  async intentToTerminal(): Promise<LatencyJson> {
+    return (await this.ask('latencies', 'latencies')).intentToTerminal as LatencyJson;
+  }
+
   /** Stops everything in order; may be called at any moment and again. */
   stop(): Promise<void> {
     this.stopping ??= (async () => {
@@ -119,13 +134,17 @@ export class Fleet {
     return this.stopping;
   }
 
+  private get logs(): string {
+    return path.join(this.o.stateFolder, 'logs');
+  }
+
   private refuseIfStopping(): void {
     if (this.stopping !== undefined) throw new TroupeError('SERVER_FAILED', 'stopped while it was starting');
   }
 
   private async startServers(): Promise<void> {
     const { natsUrl, postgresUrl, stateFolder, config, ledger, root } = this.o;
-    const logs = path.join(root, '.run', 'logs');
+    const logs = this.logs;
     const starting: Promise<void>[] = [];
     if (natsUrl !== undefined) this.logins = loginsOf(natsUrl);
     else {
@@ -173,17 +192,20 @@ export class Fleet {
     this.node = await startProcess({
       name: 'node',
       command: process.execPath,
-      args: [path.join(root, 'node', 'main.ts'), '--config', file, '--replay'],
+      args: [...(this.o.nodeArgs ?? []), path.join(root, 'node', 'main.ts'), '--config', file, '--replay'],
       cwd: root,
       env: {
         ...natsEnvironment(login),
         ...(this.ledgerUrl === undefined ? {} : { TROUPE_LEDGER_URL: this.ledgerUrl }),
       },
-      logFile: path.join(root, '.run', 'logs', 'node.log'),
+      logFile: path.join(this.logs, 'node.log'),
       chatty: true,
       stdin: 'lifeline',
       stop: { signal: 'SIGTERM', deadlineMs: 14_000 },
-      onJson: (message) => this.hear(message),
+      onJson: (message) => {
+        this.o.onMessage?.('node', message);
+        this.hear(message);
+      },
     });
     this.watch(this.node);
     const ready = await this.node.waitForLine(jsonEvent('ready'), READY_MS);
@@ -200,10 +222,11 @@ export class Fleet {
         ...['--partitions', String(config.market.partitions), '--journal', path.join(runFolder, 'bridge.journal')],
       ],
       env: natsEnvironment(this.logins!.bridge),
-      logFile: path.join(root, '.run', 'logs', 'bridge.log'),
+      logFile: path.join(this.logs, 'bridge.log'),
       chatty: true,
       stop: { signal: 'SIGTERM', deadlineMs: 3_000 },
       onJson: (message) => {
+        this.o.onMessage?.('bridge', message);
         if (message.event === 'tape_end') this.acknowledged = Number(message.ticks);
         this.tell(message);
       },
@@ -226,11 +249,12 @@ export class Fleet {
       name: 'terminal',
       command: path.join(root, 'build', 'native', 'terminal'),
       args: ['--config', file, '--hold'],
-      logFile: path.join(root, '.run', 'logs', 'terminal.log'),
+      logFile: path.join(this.logs, 'terminal.log'),
       chatty: true,
       stdin: 'lifeline',
       stop: { signal: 'SIGTERM', deadlineMs: 3_000 },
       onJson: (message) => {
+        this.o.onMessage?.('terminal', message);
         if (message.event === 'progress') this.o.onProgress(Number(message.ticks_sent), Number(message.market_ms));
         else if (message.event === 'tape_end') this.o.onProgress(Number(message.ticks), 0);
       },
@@ -278,7 +302,7 @@ export class Fleet {
     void child.exited.then(({ code, signal }) => {
       if (this.stopping !== undefined) return;
       const how = signal ?? `status ${code}`;
-      this.o.onFailure(new TroupeError('SERVER_FAILED', `${child.name} ended unexpectedly (${how}); see .run/logs/`));
+      this.o.onFailure(new TroupeError('SERVER_FAILED', `${child.name} ended unexpectedly (${how}); see ${this.logs}`));
     });
   }
 }

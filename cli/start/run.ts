@@ -24,6 +24,8 @@ const STOP_LIMIT_MS = 25_000;
 
 export interface RunOptions {
   readonly root: string;
+  /** Servers' data, tapes, logs and the run's own files; `.run` of the project unless TROUPE_STATE names another. */
+  readonly stateFolder: string;
   readonly start: StartOptions;
   readonly clock: Clock;
   readonly out: NodeJS.WriteStream;
@@ -84,13 +86,13 @@ function aborted(signal: AbortSignal): Promise<never> {
 
 /** Runs to the end of the tape (or of the watching). Throws what stopped it; everything is down when it returns. */
 export async function run(options: RunOptions): Promise<Report> {
-  const { clock, out, root, start, signal } = options;
+  const { clock, out, root, stateFolder, start, signal } = options;
   const screen = createScreen(out, clock);
   const ended = aborted(signal);
   ended.catch(() => undefined);
   const config = loadConfig(start.config);
   const market = await Promise.race([
-    prepareMarket(start, path.join(root, '.run', 'tapes'), (text) => screen.doing(text)),
+    prepareMarket(start, path.join(stateFolder, 'tapes'), (text) => screen.doing(text)),
     ended,
   ]);
   const { tape } = market;
@@ -107,8 +109,8 @@ export async function run(options: RunOptions): Promise<Report> {
   const thisRun = runConfig(config, start.config, tape, clock.nowMs());
   const fleet = new Fleet({
     root,
-    stateFolder: path.join(root, '.run'),
-    runFolder: path.join(root, '.run', 'run'),
+    stateFolder,
+    runFolder: path.join(stateFolder, 'run'),
     config: thisRun,
     tape,
     speed: start.speed,
@@ -189,7 +191,7 @@ async function tradingBegins(clock: Clock, watched: Watched): Promise<void> {
 
 const ready = ({ account }: Status): boolean => account.id === '' || account.state.startsWith('trading');
 
-async function ledgerBooks(
+export async function ledgerBooks(
   fleet: Fleet,
   account: string,
 ): Promise<{ balance: number; positions: Record<string, number> }> {

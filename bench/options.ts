@@ -1,0 +1,99 @@
+/** The command line of `npm run bench`. */
+import { parseArgs } from 'node:util';
+
+export type Question = 'ingest' | 'order-path';
+
+export interface BenchOptions {
+  readonly question: Question;
+  /** Where the result is written as JSON. */
+  readonly json: string | undefined;
+  readonly rounds: number;
+  readonly symbols: number;
+  /** About how long one round plays, at the rate that the question aims at. */
+  readonly seconds: number;
+  /** Folder for a CPU profile of the node per round. */
+  readonly profile: string | undefined;
+}
+
+/** A wrong command line: `message` says what was found and what is allowed. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+const DEFAULTS: Readonly<Record<Question, { rounds: number; symbols: number; seconds: number }>> = {
+  ingest: { rounds: 5, symbols: 3, seconds: 10 },
+  'order-path': { rounds: 3, symbols: 20, seconds: 70 },
+};
+
+export const HELP = `npm run bench -- QUESTION [options]
+
+  ingest       How many ticks/s go from the terminal through the bridge into a file-backed JetStream stream and are
+               applied by symbol actors? Second figure: the ratio to the bridge's own publisher alone, equal frames.
+  order-path   How long from a strategy's decision until the terminal has the command (p99), while 100,000 ticks/s go
+               through the same company? Second figure: the ratio to the bare NATS round trips of that path.
+
+  --rounds N     How often each is measured, 1 to 100 (ingest ${DEFAULTS.ingest.rounds}, order-path ${DEFAULTS['order-path'].rounds}); the figure is the median.
+  --symbols N    1 to 5000 (ingest ${DEFAULTS.ingest.symbols}, order-path ${DEFAULTS['order-path'].symbols}; at most 100 for order-path).
+  --seconds N    About how long one round plays, 1 to 3600 (ingest ${DEFAULTS.ingest.seconds}, order-path ${DEFAULTS['order-path'].seconds}, at least 15).
+  --json FILE    Write {name, value, unit, ratio, rounds, verified} and the details there.
+  --profile DIR  Write a CPU profile of the node per round there. Slows it down: not for figures.
+  --help         This text.
+
+Every part is the real one, as \`npm start\` runs it. A figure is printed only when every tick, order and cent was checked.
+How each is measured: docs/benchmarks.md.
+`;
+
+function whole(name: string, text: string | undefined, fallback: number, least: number, most: number): number {
+  if (text === undefined) return fallback;
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isInteger(value) || value < least || value > most) {
+    throw new UsageError(`--${name} ${text}: want a whole number from ${least} to ${most}`);
+  }
+  return value;
+}
+
+/** Options of a command line, or 'help'. Throws UsageError. */
+export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
+  let parsed: ReturnType<typeof read>;
+  try {
+    parsed = read(args);
+  } catch (thrown) {
+    throw new UsageError(thrown instanceof Error ? thrown.message : String(thrown));
+  }
+  const { values, positionals } = parsed;
+  if (values.help) return 'help';
+  const [question, ...more] = positionals;
+  const known = Object.keys(DEFAULTS).join(', ');
+  if (question === undefined) throw new UsageError(`which question? One of: ${known}`);
+  if (!(question in DEFAULTS)) throw new UsageError(`${question}: no such question; one of: ${known}`);
+  if (more.length > 0) throw new UsageError(`${more.join(' ')}: one question at a time`);
+  if (values.json === '') throw new UsageError('--json: want the name of a file');
+  if (values.profile === '') throw new UsageError('--profile: want the name of a folder');
+  const asked = question as Question;
+  const usual = DEFAULTS[asked];
+  const trading = asked === 'order-path';
+  return {
+    question: asked,
+    json: values.json,
+    rounds: whole('rounds', values.rounds, usual.rounds, 1, 100),
+    symbols: whole('symbols', values.symbols, usual.symbols, 1, trading ? 100 : 5000),
+    seconds: whole('seconds', values.seconds, usual.seconds, trading ? 15 : 1, 3600),
+    profile: values.profile,
+  };
+}
+
+function read(args: readonly string[]) {
+  return parseArgs({
+    args: [...args],
+    strict: true,
+    allowPositionals: true,
+    options: {
+      json: { type: 'string' },
+      rounds: { type: 'string' },
+      symbols: { type: 'string' },
+      seconds: { type: 'string' },
+      profile: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+}
