@@ -1,0 +1,366 @@
+// The command desk against a terminal played by the test over a real socket; no NATS.
+#include "bridge/command_desk.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <optional>
+
+#include "link/text.h"
+
+using namespace troupe;
+using namespace troupe::bridge;
+using link::FrameType;
+using link::LinkError;
+
+namespace {
+
+struct TestClock : Clock {
+  int64_t now = 1'000'000;
+  int64_t steadyUs() const override { return now; }
+  int64_t wallUs() const override { return now; }
+};
+
+struct Answer {
+  std::string to;
+  v1::CommandReply reply;
+};
+
+struct DeskTest : testing::Test {
+  std::string path = testing::TempDir() + "desk-" + std::to_string(::getpid()) + "-" +
+                     testing::UnitTest::GetInstance()->current_test_info()->name();
+  TestClock clock;
+  std::unique_ptr<Journal> journal;
+  std::vector<Answer> answers;
+  std::unique_ptr<CommandDesk> desk;
+  std::shared_ptr<link::Connection> bridge_end;
+  std::unique_ptr<link::Connection> terminal;
+
+  void SetUp() override {
+    std::filesystem::remove(path);
+    restart();
+  }
+  void TearDown() override {
+    desk.reset();
+    journal.reset();
+    std::filesystem::remove(path);
+  }
+
+  // A new bridge on the same journal.
+  void restart() {
+    desk.reset();
+    journal.reset();
+    journal = std::make_unique<Journal>();
+    std::string error;
+    ASSERT_TRUE(journal->open(path, error)) << error;
+    desk = std::make_unique<CommandDesk>(
+        *journal, clock,
+        [this](const std::string& to, const v1::CommandReply& reply) { answers.push_back({to, reply}); });
+  }
+  void linkUp(int32_t offset = 3600) {
+    int fds[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    bridge_end = std::make_shared<link::Connection>(fds[0], link::Peer::kTerminal);
+    terminal = std::make_unique<link::Connection>(fds[1], link::Peer::kBridge);
+    link::Spec spec{};
+    link::setTextCut(spec.name, "EURUSD");
+    desk->attach({bridge_end, "s1", offset, {spec}});
+  }
+  void command(const v1::Command& c, const std::string& to = "r") {
+    const std::string bytes = c.SerializeAsString();
+    desk->handle(bytes.data(), bytes.size(), to);
+  }
+  v1::Command place(const std::string& id, double fence = 1) {
+    v1::Command c;
+    c.set_command_id("cmd-" + id);
+    c.set_fence(fence);
+    auto& p = *c.mutable_place();
+    p.set_order_id(id);
+    p.set_symbol("EURUSD");
+    p.set_side(trading::v1::SIDE_BUY);
+    p.set_type(trading::v1::ORDER_TYPE_MARKET);
+    p.set_volume_lots(0.1);
+    p.set_magic(7);
+    p.set_expiration_ms(5'000'000);
+    return c;
+  }
+  // The next frame at the terminal's end, of the given type.
+  template <typename T>
+  std::optional<T> at(FrameType type) {
+    link::FrameView frame;
+    if (terminal->next(frame) != link::Next::kFrame) {
+      terminal->wait(0);
+      if (terminal->next(frame) != link::Next::kFrame) return std::nullopt;
+    }
+    EXPECT_EQ(frame.type, type);
+    T out{};
+    return readOne(frame, out) ? std::optional<T>(out) : std::nullopt;
+  }
+  template <typename... Parts>
+  LinkError fromTerminal(FrameType type, const Parts&... parts) {
+    EXPECT_EQ(terminal->send(type, parts...), LinkError::kNone);
+    EXPECT_EQ(bridge_end->wait(1000), LinkError::kNone);
+    link::FrameView frame;
+    EXPECT_EQ(bridge_end->next(frame), link::Next::kFrame);
+    return desk->onFrame(frame);
+  }
+  LinkError result(uint64_t number, v1::Outcome outcome, uint32_t retcode = 10009) {
+    link::Result r{};
+    r.command = number;
+    r.outcome = static_cast<uint8_t>(outcome);
+    r.retcode = retcode;
+    r.received_us = 42;
+    return fromTerminal(FrameType::kResult, r);
+  }
+  const v1::CommandReply& last() { return answers.back().reply; }
+};
+
+TEST_F(DeskTest, placesAndAnswers) {
+  linkUp();
+  command(place("o1"));
+  const auto sent = at<link::Place>(FrameType::kPlace);
+  ASSERT_TRUE(sent);
+  EXPECT_EQ(link::textOf(sent->order_id), "o1");
+  EXPECT_EQ(int64_t{sent->expiration_ms}, 5'000'000 + 3'600'000) << "broker's wall clock";
+  EXPECT_TRUE(answers.empty());
+  link::Result r{};
+  r.command = sent->command;
+  r.outcome = v1::OUTCOME_DONE;
+  r.retcode = 10009;
+  r.received_us = 42;
+  r.has_order = 1;
+  r.deals = 1;
+  r.order.ticket = 11;
+  r.order.time_ms = 3'600'000 + 5;
+  link::Deal deal{};
+  deal.ticket = 12;
+  ASSERT_EQ(fromTerminal(FrameType::kResult, r, &deal, size_t{1}), LinkError::kNone);
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(last().command_id(), "cmd-o1");
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_DONE);
+  EXPECT_EQ(last().code(), "");
+  EXPECT_EQ(last().received_us(), 42);
+  EXPECT_EQ(last().order().ticket(), 11u);
+  EXPECT_EQ(last().order().time_ms(), 5);
+  EXPECT_EQ(last().deals(0).ticket(), 12u);
+  EXPECT_FALSE(last().replayed());
+}
+
+TEST_F(DeskTest, aRepeatedOrderIsNeverSentAgain) {
+  linkUp();
+  command(place("o1"));
+  const auto sent = at<link::Place>(FrameType::kPlace);
+  ASSERT_TRUE(sent);
+  command(place("o1"), "r2");  // while it is on its way
+  EXPECT_FALSE(at<link::Place>(FrameType::kPlace));
+  ASSERT_EQ(result(sent->command, v1::OUTCOME_REJECTED, 10019), LinkError::kNone);
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_FALSE(answers[0].reply.replayed());
+  EXPECT_TRUE(answers[1].reply.replayed());
+  EXPECT_EQ(answers[1].to, "r2");
+  EXPECT_EQ(last().code(), "NO_MONEY");
+  command(place("o1"), "r3");  // after its result
+  restart();
+  command(place("o1"), "r4");  // after a restart, even without a terminal
+  ASSERT_EQ(answers.size(), 4u);
+  for (size_t i = 2; i < 4; ++i) {
+    EXPECT_EQ(answers[i].reply.outcome(), v1::OUTCOME_REJECTED);
+    EXPECT_TRUE(answers[i].reply.replayed());
+  }
+}
+
+TEST_F(DeskTest, anOrderWithoutAKnownResultIsAskedForNotSent) {
+  linkUp();
+  command(place("o1"));
+  ASSERT_TRUE(at<link::Place>(FrameType::kPlace));
+  restart();  // killed in between
+  command(place("o1"));
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_UNKNOWN) << "nobody is there to ask";
+  EXPECT_EQ(last().code(), "NO_TERMINAL");
+  linkUp();
+  command(place("o1"));
+  auto find = at<link::Find>(FrameType::kFind);
+  ASSERT_TRUE(find);
+  EXPECT_EQ(uint64_t{find->magic}, 7u);
+  EXPECT_EQ(link::textOf(find->order_id), "o1");
+  ASSERT_EQ(result(find->command, v1::OUTCOME_NOT_FOUND, 0), LinkError::kNone);
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_NOT_FOUND);
+  EXPECT_TRUE(last().replayed());
+  command(place("o1"));
+  find = at<link::Find>(FrameType::kFind);
+  ASSERT_TRUE(find);
+  ASSERT_EQ(result(find->command, v1::OUTCOME_DONE), LinkError::kNone);
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_DONE);
+  command(place("o1"));  // from now on the journal knows
+  EXPECT_FALSE(at<link::Find>(FrameType::kFind));
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_DONE);
+}
+
+TEST_F(DeskTest, aLowerFenceIsRefusedAlsoAfterARestart) {
+  linkUp();
+  command(place("o1", 5));
+  ASSERT_TRUE(at<link::Place>(FrameType::kPlace));
+  command(place("o2", 4));
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_REFUSED);
+  EXPECT_EQ(last().code(), "FENCED");
+  EXPECT_FALSE(at<link::Place>(FrameType::kPlace));
+  v1::Command snapshot;
+  snapshot.set_fence(9);
+  snapshot.mutable_snapshot();
+  command(snapshot);
+  ASSERT_TRUE(at<link::TakeSnapshot>(FrameType::kSnapshot));
+  restart();
+  linkUp();
+  command(place("o3", 8));
+  EXPECT_EQ(last().code(), "FENCED");
+}
+
+TEST_F(DeskTest, refusalsNameTheirReason) {
+  command(place("o1"));
+  EXPECT_EQ(last().code(), "NO_TERMINAL");
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_REFUSED);
+  Journal::Entry entry;
+  EXPECT_FALSE(journal->find("o1", entry)) << "what the terminal never saw is not in the journal";
+  linkUp();
+  auto c = place(std::string(32, 'x'));
+  command(c);
+  EXPECT_EQ(last().message(), "order_id: longer than 31 bytes");
+  c = place("o2");
+  c.mutable_place()->set_volume_lots(0);
+  command(c);
+  EXPECT_EQ(last().message(), "volume_lots: not above 0");
+  c = place("o2");
+  c.mutable_place()->set_stop_loss(std::numeric_limits<double>::infinity());
+  command(c);
+  EXPECT_EQ(last().message(), "stop_loss: not a finite number");
+  c = place("o2");
+  c.mutable_place()->set_symbol("XXX");
+  command(c);
+  EXPECT_EQ(last().code(), "UNKNOWN_SYMBOL");
+  c = place("o2");
+  c.mutable_place()->set_side(trading::v1::SIDE_UNSPECIFIED);
+  command(c);
+  EXPECT_EQ(last().message(), "side: neither buy nor sell");
+  c = place("o2");
+  c.set_fence(std::numeric_limits<double>::quiet_NaN());
+  command(c);
+  EXPECT_EQ(last().code(), "BAD_COMMAND");
+  command(v1::Command());
+  EXPECT_EQ(last().message(), "body: none is set");
+  desk->handle("\xFF\xFF", 2, "r");
+  EXPECT_EQ(last().code(), "BAD_COMMAND");
+  EXPECT_FALSE(at<link::Place>(FrameType::kPlace));
+}
+
+TEST_F(DeskTest, unknownWhenTheLinkIsLostOrTheTerminalSilent) {
+  linkUp();
+  command(place("o1"));
+  const auto sent = at<link::Place>(FrameType::kPlace);
+  ASSERT_TRUE(sent);
+  clock.now += CommandDesk::kTimeoutUs - 1;
+  desk->pass(clock.now);
+  EXPECT_TRUE(answers.empty());
+  clock.now += 1;
+  desk->pass(clock.now);
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_UNKNOWN);
+  EXPECT_EQ(last().code(), "TERMINAL_TIMEOUT");
+  // The late result is evidence, though nobody waits for it any more.
+  ASSERT_EQ(result(sent->command, v1::OUTCOME_DONE), LinkError::kNone);
+  EXPECT_EQ(answers.size(), 1u);
+  command(place("o1"));
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_DONE);
+  EXPECT_TRUE(last().replayed());
+
+  command(place("o2"));
+  desk->detach("test");
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_UNKNOWN);
+  EXPECT_EQ(last().code(), "LINK_LOST");
+  EXPECT_EQ(last().command_id(), "cmd-o2");
+}
+
+TEST_F(DeskTest, findTrustsTheTerminalUnlessTheJournalHoldsAnExecution) {
+  linkUp();
+  v1::Command find;
+  find.set_fence(1);
+  find.mutable_find()->set_order_id("o1");
+  command(find);
+  auto asked = at<link::Find>(FrameType::kFind);
+  ASSERT_TRUE(asked);
+  ASSERT_EQ(result(asked->command, v1::OUTCOME_NOT_FOUND, 0), LinkError::kNone);
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_NOT_FOUND);
+  EXPECT_FALSE(last().replayed());
+  command(place("o1"));
+  const auto sent = at<link::Place>(FrameType::kPlace);
+  ASSERT_TRUE(sent);
+  ASSERT_EQ(result(sent->command, v1::OUTCOME_DONE), LinkError::kNone);
+  command(find);
+  asked = at<link::Find>(FrameType::kFind);
+  ASSERT_TRUE(asked);
+  ASSERT_EQ(result(asked->command, v1::OUTCOME_NOT_FOUND, 0), LinkError::kNone);
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_UNKNOWN);
+  EXPECT_EQ(last().code(), "JOURNAL_DISAGREES");
+}
+
+TEST_F(DeskTest, collectsASnapshot) {
+  linkUp();
+  v1::Command c;
+  c.set_command_id("snap");
+  c.set_fence(1);
+  c.mutable_snapshot()->set_deals_since_ms(1000);
+  command(c);
+  const auto asked = at<link::TakeSnapshot>(FrameType::kSnapshot);
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(int64_t{asked->deals_since_ms}, 3'601'000);
+  link::SnapshotBegin begin{};
+  begin.command = asked->command;
+  begin.event_sequence = 17;
+  begin.account.balance = 100;
+  ASSERT_EQ(fromTerminal(FrameType::kSnapshotBegin, begin), LinkError::kNone);
+  const link::SnapshotPart two{asked->command, 2, 0}, one{asked->command, 1, 0}, none{asked->command, 0, 0};
+  link::Order orders[2] = {};
+  orders[0].ticket = 1;
+  link::Position position{};
+  position.position_id = 5;
+  link::Deal deals[2] = {};
+  ASSERT_EQ(fromTerminal(FrameType::kSnapshotOrders, two, orders, size_t{2}), LinkError::kNone);
+  ASSERT_EQ(fromTerminal(FrameType::kSnapshotPositions, one, &position, size_t{1}), LinkError::kNone);
+  ASSERT_EQ(fromTerminal(FrameType::kSnapshotDeals, two, deals, size_t{2}), LinkError::kNone);
+  ASSERT_EQ(fromTerminal(FrameType::kSnapshotDeals, two, deals, size_t{2}), LinkError::kNone);
+  EXPECT_EQ(fromTerminal(FrameType::kSnapshotDeals, none), LinkError::kNone);
+  EXPECT_TRUE(answers.empty());
+  ASSERT_EQ(fromTerminal(FrameType::kSnapshotEnd, begin), LinkError::kNone);
+  ASSERT_EQ(answers.size(), 1u);
+  const auto& snapshot = last().snapshot();
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_DONE);
+  EXPECT_EQ(snapshot.event_sequence(), 17);
+  EXPECT_EQ(snapshot.session(), "s1");
+  EXPECT_EQ(snapshot.account().balance(), 100);
+  EXPECT_EQ(snapshot.symbols_size(), 1);
+  EXPECT_EQ(snapshot.orders_size(), 2);
+  EXPECT_EQ(snapshot.positions_size(), 1);
+  EXPECT_EQ(snapshot.deals_size(), 4);
+}
+
+TEST_F(DeskTest, answersNobodyAskedForCloseTheLink) {
+  linkUp();
+  EXPECT_EQ(result(1, v1::OUTCOME_DONE), LinkError::kUnexpected);
+  EXPECT_EQ(fromTerminal(FrameType::kSnapshotBegin, link::SnapshotBegin{}), LinkError::kUnexpected);
+  EXPECT_EQ(fromTerminal(FrameType::kSnapshotOrders, link::SnapshotPart{1, 0, 0}), LinkError::kUnexpected);
+  EXPECT_EQ(fromTerminal(FrameType::kSnapshotEnd, link::SnapshotBegin{}), LinkError::kUnexpected);
+  command(place("o1"));
+  const auto sent = at<link::Place>(FrameType::kPlace);
+  ASSERT_TRUE(sent);
+  link::Result r{};
+  r.command = sent->command;
+  r.outcome = v1::OUTCOME_DONE;
+  r.deals = 3;
+  EXPECT_EQ(fromTerminal(FrameType::kResult, r), LinkError::kBadCount);
+  desk->detach("closed");
+  EXPECT_EQ(last().code(), "LINK_LOST") << "the command still gets its one answer";
+}
+
+}  // namespace

@@ -1,0 +1,159 @@
+#include "bridge/journal.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+using namespace troupe::bridge;
+
+namespace {
+
+struct JournalTest : testing::Test {
+  std::string path = testing::TempDir() + "journal-" + std::to_string(::getpid()) + "-" +
+                     testing::UnitTest::GetInstance()->current_test_info()->name();
+  std::string error;
+
+  void SetUp() override { std::filesystem::remove(path); }
+  void TearDown() override { std::filesystem::remove(path); }
+
+  void write(int orders) {
+    Journal journal;
+    ASSERT_TRUE(journal.open(path, error)) << error;
+    for (int i = 0; i < orders; ++i) {
+      const std::string id = "order-" + std::to_string(i);
+      ASSERT_TRUE(journal.received(id, "c" + std::to_string(i), 10 + i, 1000 + i, error)) << error;
+      if (i % 2 == 0) journal.result(id, "reply-" + std::to_string(i));
+    }
+  }
+  std::string bytes() {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  void put(const std::string& bytes) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  }
+  size_t used() {
+    const std::string all = bytes();
+    return all.find_last_not_of('\0') + 1;
+  }
+};
+
+TEST_F(JournalTest, remembersAcrossARestart) {
+  write(5);
+  Journal journal;
+  ASSERT_TRUE(journal.open(path, error)) << error;
+  EXPECT_EQ(journal.orders(), 5u);
+  EXPECT_EQ(journal.highestFence(), 14);
+  Journal::Entry entry;
+  ASSERT_TRUE(journal.find("order-2", entry));
+  EXPECT_EQ(entry.reply, "reply-2");
+  EXPECT_EQ(entry.command_id, "c2");
+  EXPECT_EQ(entry.fence, 12);
+  EXPECT_EQ(entry.received_us, 1002);
+  ASSERT_TRUE(journal.find("order-3", entry));
+  EXPECT_EQ(entry.reply, "");
+  EXPECT_FALSE(journal.find("order-9", entry));
+}
+
+TEST_F(JournalTest, aFenceAloneIsRemembered) {
+  {
+    Journal journal;
+    ASSERT_TRUE(journal.open(path, error));
+    ASSERT_TRUE(journal.fence(41, error));
+  }
+  Journal journal;
+  ASSERT_TRUE(journal.open(path, error));
+  EXPECT_EQ(journal.highestFence(), 41);
+}
+
+// Cut at every byte of the last record: all before it is kept, the file can be written on, and nothing comes back.
+TEST_F(JournalTest, everyCutOfTheLastRecordIsTolerated) {
+  write(3);  // ends with a text, so that used() finds its end
+  const size_t without_last = used();
+  {
+    Journal journal;
+    ASSERT_TRUE(journal.open(path, error));
+    ASSERT_TRUE(journal.received("last", "c", 99, 1, error));
+  }
+  const std::string whole = bytes().substr(0, used());
+  for (size_t cut = without_last; cut < whole.size(); ++cut) {
+    put(whole.substr(0, cut) + std::string(4096, '\0'));
+    Journal journal;
+    ASSERT_TRUE(journal.open(path, error)) << "cut at " << cut << ": " << error;
+    Journal::Entry entry;
+    EXPECT_FALSE(journal.find("last", entry)) << cut;
+    EXPECT_EQ(journal.orders(), 3u);
+    ASSERT_TRUE(journal.received("next", "n", 100, 2, error));
+  }
+  Journal journal;
+  ASSERT_TRUE(journal.open(path, error));
+  EXPECT_EQ(journal.orders(), 4u);
+}
+
+// One bit turned anywhere in the last record: dropped, said so, never believed.
+TEST_F(JournalTest, everyFlippedBitOfTheLastRecordIsSeen) {
+  write(3);  // ends with a text, so that used() finds its end
+  const size_t from = used();
+  {
+    Journal journal;
+    ASSERT_TRUE(journal.open(path, error));
+    ASSERT_TRUE(journal.received("last", "c", 99, 1, error));
+  }
+  const std::string whole = bytes();
+  const size_t to = used();
+  for (size_t at = from; at < to; ++at) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string damaged = whole;
+      damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
+      put(damaged);
+      Journal journal;
+      ASSERT_TRUE(journal.open(path, error)) << at << ": " << error;
+      Journal::Entry entry;
+      EXPECT_FALSE(journal.find("last", entry));
+      EXPECT_GT(journal.droppedBytes(), 0u);
+    }
+  }
+}
+
+TEST_F(JournalTest, damageInTheMiddleIsRefused) {
+  write(4);
+  std::string damaged = bytes();
+  damaged[8 + 8 + 3] ^= 1;  // in the body of the first record
+  put(damaged);
+  Journal journal;
+  EXPECT_FALSE(journal.open(path, error));
+  EXPECT_NE(error.find("damaged at byte 8"), std::string::npos) << error;
+}
+
+TEST_F(JournalTest, anotherFileIsRefused) {
+  put("this is no journal");
+  Journal journal;
+  EXPECT_FALSE(journal.open(path, error));
+  EXPECT_NE(error.find("not a journal"), std::string::npos) << error;
+}
+
+TEST_F(JournalTest, oneBridgePerJournal) {
+  Journal first, second;
+  ASSERT_TRUE(first.open(path, error));
+  EXPECT_FALSE(second.open(path, error));
+  EXPECT_NE(error.find("another bridge"), std::string::npos) << error;
+}
+
+TEST_F(JournalTest, growsBeyondItsReserve) {
+  {
+    Journal journal;
+    ASSERT_TRUE(journal.open(path, error));
+    for (int i = 0; i < 40; ++i) {
+      journal.result("order-" + std::to_string(i), std::string(20'000, 'x'));
+      ASSERT_TRUE(journal.sync(error)) << error;
+    }
+  }
+  Journal journal;
+  ASSERT_TRUE(journal.open(path, error)) << error;
+  EXPECT_EQ(journal.orders(), 40u);
+  EXPECT_EQ(journal.droppedBytes(), 0u);
+}
+
+}  // namespace
