@@ -1,6 +1,4 @@
 // The command desk against a terminal played by the test over a real socket; no NATS.
-#include "bridge/command_desk.h"
-
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "bridge/command_desk.h"
 #include "link/text.h"
 
 using namespace troupe;
@@ -55,9 +54,9 @@ struct DeskTest : testing::Test {
     journal = std::make_unique<Journal>();
     std::string error;
     ASSERT_TRUE(journal->open(path, error)) << error;
-    desk = std::make_unique<CommandDesk>(
-        *journal, clock,
-        [this](const std::string& to, const v1::CommandReply& reply) { answers.push_back({to, reply}); });
+    desk = std::make_unique<CommandDesk>(*journal, clock, [this](const std::string& to, const v1::CommandReply& reply) {
+      answers.push_back({to, reply});
+    });
   }
   void linkUp(int32_t offset = 3600) {
     int fds[2];
@@ -248,7 +247,9 @@ TEST_F(DeskTest, refusalsNameTheirReason) {
   c.set_fence(std::numeric_limits<double>::quiet_NaN());
   command(c);
   EXPECT_EQ(last().code(), "BAD_COMMAND");
-  command(v1::Command());
+  v1::Command empty;
+  empty.set_fence(1);
+  command(empty);
   EXPECT_EQ(last().message(), "body: none is set");
   desk->handle("\xFF\xFF", 2, "r");
   EXPECT_EQ(last().code(), "BAD_COMMAND");

@@ -1,9 +1,9 @@
-#include "bridge/framer.h"
-
 #include <gtest/gtest.h>
 
 #include <map>
 #include <random>
+
+#include "bridge/framer.h"
 
 using namespace troupe;
 using namespace troupe::bridge;

@@ -1,10 +1,10 @@
-#include "bridge/journal.h"
-
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+
+#include "bridge/journal.h"
 
 using namespace troupe::bridge;
 
@@ -32,7 +32,8 @@ struct JournalTest : testing::Test {
     return {std::istreambuf_iterator<char>(file), {}};
   }
   void put(const std::string& bytes) {
-    std::ofstream(path, std::ios::binary | std::ios::trunc).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    std::ofstream(path, std::ios::binary | std::ios::trunc)
+        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   }
   size_t used() {
     const std::string all = bytes();

@@ -60,7 +60,8 @@ TEST(Acks, parse) {
   EXPECT_TRUE(ack.ok);
   EXPECT_EQ(ack.stream_sequence, 12345u);
   EXPECT_TRUE(parseAck(R"({"stream":"M","domain":"x","seq":7,"duplicate": true})").ok);
-  ack = parseAck(R"({"error":{"code":503,"err_code":10023,"description":"insufficient resources"},"stream":"M","seq":0})");
+  ack = parseAck(
+      R"({"error":{"code":503,"err_code":10023,"description":"insufficient resources"},"stream":"M","seq":0})");
   EXPECT_FALSE(ack.ok);
   EXPECT_EQ(ack.code, 10023);
   EXPECT_EQ(ack.description, "insufficient resources");
@@ -138,7 +139,8 @@ TEST(Machine, definitionAgreesWithTheSteps) {
   for (const State from : {State::kWaiting, State::kSyncing, State::kReady, State::kLost}) {
     const auto& on = states.at(nameOf(from)).struct_value().fields().at("on").struct_value().fields();
     for (const State to : {State::kWaiting, State::kSyncing, State::kReady, State::kLost}) {
-      const bool there = std::any_of(on.begin(), on.end(), [&](auto& e) { return e.second.string_value() == nameOf(to); });
+      const bool there =
+          std::any_of(on.begin(), on.end(), [&](auto& e) { return e.second.string_value() == nameOf(to); });
       EXPECT_EQ(there, canStep(from, to)) << nameOf(from) << " -> " << nameOf(to);
     }
   }

@@ -62,40 +62,40 @@ constexpr uint32_t kTick = sizeof(Tick), kHead = sizeof(TickBatchHeader);
 
 INSTANTIATE_TEST_SUITE_P(
     Table, MalformedFrame,
-    testing::Values(
-        Malformed{"TooLong", Peer::kTerminal, kMaxPayloadBytes + 1, 3, 1, 1, LinkError::kTooLong},
-        Malformed{"Longest", Peer::kTerminal, UINT32_MAX, 3, 1, 1, LinkError::kTooLong},
-        Malformed{"TypeZero", Peer::kTerminal, 8, 0, 1, 1, LinkError::kUnknownType},
-        Malformed{"TypeBetween", Peer::kTerminal, 8, 20, 1, 1, LinkError::kUnknownType},
-        Malformed{"TypeAbove", Peer::kTerminal, 8, 65535, 1, 1, LinkError::kUnknownType},
-        Malformed{"UnknownToTerminal", Peer::kBridge, 8, 99, 1, 1, LinkError::kUnknownType},
-        Malformed{"WelcomeFromTerminal", Peer::kTerminal, sizeof(Welcome), 32, 1, 1, LinkError::kWrongSide},
-        Malformed{"TicksFromBridge", Peer::kBridge, kHead + kTick, 3, 1, 1, LinkError::kWrongSide},
-        Malformed{"VersionZero", Peer::kTerminal, 8, 15, 0, 1, LinkError::kBadVersion},
-        Malformed{"VersionNext", Peer::kTerminal, 8, 15, 2, 1, LinkError::kBadVersion},
-        Malformed{"SequenceZero", Peer::kTerminal, 8, 15, 1, 0, LinkError::kBadSequence},
-        Malformed{"SequenceSkips", Peer::kTerminal, 8, 15, 1, 2, LinkError::kBadSequence},
-        Malformed{"HeartbeatShort", Peer::kTerminal, 7, 15, 1, 1, LinkError::kBadSize},
-        Malformed{"HeartbeatLong", Peer::kBridge, 9, 15, 1, 1, LinkError::kBadSize},
-        Malformed{"HelloShort", Peer::kTerminal, sizeof(Hello) - 1, 1, 1, 1, LinkError::kBadSize},
-        Malformed{"SymbolsNone", Peer::kTerminal, 0, 2, 1, 1, LinkError::kBadCount},
-        Malformed{"SymbolsUneven", Peer::kTerminal, sizeof(Spec) + 1, 2, 1, 1, LinkError::kBadSize},
-        Malformed{"TicksNoHead", Peer::kTerminal, kHead - 1, 3, 1, 1, LinkError::kBadSize},
-        Malformed{"TicksNone", Peer::kTerminal, kHead, 3, 1, 1, LinkError::kBadCount},
-        Malformed{"TicksUneven", Peer::kTerminal, kHead + kTick - 1, 3, 1, 1, LinkError::kBadSize},
-        Malformed{"TicksTooMany", Peer::kTerminal, kHead + kTick * (kMaxTicksPerFrame + 1), 3, 1, 1,
-                  LinkError::kBadCount},
-        Malformed{"ResultShort", Peer::kTerminal, sizeof(Result) - 1, 4, 1, 1, LinkError::kBadSize},
-        Malformed{"ResultUneven", Peer::kTerminal, sizeof(Result) + 1, 4, 1, 1, LinkError::kBadSize},
-        Malformed{"OrderShort", Peer::kTerminal, sizeof(Order), 5, 1, 1, LinkError::kBadSize},
-        Malformed{"DealLong", Peer::kTerminal, sizeof(EventHeader) + sizeof(Deal) + 8, 6, 1, 1, LinkError::kBadSize},
-        Malformed{"PositionEmpty", Peer::kTerminal, 0, 7, 1, 1, LinkError::kBadSize},
-        Malformed{"AccountShort", Peer::kTerminal, 16, 8, 1, 1, LinkError::kBadSize},
-        Malformed{"SnapshotPartNoHead", Peer::kTerminal, 8, 10, 1, 1, LinkError::kBadSize},
-        Malformed{"SnapshotEndShort", Peer::kTerminal, 8, 13, 1, 1, LinkError::kBadSize},
-        Malformed{"TapeEndLong", Peer::kTerminal, 16, 14, 1, 1, LinkError::kBadSize},
-        Malformed{"PlaceShort", Peer::kBridge, sizeof(Place) - 1, 33, 1, 1, LinkError::kBadSize},
-        Malformed{"FindLong", Peer::kBridge, sizeof(Find) + 1, 37, 1, 1, LinkError::kBadSize}),
+    testing::Values(Malformed{"TooLong", Peer::kTerminal, kMaxPayloadBytes + 1, 3, 1, 1, LinkError::kTooLong},
+                    Malformed{"Longest", Peer::kTerminal, UINT32_MAX, 3, 1, 1, LinkError::kTooLong},
+                    Malformed{"TypeZero", Peer::kTerminal, 8, 0, 1, 1, LinkError::kUnknownType},
+                    Malformed{"TypeBetween", Peer::kTerminal, 8, 20, 1, 1, LinkError::kUnknownType},
+                    Malformed{"TypeAbove", Peer::kTerminal, 8, 65535, 1, 1, LinkError::kUnknownType},
+                    Malformed{"UnknownToTerminal", Peer::kBridge, 8, 99, 1, 1, LinkError::kUnknownType},
+                    Malformed{"WelcomeFromTerminal", Peer::kTerminal, sizeof(Welcome), 32, 1, 1, LinkError::kWrongSide},
+                    Malformed{"TicksFromBridge", Peer::kBridge, kHead + kTick, 3, 1, 1, LinkError::kWrongSide},
+                    Malformed{"VersionZero", Peer::kTerminal, 8, 15, 0, 1, LinkError::kBadVersion},
+                    Malformed{"VersionNext", Peer::kTerminal, 8, 15, 2, 1, LinkError::kBadVersion},
+                    Malformed{"SequenceZero", Peer::kTerminal, 8, 15, 1, 0, LinkError::kBadSequence},
+                    Malformed{"SequenceSkips", Peer::kTerminal, 8, 15, 1, 2, LinkError::kBadSequence},
+                    Malformed{"HeartbeatShort", Peer::kTerminal, 7, 15, 1, 1, LinkError::kBadSize},
+                    Malformed{"HeartbeatLong", Peer::kBridge, 9, 15, 1, 1, LinkError::kBadSize},
+                    Malformed{"HelloShort", Peer::kTerminal, sizeof(Hello) - 1, 1, 1, 1, LinkError::kBadSize},
+                    Malformed{"SymbolsNone", Peer::kTerminal, 0, 2, 1, 1, LinkError::kBadCount},
+                    Malformed{"SymbolsUneven", Peer::kTerminal, sizeof(Spec) + 1, 2, 1, 1, LinkError::kBadSize},
+                    Malformed{"TicksNoHead", Peer::kTerminal, kHead - 1, 3, 1, 1, LinkError::kBadSize},
+                    Malformed{"TicksNone", Peer::kTerminal, kHead, 3, 1, 1, LinkError::kBadCount},
+                    Malformed{"TicksUneven", Peer::kTerminal, kHead + kTick - 1, 3, 1, 1, LinkError::kBadSize},
+                    Malformed{"TicksTooMany", Peer::kTerminal, kHead + kTick*(kMaxTicksPerFrame + 1), 3, 1, 1,
+                              LinkError::kBadCount},
+                    Malformed{"ResultShort", Peer::kTerminal, sizeof(Result) - 1, 4, 1, 1, LinkError::kBadSize},
+                    Malformed{"ResultUneven", Peer::kTerminal, sizeof(Result) + 1, 4, 1, 1, LinkError::kBadSize},
+                    Malformed{"OrderShort", Peer::kTerminal, sizeof(Order), 5, 1, 1, LinkError::kBadSize},
+                    Malformed{"DealLong", Peer::kTerminal, sizeof(EventHeader) + sizeof(Deal) + 8, 6, 1, 1,
+                              LinkError::kBadSize},
+                    Malformed{"PositionEmpty", Peer::kTerminal, 0, 7, 1, 1, LinkError::kBadSize},
+                    Malformed{"AccountShort", Peer::kTerminal, 16, 8, 1, 1, LinkError::kBadSize},
+                    Malformed{"SnapshotPartNoHead", Peer::kTerminal, 8, 10, 1, 1, LinkError::kBadSize},
+                    Malformed{"SnapshotEndShort", Peer::kTerminal, 8, 13, 1, 1, LinkError::kBadSize},
+                    Malformed{"TapeEndLong", Peer::kTerminal, 16, 14, 1, 1, LinkError::kBadSize},
+                    Malformed{"PlaceShort", Peer::kBridge, sizeof(Place) - 1, 33, 1, 1, LinkError::kBadSize},
+                    Malformed{"FindLong", Peer::kBridge, sizeof(Find) + 1, 37, 1, 1, LinkError::kBadSize}),
     [](const auto& info) { return info.param.name; });
 
 TEST(Decoder, aFrameTwiceIsBadSequence) {
@@ -133,7 +133,8 @@ TEST(Decoder, randomFramesInRandomPieces) {
           type = FrameType::kSnapshotOrders;
           size = sizeof(SnapshotPart) + sizeof(Order) * below(50);
           break;
-        default: break;
+        default:
+          break;
       }
       std::vector<uint8_t> payload(size);
       for (auto& b : payload) b = static_cast<uint8_t>(random());

@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-
 #include <poll.h>
 
 #include <thread>
@@ -33,12 +32,10 @@ TEST(Connection, framesArriveWholeAndInOrder) {
   std::thread sender([&] {
     std::vector<Tick> ticks(kPerBatch);
     for (size_t b = 0; b < kBatches; ++b) {
-      for (size_t i = 0; i < kPerBatch; ++i)
-        ticks[i] = {static_cast<int64_t>(b * kPerBatch + i), 1.0, 2.0, 0, 6};
+      for (size_t i = 0; i < kPerBatch; ++i) ticks[i] = {static_cast<int64_t>(b * kPerBatch + i), 1.0, 2.0, 0, 6};
       const TickBatchHeader head{kPerBatch, 0, b};
       EXPECT_EQ(pair.terminal->send(FrameType::kTicks, head, ticks.data(), ticks.size()), LinkError::kNone);
-      while (pair.terminal->pendingBytes() > (1u << 20))
-        ASSERT_EQ(pair.terminal->wait(100, false), LinkError::kNone);
+      while (pair.terminal->pendingBytes() > (1u << 20)) ASSERT_EQ(pair.terminal->wait(100, false), LinkError::kNone);
     }
     while (pair.terminal->pendingBytes() > 0) ASSERT_EQ(pair.terminal->wait(100, false), LinkError::kNone);
   });

@@ -1,0 +1,340 @@
+// The daemon as it runs: its process, a real nats-server with the permissions of production, a terminal over TCP.
+#include <map>
+#include <optional>
+
+#include "bridge_support.h"
+#include "troupe/bridge/v1/bridge.pb.h"
+#include "troupe/market/v1/market.pb.h"
+
+using namespace troupe;
+using namespace troupe::bridge::testing_support;
+using link::FrameType;
+
+namespace {
+
+struct DaemonTest : testing::Test {
+  fs::path folder = fs::path(testing::TempDir()) / ("bridge-" + std::to_string(::getpid()) + "-" +
+                                                    testing::UnitTest::GetInstance()->current_test_info()->name());
+  std::unique_ptr<NatsServer> nats;
+  std::unique_ptr<Child> daemon;
+  uint16_t port = 0;
+
+  void SetUp() override {
+    if (findNatsServer().empty()) GTEST_SKIP() << "no nats-server: set NATS_SERVER or put it on PATH";
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+    nats = std::make_unique<NatsServer>(folder);
+  }
+  void TearDown() override {
+    daemon.reset();
+    nats.reset();
+    if (!HasFailure()) fs::remove_all(folder);
+  }
+
+  void startDaemon(std::vector<std::string> more = {}) {
+    fs::remove(folder / "out");
+    std::vector<std::string> words{TROUPE_BRIDGE, "--listen",  "127.0.0.1:0",
+                                   "--account",   "ACC",       "--source",
+                                   "SIM",         "--journal", (folder / "journal").string()};
+    words.insert(words.end(), more.begin(), more.end());
+    daemon = std::make_unique<Child>(
+        words, folder / "out", folder / "err",
+        std::vector<std::pair<std::string, std::string>>{
+            {"TROUPE_NATS_URL", nats->url()}, {"TROUPE_NATS_USER", "bridge"}, {"TROUPE_NATS_PASSWORD", "secret"}});
+    ASSERT_TRUE(said(R"("event":"listening")")) << daemon->err();
+    const std::string out = daemon->out();
+    port = static_cast<uint16_t>(std::atoi(out.c_str() + out.find("\"port\":") + 7));
+  }
+  bool said(const std::string& text) {
+    return eventually([&] { return daemon->out().find(text) != std::string::npos; });
+  }
+  bool logged(const std::string& text) {
+    return eventually([&] { return daemon->err().find(text) != std::string::npos; });
+  }
+  void startAll(std::vector<std::string> more = {}) {
+    nats->companyStreams();
+    startDaemon(std::move(more));
+    ASSERT_TRUE(said(R"("state":"waiting")")) << daemon->err();
+  }
+
+  static std::vector<link::Tick> ticks(size_t count, uint32_t symbols) {
+    std::vector<link::Tick> out(count);
+    for (size_t i = 0; i < count; ++i)
+      out[i] = {static_cast<int64_t>(1'700'000'000'000 + i), static_cast<double>(i), static_cast<double>(i) + 0.5,
+                static_cast<uint32_t>(i % symbols), 6};
+    return out;
+  }
+  // Every tick of `ticks(count, symbols)` stands in MARKET once, in order for its symbol, numbered without a hole.
+  void expectAllTicks(size_t count, uint32_t symbols) {
+    std::map<std::string, std::pair<uint64_t, std::vector<double>>> got;
+    for (const auto& [subject, bytes] : nats->all("MARKET")) {
+      market::v1::TickFrame frame;
+      ASSERT_TRUE(frame.ParseFromString(bytes)) << subject;
+      auto& [last, bids] = got[frame.symbol()];
+      ASSERT_EQ(frame.first_sequence(), static_cast<double>(last + 1)) << subject;
+      last += static_cast<uint64_t>(frame.bid_size());
+      bids.insert(bids.end(), frame.bid().begin(), frame.bid().end());
+    }
+    ASSERT_EQ(got.size(), symbols);
+    size_t total = 0;
+    for (const auto& [symbol, state] : got) {
+      const auto& bids = state.second;
+      for (size_t i = 1; i < bids.size(); ++i) ASSERT_EQ(bids[i] - bids[i - 1], symbols) << symbol;
+      total += bids.size();
+    }
+    EXPECT_EQ(total, count);
+  }
+  bridge::v1::CommandReply command(const bridge::v1::Command& c) {
+    bridge::v1::CommandReply reply;
+    reply.ParseFromString(nats->request("bridge.ACC.command", c.SerializeAsString()));
+    return reply;
+  }
+  static bridge::v1::Command place(const std::string& id) {
+    bridge::v1::Command c;
+    c.set_command_id("cmd-" + id);
+    c.set_fence(1);
+    auto& p = *c.mutable_place();
+    p.set_order_id(id);
+    p.set_symbol("EURUSD");
+    p.set_side(trading::v1::SIDE_BUY);
+    p.set_type(trading::v1::ORDER_TYPE_MARKET);
+    p.set_volume_lots(0.1);
+    return c;
+  }
+};
+
+TEST_F(DaemonTest, waitsForStreamsThenPublishesEveryTick) {
+  startDaemon();
+  EXPECT_TRUE(logged("stream MARKET does not exist yet")) << daemon->err();
+  nats->companyStreams();
+  ASSERT_TRUE(said(R"("state":"waiting")")) << daemon->err();
+  FakeTerminal terminal(port);
+  terminal.greet("s1", {"EURUSD", "EURUSD.m", "BRK B"}, 7200);
+  ASSERT_TRUE(said(R"("state":"ready")")) << daemon->err();
+  terminal.ticks(ticks(30'000, 3));
+  terminal.tapeEnd(30'000);
+  ASSERT_TRUE(terminal.pumpUntil([&] {
+    return daemon->out().find(R"({"event":"tape_end","ticks":30000})") != std::string::npos;
+  })) << daemon->out()
+      << daemon->err();
+  expectAllTicks(30'000, 3);
+  std::map<std::string, int> subjects;
+  for (const auto& [subject, bytes] : nats->all("MARKET")) ++subjects[subject];
+  EXPECT_EQ(subjects.count("md.9.ticks.SIM.EURUSD"), 1u);
+  EXPECT_EQ(subjects.count("md.4.ticks.SIM.EURUSD=2Em"), 1u);
+  EXPECT_EQ(subjects.count("md.8.ticks.SIM.BRK=20B"), 1u);
+
+  // What the company sees of the bridge.
+  EXPECT_NE(nats->all("KV_machines").at(0).second.find(R"("initial":"waiting")"), std::string::npos);
+  const auto level = nats->all("KV_actors").at(0);
+  EXPECT_EQ(level.first, "$KV.actors.bridge.ACC");
+  EXPECT_NE(level.second.find(R"("state":"ready")"), std::string::npos) << level.second;
+  std::string lifecycle;
+  for (const auto& [subject, json] : nats->all("SYSTEM")) {
+    EXPECT_EQ(subject, "sys.lifecycle.bridge.ACC");
+    lifecycle += json;
+  }
+  for (const char* event : {"started", "syncing", "ready"})
+    EXPECT_NE(lifecycle.find(std::string(R"("event":")") + event), std::string::npos) << lifecycle;
+
+  EXPECT_EQ(daemon->end(SIGTERM), 0) << daemon->err();
+  EXPECT_NE(nats->all("KV_actors").at(0).second.find(R"("state":"stopped")"), std::string::npos);
+}
+
+TEST_F(DaemonTest, commandsEventsAndRepeats) {
+  startAll();
+  EXPECT_EQ(command(place("o0")).code(), "NO_TERMINAL");
+  FakeTerminal terminal(port);
+  terminal.greet("s1", {"EURUSD"}, 3600);
+  ASSERT_TRUE(said(R"("state":"ready")"));
+  // The terminal fills whatever it is told, and tells of it before it answers.
+  std::thread desk([&] {
+    const auto order = terminal.expect<link::Place>(FrameType::kPlace);
+    ASSERT_TRUE(order);
+    link::Deal deal{};
+    deal.ticket = 9'007'199'254'740'993;  // above 2^53: must survive JSON
+    link::setTextCut(deal.order_id, "o1");
+    link::setTextCut(deal.entry, "in");
+    deal.time_ms = 3'600'000 + 1234;
+    terminal.link().send(FrameType::kDeal, link::EventHeader{1, 3'600'000 + 1234}, &deal, 1);
+    link::Result result{};
+    result.command = order->command;
+    result.outcome = bridge::v1::OUTCOME_DONE;
+    result.retcode = 10009;
+    terminal.link().send(FrameType::kResult, result);
+  });
+  const auto reply = command(place("o1"));
+  desk.join();
+  EXPECT_EQ(reply.outcome(), bridge::v1::OUTCOME_DONE) << reply.ShortDebugString();
+  EXPECT_EQ(reply.command_id(), "cmd-o1");
+  const auto again = command(place("o1"));
+  EXPECT_TRUE(again.replayed());
+  EXPECT_EQ(again.outcome(), bridge::v1::OUTCOME_DONE);
+
+  std::string trail;
+  ASSERT_TRUE(eventually([&] {
+    trail.clear();
+    for (const auto& [subject, json] : nats->all("TRADING")) trail += subject + " " + json + "\n";
+    return trail.find("9007199254740993") != std::string::npos;
+  }));
+  EXPECT_NE(trail.find("trade.execution.ACC"), std::string::npos);
+  EXPECT_NE(trail.find(R"("session":"s1","sequence":1,"timeMs":1234,"deal":{"ticket":"9007199254740993")"),
+            std::string::npos)
+      << trail;
+  EXPECT_NE(trail.find(R"("link":{"state":"ready")"), std::string::npos) << trail;
+
+  // An order on its way when the link is lost.
+  std::thread loser([&] {
+    EXPECT_TRUE(terminal.expect<link::Place>(FrameType::kPlace));
+    terminal.link().shutdown();
+  });
+  const auto unknown = command(place("o2"));
+  loser.join();
+  EXPECT_EQ(unknown.outcome(), bridge::v1::OUTCOME_UNKNOWN) << unknown.ShortDebugString();
+  EXPECT_EQ(unknown.code(), "LINK_LOST");
+
+  // Killed and started again: asked, not sent.
+  EXPECT_EQ(daemon->end(SIGKILL), 128 + SIGKILL);
+  startDaemon();
+  FakeTerminal back(port);
+  back.greet("s2", {"EURUSD"}, 3600);
+  ASSERT_TRUE(said(R"("state":"ready")"));
+  std::thread finder([&] {
+    const auto find = back.expect<link::Find>(FrameType::kFind);
+    ASSERT_TRUE(find);
+    link::Result result{};
+    result.command = find->command;
+    result.outcome = bridge::v1::OUTCOME_DONE;
+    back.link().send(FrameType::kResult, result);
+  });
+  const auto found = command(place("o2"));
+  finder.join();
+  EXPECT_EQ(found.outcome(), bridge::v1::OUTCOME_DONE) << found.ShortDebugString();
+  EXPECT_TRUE(found.replayed());
+}
+
+TEST_F(DaemonTest, oneTerminalAtATimeAndBadOnesAreClosedWithTheirCode) {
+  startAll();
+  {
+    FakeTerminal first(port);
+    first.greet("s1", {"EURUSD"});
+    ASSERT_TRUE(said(R"("state":"ready")"));
+    FakeTerminal second(port);
+    EXPECT_TRUE(second.closed());
+    EXPECT_TRUE(logged("E_BRIDGE_SECOND_TERMINAL"));
+    // A symbol outside the list.
+    first.ticks({{1, 1.0, 2.0, 1, 6}});
+    EXPECT_TRUE(first.closed());
+    EXPECT_TRUE(logged("E_LINK_SYMBOL"));
+    EXPECT_TRUE(said(R"("state":"lost","reason":"E_LINK_SYMBOL)"));
+  }
+  {
+    FakeTerminal early(port);
+    early.ticks({{1, 1.0, 2.0, 0, 6}});
+    EXPECT_TRUE(early.closed());
+    EXPECT_TRUE(logged("E_LINK_UNEXPECTED"));
+  }
+  {
+    FakeTerminal hole(port);
+    hole.greet("s2", {"EURUSD"});
+    const link::Account account{};
+    hole.link().send(FrameType::kAccount, link::EventHeader{5, 1}, &account, 1);
+    hole.link().send(FrameType::kAccount, link::EventHeader{7, 1}, &account, 1);
+    EXPECT_TRUE(hole.closed());
+    EXPECT_TRUE(logged("E_LINK_EVENT_GAP"));
+  }
+  {
+    FakeTerminal liar(port);
+    liar.greet("s3", {"EURUSD"});
+    liar.tapeEnd(1);
+    EXPECT_TRUE(liar.closed());
+    EXPECT_TRUE(logged("E_LINK_COUNT"));
+  }
+  // The same session name again: tick numbers begin anew, so the frames must not look like those of before.
+  for (const size_t count : {size_t{1}, size_t{2}}) {
+    FakeTerminal same(port);
+    same.greet("s9", {"EURUSD"});
+    same.ticks({{1, 1.0, 2.0, 0, 6}});
+    EXPECT_TRUE(same.pumpUntil([&] { return nats->messages("MARKET") == count; })) << count;
+  }
+}
+
+TEST_F(DaemonTest, nothingIsLostWhenNatsIsKilled) {
+  startAll({"--window", "32"});
+  FakeTerminal terminal(port);
+  terminal.greet("s1", {"A", "B", "C"});
+  ASSERT_TRUE(said(R"("state":"ready")"));
+  const auto all = ticks(600'000, 3);
+  terminal.ticks(std::vector<link::Tick>(all.begin(), all.begin() + 300'000));
+  ASSERT_TRUE(terminal.pumpUntil([&] { return nats->messages("MARKET") > 100; }));
+  nats->kill();
+  terminal.ticks(std::vector<link::Tick>(all.begin() + 300'000, all.end()));
+  EXPECT_TRUE(terminal.pumpUntil([&] { return daemon->err().find("E_NATS_LOST") != std::string::npos; }));
+  EXPECT_GT(terminal.link().pendingBytes(), 0u) << "the terminal is held while nothing can be published";
+  nats->startAgain();
+  terminal.tapeEnd(all.size());
+  ASSERT_TRUE(terminal.pumpUntil([&] { return daemon->out().find(R"("event":"tape_end")") != std::string::npos; }))
+      << daemon->out() << daemon->err();
+  expectAllTicks(all.size(), 3);
+}
+
+TEST_F(DaemonTest, aFullDiskIsSaidOnceAndNothingIsLost) {
+  // The stream refuses what does not fit, exactly as it does when the disk is full.
+  nats->stream("MARKET", "md.>", R"(,"max_bytes":500000,"discard":"new")");
+  nats->stream("TRADING", "trade.>");
+  nats->stream("SYSTEM", "sys.>");
+  nats->stream("KV_actors", "$KV.actors.>");
+  nats->stream("KV_machines", "$KV.machines.>");
+  startDaemon({"--window", "16"});
+  FakeTerminal terminal(port);
+  terminal.greet("s1", {"A", "B"});
+  ASSERT_TRUE(said(R"("state":"ready")"));
+  const auto all = ticks(300'000, 2);
+  terminal.ticks(all);
+  terminal.tapeEnd(all.size());
+  ASSERT_TRUE(terminal.pumpUntil([&] { return daemon->err().find("E_NATS_STORAGE_FULL") != std::string::npos; }))
+      << daemon->err();
+  const std::string answer = nats->request(
+      "$JS.API.STREAM.UPDATE.MARKET",
+      R"({"name":"MARKET","subjects":["md.>"],"storage":"file","retention":"limits","max_bytes":-1,"discard":"new"})");
+  ASSERT_EQ(answer.find("\"error\""), std::string::npos) << answer;
+  ASSERT_TRUE(terminal.pumpUntil([&] { return daemon->out().find(R"("event":"tape_end")") != std::string::npos; }))
+      << daemon->out() << daemon->err();
+  expectAllTicks(all.size(), 2);
+  const std::string err = daemon->err();
+  const size_t first = err.find("E_NATS_STORAGE_FULL");
+  EXPECT_EQ(err.find("E_NATS_STORAGE_FULL", first + 1), std::string::npos) << "one clear line:\n" << err;
+}
+
+TEST_F(DaemonTest, stopsInOrderWhateverItIsDoing) {
+  startDaemon();  // no streams yet
+  EXPECT_TRUE(logged("E_NATS_NO_STREAM"));
+  EXPECT_EQ(daemon->end(SIGINT), 0);
+  nats->companyStreams();
+  startDaemon();
+  FakeTerminal terminal(port);
+  terminal.greet("s1", {"A"});
+  ASSERT_TRUE(said(R"("state":"ready")"));
+  terminal.ticks(ticks(1000, 1));
+  ASSERT_TRUE(terminal.pumpUntil([&] { return daemon->out().find(R"("acked_ticks":1000)") != std::string::npos; }));
+  const auto from = std::chrono::steady_clock::now();
+  EXPECT_EQ(daemon->end(SIGTERM), 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - from, std::chrono::seconds(3));
+}
+
+TEST(DaemonUsage, faultsEndWithTwoAndUnusableFilesWithOne) {
+  const fs::path folder = fs::path(testing::TempDir()) / ("usage-" + std::to_string(::getpid()));
+  fs::create_directories(folder);
+  Child bad({TROUPE_BRIDGE, "--listen", "nowhere"}, folder / "o1", folder / "e1");
+  EXPECT_EQ(bad.wait(), 2);
+  EXPECT_NE(bad.err().find(R"("code":"E_USAGE")"), std::string::npos);
+  std::ofstream(folder / "j") << "something else";
+  Child journal({TROUPE_BRIDGE, "--listen", "127.0.0.1:0", "--account", "A", "--source", "S", "--journal",
+                 (folder / "j").string()},
+                folder / "o2", folder / "e2", {{"TROUPE_NATS_URL", "nats://127.0.0.1:1"}});
+  EXPECT_EQ(journal.wait(), 1);
+  EXPECT_NE(journal.err().find(R"("code":"E_JOURNAL")"), std::string::npos);
+  fs::remove_all(folder);
+}
+
+}  // namespace
