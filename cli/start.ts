@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
+import { onLauncherGone } from './launcher.ts';
 import { HELP, parseOptions, UsageError } from './start/options.ts';
 import { disagreements } from './start/report.ts';
 import { run } from './start/run.ts';
@@ -26,8 +27,7 @@ async function main(): Promise<number> {
     interrupt.abort(new Interrupted(status));
   };
   process.on('SIGINT', stop(130)).on('SIGTERM', stop(143)).on('SIGHUP', stop(129));
-  // The set-up that started us is gone, however it ended.
-  process.on('disconnect', stop(143));
+  onLauncherGone(stop(143));
   const root = path.resolve(import.meta.dirname, '..');
   const stateFolder = path.resolve(root, process.env.TROUPE_STATE ?? '.run');
   const report = await run({
@@ -53,4 +53,3 @@ try {
     process.exitCode = error instanceof UsageError ? 2 : 1;
   }
 }
-process.disconnect?.();

@@ -6,6 +6,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { systemClock } from '../runtime/clock.ts';
+import { onLauncherGone } from './launcher.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const bin = (name: string): string => path.join(root, 'node_modules', '.bin', name);
@@ -78,6 +79,7 @@ function run(stage: Stage): Promise<number> {
   });
 }
 
+onLauncherGone(() => process.kill(process.pid, 'SIGTERM'));
 const failed: string[] = [];
 for (const stage of stages(process.argv.slice(2))) {
   const sinceMs = systemClock.monotonicMs();

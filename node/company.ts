@@ -40,6 +40,15 @@ export interface CompanyOptions {
   readonly onGiveUp: (error: TroupeError) => void;
 }
 
+interface PlannedStrategy {
+  readonly id: string;
+  readonly symbol: string;
+  readonly definition: ActorDefinition;
+  readonly plan: ReturnType<typeof strategyPlan>;
+}
+
+const unique = <T extends string>(names: readonly (T | string)[]): T[] => [...new Set(names)] as T[];
+
 export interface StrategyMember {
   readonly child: ActorChild;
   readonly id: string;
@@ -113,39 +122,35 @@ export class Company {
     return idle() && (await this.o.stage.hub.caughtUp()) && idle();
   }
 
-  private async planStrategies(): Promise<
-    { definition: ActorDefinition; id: string; symbol: string; features: readonly string[] }[]
-  > {
+  private async planStrategies(): Promise<PlannedStrategy[]> {
     const { config, folder } = this.o;
-    const { account } = config;
+    const { account, market } = config;
     if (account === undefined) return [];
-    const plans = [];
+    const planned: PlannedStrategy[] = [];
     for (const { id, use, symbol, params } of config.strategies) {
       const definition = await loadStrategy(use, folder, `strategies.${id}.use`);
       const options = {
-        id,
-        account: account.id,
-        symbol,
-        definition,
-        params,
-        featureTimeframes: config.market.feature_timeframes,
+        ...{ id, account: account.id, symbol, definition, params },
+        featureTimeframes: market.feature_timeframes,
       };
-      plans.push({ definition: strategyActor(options), id, symbol, features: strategyPlan(options) });
+      planned.push({ id, symbol, definition: strategyActor(options), plan: strategyPlan(options) });
     }
-    return plans.map(({ features, ...plan }) => ({ ...plan, features: features.features }));
+    return planned;
   }
 
-  private makeSymbols(strategies: readonly { symbol: string; features: readonly string[] }[]): ActorChild[] {
+  private makeSymbols(strategies: readonly PlannedStrategy[]): ActorChild[] {
     const { config, metrics, latencies, stage } = this.o;
     const { market } = config;
     return Object.keys(market.symbols).map((symbol) => {
-      const wanted = strategies.filter((strategy) => strategy.symbol === symbol).flatMap(({ features }) => features);
+      const plans = strategies.filter((strategy) => strategy.symbol === symbol).map(({ plan }) => plan);
+      // What a strategy needs is computed whether the configuration asks for it or not.
+      const featured = plans.filter(({ features }) => features.length > 0);
       const definition = symbolActor({
         symbol,
         source: market.source,
-        timeframes: market.timeframes,
-        featureTimeframes: market.feature_timeframes,
-        features: [...new Set([...DEFAULT_FEATURES, ...wanted])],
+        timeframes: unique([...market.timeframes, ...plans.flatMap(({ timeframes }) => timeframes)]),
+        featureTimeframes: unique([...market.feature_timeframes, ...featured.flatMap(({ timeframes }) => timeframes)]),
+        features: unique([...DEFAULT_FEATURES, ...plans.flatMap(({ features }) => features)]),
         day: market.day,
         staleAfterMs: market.stale_after_ms,
         onTicksApplied: (n) => {

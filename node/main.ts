@@ -110,7 +110,7 @@ async function run(): Promise<void> {
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
   await company.start();
-  say({ event: 'ready', metrics: `${http.url ?? "off"}/metrics` });
+  say({ event: 'ready', metrics: `${http.url ?? 'off'}/metrics` });
 
   let told = -1;
   const cancels = [

@@ -28,7 +28,7 @@ export class Effects {
   private waiting: Made[] = [];
   /** Begun, not yet done. */
   private readonly underWay = new Map<number, Made>();
-  private readonly running = new Set<Promise<void>>();
+  private readonly works = new Set<Promise<void>>();
   private room: (() => void) | undefined;
   private readonly definition: ActorDefinition;
   private readonly context: EffectContext;
@@ -44,6 +44,11 @@ export class Effects {
 
   get pending(): number {
     return this.waiting.length + this.underWay.size;
+  }
+
+  /** Whether an effect is under way: begun, and its performer has not answered. */
+  get running(): boolean {
+    return this.works.size > 0;
   }
 
   /** Whether there are effects that no commit knows yet. */
@@ -88,7 +93,7 @@ export class Effects {
       const batch = this.waiting;
       this.waiting = [];
       for (const entry of batch) this.begin(entry);
-      if (this.definition.delivery === 'replay' && this.running.size > limit) {
+      if (this.definition.delivery === 'replay' && this.works.size > limit) {
         await new Promise<void>((resolve) => {
           this.room = resolve;
         });
@@ -98,7 +103,7 @@ export class Effects {
 
   /** Resolves when nothing is under way. */
   async settled(): Promise<void> {
-    while (this.running.size > 0 && !this.context.signal.aborted) await Promise.all(this.running);
+    while (this.works.size > 0 && !this.context.signal.aborted) await Promise.all(this.works);
   }
 
   private begin(entry: Made): void {
@@ -112,14 +117,14 @@ export class Effects {
         if (!this.context.signal.aborted) this.hooks.onFailure(thrown);
       })
       .finally(() => {
-        this.running.delete(work);
+        this.works.delete(work);
         const limit = this.definition.maxInFlight ?? DEFAULT_IN_FLIGHT;
-        if (this.running.size <= limit / 2 || this.context.signal.aborted) {
+        if (this.works.size <= limit / 2 || this.context.signal.aborted) {
           this.room?.();
           this.room = undefined;
         }
       });
-    this.running.add(work);
+    this.works.add(work);
   }
 
   private async performOne(entry: Made): Promise<MachineEvent | undefined> {

@@ -24,6 +24,8 @@ export const TURN_EVENTS = 64;
 export const TURN_MS = 2;
 /** State that changed without an effect is committed after this long at the latest. */
 const IDLE_COMMIT_MS = 5_000;
+/** A due commit waits so long for the effects under way. */
+const QUIET_WITHIN_MS = 50;
 
 export type Exit =
   | { readonly reason: 'shutdown' }
@@ -223,7 +225,7 @@ export class Interpreter implements Subscriber {
       await this.o.clock.yield();
       while (this.hasWork && this.state === 'running') {
         await this.turn();
-        if (this.commitDue) await this.commit();
+        if (this.commitDue) await this.commitWhenQuiet();
         if (this.hasWork) await this.o.clock.yield();
       }
     } catch (thrown) {
@@ -304,6 +306,26 @@ export class Interpreter implements Subscriber {
       made: this.effects.made,
       lineage: this.lineage,
     };
+  }
+
+  /**
+   * What can be replayed waits for its effects before it is committed. A store that is away must not hold the actor's
+   * turns and its control lane: then the commit comes later.
+   */
+  private async commitWhenQuiet(): Promise<void> {
+    if (this.o.definition.delivery === 'replay' && this.effects.pending > 0) {
+      let cancel = (): void => undefined;
+      const late = new Promise<void>((resolve) => {
+        cancel = this.o.clock.setTimer(QUIET_WITHIN_MS, resolve);
+      });
+      await Promise.race([this.effects.settled(), late]);
+      cancel();
+      if (this.effects.running) {
+        this.commitDue = false;
+        return;
+      }
+    }
+    await this.commit();
   }
 
   private async commit(): Promise<void> {

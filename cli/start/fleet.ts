@@ -75,6 +75,7 @@ export class Fleet {
   private readonly servers: { stop(): Promise<unknown> }[] = [];
   private logins: { node: NatsLogin; bridge: NatsLogin } | undefined;
   private readonly waiting = new Map<string, ((message: Json) => void)[]>();
+  private starting: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
   private applied = 0;
   private acknowledged = -1;
@@ -85,7 +86,12 @@ export class Fleet {
   }
 
   /** Everything up to a terminal that holds its first tick back. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.starting ??= this.startAll();
+    return this.starting;
+  }
+
+  private async startAll(): Promise<void> {
     const { runFolder } = this.o;
     rmSync(runFolder, { recursive: true, force: true });
     mkdirSync(runFolder, { recursive: true });
@@ -96,6 +102,7 @@ export class Fleet {
     const port = await this.startBridge();
     this.refuseIfStopping();
     await this.startTerminal(port);
+    this.refuseIfStopping();
   }
 
   play(): void {
@@ -128,10 +135,17 @@ export class Fleet {
   /** Stops everything in order; may be called at any moment and again. */
   stop(): Promise<void> {
     this.stopping ??= (async () => {
-      for (const one of [this.node, this.terminal, this.bridge]) await one?.stop();
+      await this.stopPrograms();
+      // What was just starting is stopped as soon as it stands; nothing further is begun.
+      await this.starting?.catch(() => undefined);
+      await this.stopPrograms();
       for (const server of this.servers.reverse()) await server.stop();
     })();
     return this.stopping;
+  }
+
+  private async stopPrograms(): Promise<void> {
+    for (const one of [this.node, this.terminal, this.bridge]) await one?.stop();
   }
 
   private get logs(): string {
