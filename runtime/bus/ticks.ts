@@ -28,17 +28,51 @@ export interface TickColumns {
 
 export const MAX_TICKS_PER_FRAME = 4096;
 
-function column(reader: BinaryReader, width: 4 | 8, name: string): ArrayBuffer {
-  const bytes = reader.bytes();
-  if (bytes.length % width !== 0) throw new RangeError(`TickFrame.${name}: ${bytes.length} bytes is no whole column`);
-  if (bytes.length > MAX_TICKS_PER_FRAME * width) {
-    throw new RangeError(`TickFrame.${name}: ${bytes.length / width} ticks, at most ${MAX_TICKS_PER_FRAME}`);
+/**
+ * Columns are copied, because a typed array wants its own alignment and the message's buffer is not ours to keep. They
+ * are copied into shared blocks: a buffer for each column would cost more than everything else about a frame. A frame
+ * that is kept keeps its block, so whoever wants to keep one for long should copy what it needs.
+ */
+const BLOCK_BYTES = 256 * 1024;
+
+class Columns {
+  private block = new ArrayBuffer(0);
+  private bytes = new Uint8Array(0);
+  private used = 0;
+
+  /** Copies one packed field; says where in the block it begins. */
+  add(packed: Uint8Array, width: 4 | 8, name: string): { buffer: ArrayBuffer; at: number; count: number } {
+    const { length } = packed;
+    if (length % width !== 0) throw new RangeError(`TickFrame.${name}: ${length} bytes is no whole column`);
+    const count = length / width;
+    if (count > MAX_TICKS_PER_FRAME) {
+      throw new RangeError(`TickFrame.${name}: ${count} ticks, at most ${MAX_TICKS_PER_FRAME}`);
+    }
+    if (this.used + length > this.block.byteLength) {
+      this.block = new ArrayBuffer(BLOCK_BYTES);
+      this.bytes = new Uint8Array(this.block);
+      this.used = 0;
+    }
+    const at = this.used;
+    this.bytes.set(packed, at);
+    this.used = (at + length + 7) & ~7;
+    return { buffer: this.block, at, count };
   }
-  // A copy, because a typed array wants its own alignment and the message's buffer is reused.
-  const copy = new ArrayBuffer(bytes.length);
-  new Uint8Array(copy).set(bytes);
-  return copy;
+
+  floats(packed: Uint8Array, name: string): Float64Array<ArrayBuffer> {
+    const { buffer, at, count } = this.add(packed, 8, name);
+    return new Float64Array(buffer, at, count);
+  }
+
+  integers(packed: Uint8Array, name: string): Uint32Array<ArrayBuffer> {
+    const { buffer, at, count } = this.add(packed, 4, name);
+    return new Uint32Array(buffer, at, count);
+  }
 }
+
+const columns = new Columns();
+const noFloats = new Float64Array(0);
+const noIntegers = new Uint32Array(0);
 
 /** Throws RangeError on columns of different length, none, or too many ticks. */
 export function decodeTicks(data: Uint8Array): TickColumns {
@@ -50,10 +84,10 @@ export function decodeTicks(data: Uint8Array): TickColumns {
   let baseTimeMs = 0;
   let utcOffsetS = 0;
   let firstSentUs = 0;
-  let time = new ArrayBuffer(0);
-  let bid = time;
-  let ask = time;
-  let flags = time;
+  let timeOffsetMs = noIntegers;
+  let bid = noFloats;
+  let ask = noFloats;
+  let flags = noIntegers;
   while (reader.pos < reader.len) {
     const [field, wireType] = reader.tag();
     if (field === 1) symbol = reader.string();
@@ -62,10 +96,10 @@ export function decodeTicks(data: Uint8Array): TickColumns {
     else if (field === 4) firstSequence = reader.double();
     else if (field === 5) baseTimeMs = reader.double();
     else if (field === 6) utcOffsetS = reader.sint32();
-    else if (field === 7) time = column(reader, 4, 'time_offset_ms');
-    else if (field === 8) bid = column(reader, 8, 'bid');
-    else if (field === 9) ask = column(reader, 8, 'ask');
-    else if (field === 10) flags = column(reader, 4, 'flags');
+    else if (field === 7) timeOffsetMs = columns.integers(reader.bytes(), 'time_offset_ms');
+    else if (field === 8) bid = columns.floats(reader.bytes(), 'bid');
+    else if (field === 9) ask = columns.floats(reader.bytes(), 'ask');
+    else if (field === 10) flags = columns.integers(reader.bytes(), 'flags');
     else if (field === 11) firstSentUs = reader.double();
     else reader.skip(wireType, field);
   }
@@ -76,10 +110,10 @@ export function decodeTicks(data: Uint8Array): TickColumns {
     firstSequence,
     baseTimeMs,
     utcOffsetS,
-    timeOffsetMs: new Uint32Array(time),
-    bid: new Float64Array(bid),
-    ask: new Float64Array(ask),
-    flags: new Uint32Array(flags),
+    timeOffsetMs,
+    bid,
+    ask,
+    flags,
     firstSentUs,
   };
   checkColumns(frame);
@@ -89,7 +123,8 @@ export function decodeTicks(data: Uint8Array): TickColumns {
 function checkColumns(frame: TickColumns): void {
   const n = frame.bid.length;
   if (n === 0) throw new RangeError('TickFrame.bid: a frame carries at least one tick');
-  const even = frame.ask.length === n && frame.timeOffsetMs.length === n && (frame.flags.length === 0 || frame.flags.length === n);
+  const even =
+    frame.ask.length === n && frame.timeOffsetMs.length === n && (frame.flags.length === 0 || frame.flags.length === n);
   if (!even) throw new RangeError('TickFrame: columns differ in length');
   if (frame.symbol === '') throw new RangeError('TickFrame.symbol: empty');
 }
@@ -106,7 +141,8 @@ export function encodeTicks(frame: TickColumns): Uint8Array {
   if (frame.utcOffsetS) w.tag(6, WireType.Varint).sint32(frame.utcOffsetS);
   const columns = [frame.timeOffsetMs, frame.bid, frame.ask, frame.flags];
   columns.forEach((values, i) => {
-    if (values.length > 0) w.tag(7 + i, WireType.LengthDelimited).bytes(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    if (values.length > 0)
+      w.tag(7 + i, WireType.LengthDelimited).bytes(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   });
   if (frame.firstSentUs) w.tag(11, WireType.Bit64).double(frame.firstSentUs);
   return w.finish();
