@@ -8,6 +8,7 @@ import { strategyActor, strategyPlan } from '../actors/strategy/actor.ts';
 import { loadStrategy } from '../actors/strategy/registry.ts';
 import { symbolActor } from '../actors/symbol/actor.ts';
 import { DEFAULT_FEATURES } from '../actors/symbol/features.ts';
+import type { Timeframe } from '../actors/symbol/timeframes.ts';
 import type { ActorDefinition } from '../runtime/actor.ts';
 import type { Config } from '../runtime/config/index.ts';
 import type { TroupeError } from '../runtime/errors.ts';
@@ -148,8 +149,8 @@ export class Company {
       const definition = symbolActor({
         symbol,
         source: market.source,
-        timeframes: unique([...market.timeframes, ...plans.flatMap(({ timeframes }) => timeframes)]),
-        featureTimeframes: unique([...market.feature_timeframes, ...featured.flatMap(({ timeframes }) => timeframes)]),
+        timeframes: unique<Timeframe>([...market.timeframes, ...plans.flatMap(({ timeframes }) => timeframes)]),
+        featureTimeframes: unique<Timeframe>([...market.feature_timeframes, ...featured.flatMap(({ timeframes }) => timeframes)]),
         features: unique([...DEFAULT_FEATURES, ...plans.flatMap(({ features }) => features)]),
         day: market.day,
         staleAfterMs: market.stale_after_ms,
