@@ -8,7 +8,7 @@ import { firstContext } from './context.ts';
 import type { BrokerEvent } from './events.ts';
 import { onExecution } from './turn/execution.ts';
 import { judgeWaiting, queueIntent, takeIntent } from './turn/intents.ts';
-import { accept, isResolved, onConnecting, onDisconnected, onStart, setMode } from './turn/lifecycle.ts';
+import { accept, isResolved, onConnecting, onDisconnected, onStart, setMode, setPaused } from './turn/lifecycle.ts';
 import { onBar } from './turn/market.ts';
 import { ask } from './turn/orders.ts';
 import { askSnapshot } from './turn/reconcile.ts';
@@ -59,12 +59,8 @@ export const brokerMachine = setup({
     reduce: action<'control.reduce'>((turn, event) => setMode(turn, 'reducing', event.reason)),
     activate: action<'control.activate'>((turn) => setMode(turn, 'active', '')),
     accept: action<'control.accept'>((turn, event) => accept(turn, event.symbol)),
-    pause: action((turn) => {
-      turn.c.paused = true;
-    }),
-    resume: action((turn) => {
-      turn.c.paused = false;
-    }),
+    pause: action((turn) => setPaused(turn, true)),
+    resume: action((turn) => setPaused(turn, false)),
   },
   guards: {
     resolvedPaused: ({ context }) => context.paused && isResolved(context),

@@ -7,7 +7,7 @@
  */
 import { IntentAction, OrderType } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
 import type { Check, Denied, Question, Verdict } from './check.ts';
-import { deny, shown, sidePrice } from './check.ts';
+import { deny, sidePrice } from './check.ts';
 import type { RiskLimits } from './limits.ts';
 import { priceCollar, sessionDenial, staleIntent, stalePrice, stopDistance, volumeGrid } from './market-checks.ts';
 import {
@@ -114,10 +114,7 @@ export function judge(
   const quote = quoteOf(state, order.symbol);
   // A market exit needs no price of ours: the terminal has one.
   if (quote === undefined && order.action !== IntentAction.CLOSE) {
-    return deny(
-      'RISK_NO_PRICE',
-      `no price of ${order.symbol} has been heard yet, limit ${shown(limits.maxPriceAgeMs ?? Infinity)} ms`,
-    );
+    return deny('RISK_NO_PRICE', `no price of ${order.symbol} has been heard yet`);
   }
   const known = quote ?? { bid: Number.NaN, ask: Number.NaN, timeMs: Number.NaN, atMs: Number.NaN };
   const price = order.price > 0 ? order.price : sidePrice(order, known);

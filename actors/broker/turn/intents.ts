@@ -1,6 +1,6 @@
 /** Intents: judged, turned into orders, sent. Check, record and command are made in one step. */
 import type { OrderIntent } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
-import { IntentAction, OrderType } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
+import { IntentAction, OrderType, Side } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
 import type { DenialCode } from '../../../runtime/errors.ts';
 import type { Intent } from '../context.ts';
 import { MAX_WAITING } from '../context.ts';
@@ -8,6 +8,7 @@ import { magicOf, orderIdOf } from '../ids.ts';
 import { roundPrice } from '../numbers.ts';
 import type { Order } from '../order/order.ts';
 import { applyEvent } from '../order/order.ts';
+import type { Verdict } from '../risk/gate.ts';
 import { judge } from '../risk/gate.ts';
 import { trades } from '../risk/money.ts';
 import { commandOf, finish, isKnownIntent, moveOrder, putOrder } from './orders.ts';
@@ -74,16 +75,20 @@ function decide(turn: Turn, raw: Intent): void {
     turn.c.strategies = { ...turn.c.strategies, [magic]: intent.strategy };
   }
   const plan = (planners[intent.action] ?? planOpen)(turn, intent);
-  // The gate speaks first: "halted" says more than "nothing to close".
-  for (const order of plan.orders.length > 0 ? plan.orders : planOpen(turn, intent).orders) {
-    const verdict = judge(riskOrder(order, intent), turn.c, turn.c.limits, turn.c.marketNowMs, turn.atMs);
-    if (!verdict.allow && (plan.orders.length > 0 || isAboutTheAccount(verdict.deny))) {
+  const verdictOf = (order: Order): Verdict =>
+    judge(riskOrder(order, intent), turn.c, turn.c.limits, turn.c.marketNowMs, turn.atMs);
+  for (const order of plan.orders) {
+    const verdict = verdictOf(order);
+    if (!verdict.allow) {
       denyIntent(turn, intent, verdict.deny, verdict.reason);
       return;
     }
   }
   if (plan.orders.length === 0) {
-    denyIntent(turn, intent, plan.deny, plan.reason);
+    // "Halted" says more than "nothing to close".
+    const verdict = verdictOf(standIn(turn, intent));
+    if (!verdict.allow && isAboutTheAccount(verdict.deny)) denyIntent(turn, intent, verdict.deny, verdict.reason);
+    else denyIntent(turn, intent, plan.deny, plan.reason);
     return;
   }
   for (const older of plan.supersedes) {
@@ -95,6 +100,12 @@ function decide(turn: Turn, raw: Intent): void {
   // With several orders none of them carries the intent's own id, so that id is remembered by itself.
   if (plan.orders.length > 1) finish(turn, orderIdOf(turn.c.account, intent.intentId));
   for (const order of plan.orders) submit(turn, order);
+}
+
+/** An order for an exit that has nothing to exit from, so that the gate can be asked about the account. */
+function standIn(turn: Turn, intent: Intent): Order {
+  const [order] = planOpen(turn, { ...intent, side: Side.BUY, type: OrderType.MARKET, volumeLots: 1 }).orders;
+  return order as Order;
 }
 
 /** Codes that hold for an exit even when there is nothing to exit from. */

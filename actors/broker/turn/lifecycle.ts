@@ -74,3 +74,9 @@ export function accept(turn: Turn, symbol: string): void {
   if (!turn.c.accepting.includes(symbol)) turn.c.accepting = [...turn.c.accepting, symbol];
   askSnapshot(turn, true);
 }
+
+/** Told, so that it is committed at once: a pause that a crash forgets is none. */
+export function setPaused(turn: Turn, paused: boolean): void {
+  turn.c.paused = paused;
+  if (turn.c.reconciled) tellAccount(turn);
+}

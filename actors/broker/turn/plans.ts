@@ -71,6 +71,8 @@ export function planOpen(turn: Turn, intent: Intent): Plan {
 
 /** Closing never opens: not more than the strategy holds, less what its live closing orders already take away. */
 export function planClose(turn: Turn, intent: Intent): Plan {
+  // Not a volume at all: the gate says so.
+  if (!Number.isFinite(intent.volumeLots) || intent.volumeLots < 0) return planOpen(turn, intent);
   const wanted = intent.volumeLots > 0 ? intent.volumeLots : Number.POSITIVE_INFINITY;
   const changes = turn.c.funds.hedging ? closeHedging(turn, intent, wanted) : closeNetting(turn, intent, wanted);
   const reason = `${intent.strategy} holds nothing in ${intent.symbol} that is not being closed already, limit 0 lots`;
