@@ -199,7 +199,11 @@ class JetStreamBus implements NatsBus {
     });
     // The server must know of it before anybody is told that it is served.
     await this.connection.flush().catch(() => {});
-    return async () => subscription.unsubscribe();
+    return async () => {
+      subscription.unsubscribe();
+      // And must have forgotten it before anybody is told that it is served no longer.
+      if (this.connected) await this.connection.flush().catch(() => {});
+    };
   }
 
   async kv(bucket: BucketName): Promise<KeyValue> {

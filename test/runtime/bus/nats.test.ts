@@ -4,7 +4,8 @@ import type { NatsBus } from '../../../runtime/bus/nats.ts';
 import { connectNats, ensureStreams } from '../../../runtime/bus/nats.ts';
 import { buckets, streams } from '../../../runtime/bus/streams.ts';
 import { systemClock } from '../../../runtime/clock.ts';
-import { silentLogger } from '../../../runtime/telemetry/log.ts';
+import { createLogger, silentLogger } from '../../../runtime/telemetry/log.ts';
+import { startNats } from '../../support/servers.ts';
 import { conformance } from './conformance.ts';
 import { TestNats, until } from './server.ts';
 
@@ -138,5 +139,47 @@ describe('streams on the server', () => {
     await bus.manager.streams.delete('TRADING');
     await until('the error', () => errors.length > 0);
     assert.deepEqual(errors, ['BUS_NO_STREAM']);
+  });
+});
+
+describe('the private server that `npm start` runs', () => {
+  test('its user for nodes may do everything that the bus does', async () => {
+    const program = process.env.NATS_SERVER;
+    const server = await startNats(program === undefined ? {} : { program });
+    const { user, password } = server.credentials.node;
+    const denied: string[] = [];
+    const log = createLogger({ level: 'silent', service: 'test' });
+    log.error = (...words: unknown[]) => void denied.push(JSON.stringify(words));
+    const bus = await connectNats({ ...settings, log, url: server.url, user, password });
+    await ensureStreams(bus, { replay: true });
+    const data = new Uint8Array(10_000);
+    const count = 1_000; // more than the first window of flow control, 2 MiB
+    await Promise.all(
+      Array.from({ length: count }, (_, i) =>
+        bus.publish({ subject: 'md.1.ticks.mt5.EURUSD', data, messageId: `frame-${i}` }),
+      ),
+    );
+    let got = 0;
+    const reader = await bus.read({
+      stream: 'MARKET',
+      filters: ['md.1.>'],
+      fromSequence: 1,
+      onMessage: () => void got++,
+      onError: (error) => assert.fail(error),
+    });
+    await until('all frames', () => got === count);
+    const kv = await bus.kv('leases');
+    const changes: string[] = [];
+    const unwatch = await kv.watch('>', ({ key }) => void changes.push(key));
+    await kv.update('node.a', bytes('2'), await kv.create('node.a', bytes('1')));
+    await kv.delete('node.a');
+    await until('the changes', () => changes.length === 3);
+    await bus.serve('inspect.symbol.EURUSD', async () => bytes('live'));
+    assert.deepEqual(await bus.request('inspect.symbol.EURUSD', bytes(''), 2_000), bytes('live'));
+    await unwatch();
+    await reader.stop();
+    await bus.drain();
+    await server.stop();
+    assert.deepEqual(denied, []);
   });
 });

@@ -6,6 +6,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findNatsServer } from '../../../cli/setup/find.mjs';
 import { systemClock } from '../../../runtime/clock.ts';
 
 const START_TIMEOUT_MS = 20_000;
@@ -22,7 +23,7 @@ export class TestNats {
   }
 
   async start(): Promise<this> {
-    const binary = process.env.NATS_SERVER ?? 'nats-server';
+    const binary = process.env.NATS_SERVER ?? findNatsServer()?.path ?? 'nats-server';
     const ports = mkdtempSync(join(this.folder, 'ports-'));
     const args = ['-a', '127.0.0.1', '-p', String(this.port), '-js', '-sd', join(this.folder, 'store')];
     args.push('--ports_file_dir', ports, ...(this.config ? ['-c', this.config] : []));
