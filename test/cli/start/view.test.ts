@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { disagreements, reportOf, summaryOf } from '../../../cli/start/report.ts';
+import type { Progress } from '../../../cli/start/view.ts';
+import { columns, formatDuration, formatMs, lineOf, pageOf, secondsLeft } from '../../../cli/start/view.ts';
+import type { Status } from '../../../node/status.ts';
+
+const progress: Progress = {
+  ticksSent: 250_000,
+  ticksTotal: 1_000_000,
+  ticksPerS: 12_345,
+  elapsedS: 20,
+  marketMs: Date.UTC(2025, 0, 6, 1, 2, 3),
+  phase: 'trading',
+};
+
+const status: Status = {
+  event: 'status',
+  node: 'node-1',
+  symbols: [
+    {
+      symbol: 'EURUSD',
+      state: 'live',
+      bid: 1.1,
+      ask: 1.10002,
+      timeMs: progress.marketMs,
+      ticksApplied: 250_000,
+      ticksLate: 0,
+      ticksDuplicate: 0,
+      ticksMissing: 0,
+      bars: { '1s': 100, '1m': 10 },
+    },
+  ],
+  strategies: [
+    { id: 'ema', symbol: 'EURUSD', state: 'long', lots: 0.5, realised: 10.5, unrealised: -2, intents: 3, fills: 2 },
+  ],
+  account: { id: 'demo', state: 'trading.active', currency: 'USD', balance: 100_010.5, equity: 100_008.5, detail: '' },
+  orders: { intended: 3, denied: 1, rejected: 0, filled: 2, cancelled: 0, expired: 0, unknown: 0, open: 0 },
+  denials: { RISK_STALE_PRICE: 1 },
+  fills: 2,
+  ledger: { state: 'writing', detail: '' },
+  latencyMs: {
+    tickToBar: { count: 110, p50: 1.5, p99: 9.99, max: 12 },
+    intentToTerminal: { count: 2, p50: 2.5, p99: 4, max: 4 },
+  },
+  restarts: 0,
+};
+
+const figures = {
+  status,
+  ticksSent: 250_000,
+  unusable: { bid_above_ask: 7 },
+  balance: { terminal: 100_010.5, ledger: 100_010.5 },
+  positions: { terminal: { EURUSD: 0.5 }, ledger: { EURUSD: 0.5 } },
+  seconds: 20.1,
+};
+
+describe('what a person sees', () => {
+  test('time left is told from the pace so far', () => {
+    assert.equal(secondsLeft(progress), 60);
+    assert.ok(Number.isNaN(secondsLeft({ ...progress, ticksSent: 0 })));
+  });
+
+  test('durations and latencies read naturally', () => {
+    assert.deepEqual([59.4, 61, 3_725, Number.NaN].map(formatDuration), ['59 s', '1 min 1 s', '1 h 2 min', '-']);
+    assert.deepEqual([1.234, 45.67, 2_500].map(formatMs), ['1.23 ms', '45.7 ms', '2.5 s']);
+  });
+
+  test('the line has progress, orders, profit and latency', () => {
+    const line = lineOf(progress, status);
+    for (const part of ['25 %', '250,000 ticks', '12,345/s', 'left 1 min 0 s', 'denied 1', 'fills 2', 'P&L 8.50 USD']) {
+      assert.ok(line.includes(part), `${part} is missing in: ${line}`);
+    }
+    assert.ok(line.includes('1.50 ms / 9.99 ms'));
+  });
+
+  test('the page fits the terminal, whatever its size', () => {
+    const many = { ...status, symbols: Array.from({ length: 200 }, () => status.symbols[0]!) };
+    for (const size of [
+      { width: 40, height: 10 },
+      { width: 200, height: 60 },
+    ]) {
+      const page = pageOf(progress, many, size);
+      assert.ok(page.length <= size.height);
+      assert.ok(page.every((line) => line.length <= size.width));
+    }
+    assert.ok(pageOf(progress, many, { width: 200, height: 60 }).some((line) => /and \d+ more symbols/.test(line)));
+  });
+
+  test('columns align: the first left, the others right', () => {
+    assert.deepEqual(
+      columns([
+        ['a', 'bb'],
+        ['ccc', 'd'],
+      ]),
+      ['a    bb', 'ccc   d'],
+    );
+  });
+});
+
+describe('the report', () => {
+  test('has the keys that were promised', () => {
+    assert.deepEqual(reportOf(figures), {
+      ticks: { sent: 250_000, applied: 250_000, unusable: { bid_above_ask: 7 } },
+      bars: { EURUSD: { '1s': 100, '1m': 10 } },
+      orders: { intended: 3, denied: 1, rejected: 0, filled: 2, cancelled: 0, unknown: 0 },
+      denials: { RISK_STALE_PRICE: 1 },
+      fills: 2,
+      balance: { terminal: 100_010.5, ledger: 100_010.5 },
+      positions: { terminal: { EURUSD: 0.5 }, ledger: { EURUSD: 0.5 } },
+      latency_ms: { tick_to_bar: { p50: 1.5, p99: 9.99, max: 12 }, intent_to_terminal: { p50: 2.5, p99: 4, max: 4 } },
+      seconds: 20.1,
+    });
+  });
+
+  test('books that differ are told one by one, and a cent is a difference', () => {
+    assert.deepEqual(disagreements(reportOf(figures)), []);
+    const off = reportOf({
+      ...figures,
+      ticksSent: 250_001,
+      balance: { terminal: 100_010.5, ledger: 100_010.51 },
+      positions: { terminal: { EURUSD: 0.5 }, ledger: { EURUSD: 0.5, USDJPY: -1 } },
+    });
+    const found = disagreements(off);
+    assert.equal(found.length, 3);
+    assert.match(
+      found.join('\n'),
+      /250001 ticks sent.*\n.*100010.51 in the ledger\nUSDJPY: 0 lots at the terminal, -1/,
+    );
+    assert.ok(summaryOf(off, status).some((line) => line.startsWith('Books     DISAGREE')));
+  });
+
+  test('unusable ticks and denials stand in the summary', () => {
+    const text = summaryOf(reportOf(figures), status).join('\n');
+    assert.match(text, /bid_above_ask 7/);
+    assert.match(text, /RISK_STALE_PRICE 1/);
+    assert.match(text, /Books {5}agree/);
+  });
+});
