@@ -11,7 +11,7 @@ import type { StoredMsg } from '@nats-io/jetstream';
 import { nuid } from '@nats-io/transport-node';
 import { TroupeError } from '../errors.ts';
 import type { BucketName, KeyValue, KvEntry } from './bus.ts';
-import { checkKey } from './keys.ts';
+import { checkKey, plainBytes } from './keys.ts';
 import { busError } from './nats-errors.ts';
 import { type Publisher, PublishFailure } from './nats-publisher.ts';
 import type { ReaderLink, ReaderOptions } from './nats-reader.ts';
@@ -45,7 +45,7 @@ export class NatsKeyValue implements KeyValue {
   async get(key: string): Promise<KvEntry | undefined> {
     const stored = await this.last(key);
     if (!stored || isMarker(stored.header?.get(OPERATION))) return undefined;
-    return { key, value: stored.data, revision: stored.seq };
+    return { key, value: plainBytes(stored.data), revision: stored.seq };
   }
 
   async create(key: string, value: Uint8Array): Promise<number> {
@@ -95,7 +95,7 @@ export class NatsKeyValue implements KeyValue {
         const marker = isMarker(message.headers?.get(OPERATION));
         // A watcher's fault must not end the watching of others in this process.
         try {
-          if (!marker) onEntry({ key, value: message.data, revision: sequence });
+          if (!marker) onEntry({ key, value: plainBytes(message.data), revision: sequence });
           else if (!initial) onEntry({ key, deleted: true });
         } catch (error) {
           log.error({ bucket: this.bucket, key, error }, 'a watcher threw');

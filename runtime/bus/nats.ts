@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts';
 import { messageOf, TroupeError } from '../errors.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { BucketName, Bus, KeyValue, PublishAck, PublishRequest, ReadRequest, StreamReader } from './bus.ts';
+import { plainBytes } from './keys.ts';
 import { busError, isTransient } from './nats-errors.ts';
 import { NatsKeyValue } from './nats-kv.ts';
 import { Publisher, PublishFailure } from './nats-publisher.ts';
@@ -130,7 +131,7 @@ class JetStreamBus implements NatsBus {
       filters: request.filters,
       fromSequence: request.fromSequence,
       onMessage: ({ message, sequence }) =>
-        request.onMessage({ subject: message.subject, data: message.data, sequence }),
+        request.onMessage({ subject: message.subject, data: plainBytes(message.data), sequence }),
       onError: (error) => {
         untrack();
         request.onError(error);
@@ -171,7 +172,7 @@ class JetStreamBus implements NatsBus {
 
   async request(subject: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     try {
-      return (await this.connection.request(subject, data, { timeout: timeoutMs })).data;
+      return plainBytes((await this.connection.request(subject, data, { timeout: timeoutMs })).data);
     } catch (error) {
       throw busError(error, `request ${subject}, ${timeoutMs} ms`);
     }
@@ -187,7 +188,7 @@ class JetStreamBus implements NatsBus {
           this.log.error({ subject, error: error.message }, 'serving ended');
           return;
         }
-        handler(message.data, message.subject)
+        handler(plainBytes(message.data), message.subject)
           .then(
             (answer) => {
               if (answer !== undefined && !this.connection.isClosed()) message.respond(answer);

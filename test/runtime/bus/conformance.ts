@@ -61,6 +61,7 @@ export function conformance(subject: () => Promise<Subject>): void {
         fromSequence: 1,
       });
       await until('three messages', () => got.length >= 3);
+      for (const { data } of got) assert.equal(data.constructor, Uint8Array);
       assert.deepEqual(
         got.map((m) => [m.subject, text(m.data), m.sequence]),
         [0, 1, 2].map((i) => [`trade.account.${name}`, `m${i}`, before + 1 + i]),
@@ -318,6 +319,7 @@ export function conformance(subject: () => Promise<Subject>): void {
       const name = fresh();
       const heard: string[] = [];
       const stopListening = await other.serve(`bridge.${name}.>`, async (data, subject) => {
+        assert.equal(data.constructor, Uint8Array);
         heard.push(`${subject}:${text(data)}`);
         return undefined;
       });
@@ -364,5 +366,6 @@ export function conformance(subject: () => Promise<Subject>): void {
 async function entry(promise: Promise<KvEntry | undefined>): Promise<unknown[]> {
   const found = await promise;
   assert.ok(found);
+  assert.equal(found.value.constructor, Uint8Array);
   return [found.key, text(found.value), found.revision];
 }

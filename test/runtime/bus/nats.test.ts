@@ -20,10 +20,19 @@ describe('bus over NATS', () => {
     await ensureStreams(bus, { replay: true });
     await bus.drain();
   });
-  after(() => server.stop());
+  // A bus left open by a failed test would reconnect for ever and keep this process alive.
+  const open: NatsBus[] = [];
+  after(async () => {
+    await Promise.all(open.map((bus) => bus.drain()));
+    await server.stop();
+  });
 
   conformance(async () => ({
-    connect: () => connectNats({ ...settings, url: server.url, publishGiveUpMs: 500 }),
+    connect: async () => {
+      const bus = await connectNats({ ...settings, url: server.url, publishGiveUpMs: 500 });
+      open.push(bus);
+      return bus;
+    },
     maxPayloadBytes: 1_048_576,
   }));
 });
@@ -143,14 +152,20 @@ describe('streams on the server', () => {
 });
 
 describe('the private server that `npm start` runs', () => {
-  test('its user for nodes may do everything that the bus does', async () => {
+  let server: Awaited<ReturnType<typeof startNats>>;
+  before(async () => {
     const program = process.env.NATS_SERVER;
-    const server = await startNats(program === undefined ? {} : { program });
+    server = await startNats(program === undefined ? {} : { program });
+  });
+  after(() => server.stop());
+
+  test('its user for nodes may do everything that the bus does', async (t) => {
     const { user, password } = server.credentials.node;
     const denied: string[] = [];
     const log = createLogger({ level: 'silent', service: 'test' });
     log.error = (...words: unknown[]) => void denied.push(JSON.stringify(words));
     const bus = await connectNats({ ...settings, log, url: server.url, user, password });
+    t.after(() => bus.drain());
     await ensureStreams(bus, { replay: true });
     const data = new Uint8Array(10_000);
     const count = 1_000; // more than the first window of flow control, 2 MiB
@@ -178,8 +193,6 @@ describe('the private server that `npm start` runs', () => {
     assert.deepEqual(await bus.request('inspect.symbol.EURUSD', bytes(''), 2_000), bytes('live'));
     await unwatch();
     await reader.stop();
-    await bus.drain();
-    await server.stop();
     assert.deepEqual(denied, []);
   });
 });
