@@ -107,6 +107,11 @@ export class Company {
     }
   }
 
+  /** Decimal places of a symbol's prices. */
+  digitsOf(symbol: string): number {
+    return this.o.config.market.symbols[symbol]?.digits ?? 0;
+  }
+
   stop(): Promise<void> {
     return this.supervisor.stop();
   }
@@ -150,7 +155,10 @@ export class Company {
         symbol,
         source: market.source,
         timeframes: unique<Timeframe>([...market.timeframes, ...plans.flatMap(({ timeframes }) => timeframes)]),
-        featureTimeframes: unique<Timeframe>([...market.feature_timeframes, ...featured.flatMap(({ timeframes }) => timeframes)]),
+        featureTimeframes: unique<Timeframe>([
+          ...market.feature_timeframes,
+          ...featured.flatMap(({ timeframes }) => timeframes),
+        ]),
         features: unique([...DEFAULT_FEATURES, ...plans.flatMap(({ features }) => features)]),
         day: market.day,
         staleAfterMs: market.stale_after_ms,

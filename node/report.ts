@@ -18,10 +18,11 @@ function quantiles(histogram: LatencyHistogram): Quantiles {
   };
 }
 
-function symbolStatus(symbol: string, state: string, context: SymbolContext): SymbolStatus {
+function symbolStatus(symbol: string, digits: number, state: string, context: SymbolContext): SymbolStatus {
   const { bid, ask, lastTickMs, ticksApplied, ticksLate, ticksDuplicate, ticksMissing, barCounts } = context;
   return {
     symbol,
+    digits,
     state,
     bid,
     ask,
@@ -74,7 +75,9 @@ export function statusOf(node: string, company: Company, levels: Levels, latenci
     node,
     symbols: company.symbols.flatMap((child) => {
       const context = child.context as SymbolContext | undefined;
-      return context === undefined ? [] : [symbolStatus(child.id, stateOf('symbol', child.id), context)];
+      return context === undefined
+        ? []
+        : [symbolStatus(child.id, company.digitsOf(child.id), stateOf('symbol', child.id), context)];
     }),
     strategies: company.strategies.flatMap(({ child, id, symbol }) => {
       const memory = child.context as Memory | undefined;

@@ -9,6 +9,8 @@ export interface Quantiles {
 
 export interface SymbolStatus {
   readonly symbol: string;
+  /** Decimal places of its prices. */
+  readonly digits: number;
   readonly state: string;
   readonly bid: number;
   readonly ask: number;

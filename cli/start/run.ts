@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Pool } from 'pg';
 import { ledgerBalance, ledgerPositions } from '../../actors/recorder/ledger.ts';
+import type { TapeInfo } from '../../backtest/tape.ts';
 import type { Status } from '../../node/status.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { loadConfig } from '../../runtime/config/index.ts';
@@ -42,11 +43,16 @@ class Watched {
   private startedMs = 0;
   private readonly clock: Clock;
   private readonly total: number;
+  private readonly speed: number;
+  /** Broker's clock of the last tick of the tape. */
+  private readonly endMs: number;
   private readonly samples: { atMs: number; ticks: number }[] = [];
 
-  constructor(clock: Clock, total: number) {
+  constructor(clock: Clock, tape: TapeInfo, speed: number) {
     this.clock = clock;
-    this.total = total;
+    this.total = tape.ticks;
+    this.endMs = tape.lastMs;
+    this.speed = speed;
   }
 
   begin(): void {
@@ -61,6 +67,13 @@ class Watched {
     if (this.samples.length > 15) this.samples.shift();
   }
 
+  /** At a set speed the market's clock tells; at the company's own pace only the ticks so far. */
+  private leftS(nowMs: number): number {
+    if (this.startedMs === 0 || this.ticksSent === 0) return Number.NaN;
+    if (this.speed > 0) return (this.endMs - this.marketMs) / this.speed / 1000;
+    return ((this.total - this.ticksSent) * (nowMs - this.startedMs)) / 1000 / this.ticksSent;
+  }
+
   progress(): Progress {
     const nowMs = this.clock.monotonicMs();
     const first = this.samples[0];
@@ -69,7 +82,7 @@ class Watched {
       ticksSent: this.ticksSent,
       ticksTotal: this.total,
       ticksPerS: first === undefined || spanS === 0 ? 0 : (this.ticksSent - first.ticks) / spanS,
-      elapsedS: this.startedMs === 0 ? 0 : (nowMs - this.startedMs) / 1000,
+      leftS: this.leftS(nowMs),
       marketMs: this.marketMs,
       phase: this.phase,
     };
@@ -100,7 +113,7 @@ export async function run(options: RunOptions): Promise<Report> {
   if (tape.ticks === 0)
     throw new TroupeError('TICKS_NONE', `${start.ticks.join(', ')}: no usable tick, nothing to play`);
 
-  const watched = new Watched(clock, tape.ticks);
+  const watched = new Watched(clock, tape, start.speed);
   let fail: (error: unknown) => void = () => undefined;
   const failed = new Promise<never>((_, reject) => {
     fail = reject;

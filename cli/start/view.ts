@@ -8,7 +8,8 @@ export interface Progress {
   readonly ticksSent: number;
   readonly ticksTotal: number;
   readonly ticksPerS: number;
-  readonly elapsedS: number;
+  /** Until the end of the market; NaN where nobody can tell yet. */
+  readonly leftS: number;
   /** Market time of the last tick played, broker's clock; 0 before the first. */
   readonly marketMs: number;
   readonly phase: string;
@@ -38,11 +39,6 @@ const latency = (q: Quantiles): string => (q.count === 0 ? '-' : `${formatMs(q.p
 
 const clock = (ms: number): string => (ms > 0 ? new Date(ms).toISOString().slice(0, 19).replace('T', ' ') : '-');
 
-export function secondsLeft(p: Progress): number {
-  if (p.ticksSent === 0 || p.elapsedS === 0) return Number.NaN;
-  return ((p.ticksTotal - p.ticksSent) * p.elapsedS) / p.ticksSent;
-}
-
 export const totalProfit = (status: Status): number =>
   status.strategies.reduce((sum, { realised, unrealised }) => sum + realised + unrealised, 0);
 
@@ -50,7 +46,7 @@ export const totalProfit = (status: Status): number =>
 export function lineOf(p: Progress, status: Status | undefined): string {
   const done = p.ticksTotal === 0 ? 0 : Math.floor((100 * p.ticksSent) / p.ticksTotal);
   const head = `${p.phase} ${done} %  ${formatCount(p.ticksSent)} ticks  ${formatCount(p.ticksPerS)}/s`;
-  const left = `left ${formatDuration(secondsLeft(p))}`;
+  const left = `left ${formatDuration(p.leftS)}`;
   if (status === undefined) return `${head}  ${left}`;
   const { orders, fills, latencyMs } = status;
   return [
@@ -85,7 +81,7 @@ export function pageOf(p: Progress, status: Status | undefined, size: { width: n
   const lines = [
     `Troupe  ${p.phase}   market ${clock(p.marketMs)}`,
     `${bar(p, 30)}   ${formatCount(p.ticksSent)} of ${formatCount(p.ticksTotal)} ticks   ` +
-      `${formatCount(p.ticksPerS)}/s   left ${formatDuration(secondsLeft(p))}`,
+      `${formatCount(p.ticksPerS)}/s   left ${formatDuration(p.leftS)}`,
     '',
   ];
   if (status !== undefined) lines.push(...detailOf(status, Math.max(3, size.height - 16)));
@@ -100,8 +96,8 @@ function detailOf(status: Status, mostRows: number): string[] {
     .map((s) => [
       s.symbol,
       s.state,
-      Number.isFinite(s.bid) ? String(s.bid) : '-',
-      Number.isFinite(s.ask) ? String(s.ask) : '-',
+      Number.isFinite(s.bid) ? s.bid.toFixed(s.digits) : '-',
+      Number.isFinite(s.ask) ? s.ask.toFixed(s.digits) : '-',
       formatCount(s.ticksApplied),
       formatCount(Object.values(s.bars).reduce((sum, n) => sum + n, 0)),
     ]);

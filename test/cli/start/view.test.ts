@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { disagreements, reportOf, summaryOf } from '../../../cli/start/report.ts';
 import type { Progress } from '../../../cli/start/view.ts';
-import { columns, formatDuration, formatMs, lineOf, pageOf, secondsLeft } from '../../../cli/start/view.ts';
+import { columns, formatDuration, formatMs, lineOf, pageOf } from '../../../cli/start/view.ts';
 import type { Status } from '../../../node/status.ts';
 
 const progress: Progress = {
   ticksSent: 250_000,
   ticksTotal: 1_000_000,
   ticksPerS: 12_345,
-  elapsedS: 20,
+  leftS: 60,
   marketMs: Date.UTC(2025, 0, 6, 1, 2, 3),
   phase: 'trading',
 };
@@ -20,6 +20,7 @@ const status: Status = {
   symbols: [
     {
       symbol: 'EURUSD',
+      digits: 5,
       state: 'live',
       bid: 1.1,
       ask: 1.10002,
@@ -56,9 +57,8 @@ const figures = {
 };
 
 describe('what a person sees', () => {
-  test('time left is told from the pace so far', () => {
-    assert.equal(secondsLeft(progress), 60);
-    assert.ok(Number.isNaN(secondsLeft({ ...progress, ticksSent: 0 })));
+  test("prices have the symbol's decimals", () => {
+    assert.ok(pageOf(progress, status, { width: 200, height: 60 }).some((line) => /1\.10000 +1\.10002/.test(line)));
   });
 
   test('durations and latencies read naturally', () => {
