@@ -12,12 +12,11 @@ export function onExecution(turn: Turn, event: ExecutionEvent): void {
   const { c } = turn;
   if (event.account !== c.account) return;
   const { body } = event;
-  // The link is the bridge's own news: its numbers and its clock (the wall's) are not the terminal's.
   if (body.case === 'link') {
+    // News of the bridge about itself: its session, numbers and clock (wall, not market) are not the terminal's.
     turn.raised.push({ type: body.value.state === 'ready' ? 'link.up' : 'link.down' });
     return;
   }
-  if (event.sequence <= 0) return;
   if (!advance(turn, event)) {
     count(turn, 'duplicateEvents');
     // Deals are told apart by their tickets; looking again costs nothing and can only find what was missed.

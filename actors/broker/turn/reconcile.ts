@@ -105,6 +105,8 @@ function takeSession(turn: Turn, snapshot: TerminalSnapshot): void {
   if (c.session !== snapshot.session && c.session !== '') {
     c.oldSessions = appended(c.oldSessions, c.session, MAX_OLD_SESSIONS);
   }
+  // A snapshot knows better than any event which run is the present one.
+  c.oldSessions = c.oldSessions.filter((session) => session !== snapshot.session);
   c.session = snapshot.session;
   c.sequence = snapshot.eventSequence;
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { create } from '@bufbuild/protobuf';
 import { orderIdOf } from '../../../actors/broker/ids.ts';
 import { brokerStatus, describeBroker } from '../../../actors/broker/status.ts';
+import { ExecutionEventSchema } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import { IntentAction, OrderState, OrderType, Side } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
 import { ACCOUNT, Rig } from './rig.ts';
 import { PRICE } from './terminal.ts';
@@ -260,15 +262,42 @@ describe('broker: the terminal is the truth', () => {
     rig.quote();
     rig.intent({ intentId: 'a' });
     const old = rig.terminal.events.at(-1);
+    const before = rig.context.snapshots;
     rig.terminal.restart('s2');
-    rig.terminal.emit({ case: 'link', value: { state: 'ready' } });
+    rig.terminal.trade('EURUSD', Side.BUY, 0.1);
     rig.settle();
     assert.equal(rig.context.session, 's2');
-    const snapshots = rig.context.snapshots;
+    assert.equal(rig.context.snapshots, before + 1);
+    assert.ok(old !== undefined);
     rig.hear({ type: 'execution', message: old });
     assert.equal(rig.context.session, 's2');
-    assert.equal(rig.context.snapshots, snapshots);
-    assert.equal(rig.topic('fill').length, 1);
+    assert.equal(rig.context.snapshots, before + 1);
+    assert.equal(rig.topic('fill').length, 2);
+    rig.intent({ intentId: 'b' });
+    assert.equal(brokerStatus(rig.context).filled, 2);
+  });
+
+  test("news of the link carry the session and the wall clock of the bridge, which are not the terminal's", () => {
+    const rig = new Rig();
+    rig.quote();
+    const marketMs = rig.context.marketNowMs;
+    const link = (state: string, sequence: number) =>
+      create(ExecutionEventSchema, {
+        account: ACCOUNT,
+        session: 'bridge-1',
+        sequence,
+        timeMs: marketMs + 1e10,
+        body: { case: 'link', value: { state } },
+      });
+    rig.hear({ type: 'execution', message: link('lost', 1) });
+    assert.equal(rig.state, 'disconnected');
+    rig.hear({ type: 'execution', message: link('ready', 2) });
+    assert.equal(rig.state, 'trading.active');
+    assert.equal(rig.context.session, 's1');
+    assert.equal(rig.context.marketNowMs, marketMs);
+    rig.intent({ intentId: 'a' });
+    assert.equal(rig.topic('order').at(-1)?.state, OrderState.FILLED);
+    assert.equal(rig.context.counters.duplicateEvents, 0);
   });
 
   test('a position that differs in two snapshots halts its symbol until it is accepted', () => {
@@ -304,18 +333,6 @@ describe('broker: the terminal is the truth', () => {
     rig.quote();
     rig.intent({ intentId: 'a' });
     assert.equal(rig.topic('order').at(-1)?.code, 'RISK_SYMBOL_HALTED');
-  });
-
-  test('a lost link stops trading, a ready one begins it again', () => {
-    const rig = new Rig();
-    rig.fate = () => 'no-responder';
-    rig.terminal.emit({ case: 'link', value: { state: 'lost', reason: 'gone' } });
-    rig.settle();
-    assert.equal(rig.state, 'disconnected');
-    rig.fate = () => 'answered';
-    rig.terminal.emit({ case: 'link', value: { state: 'ready' } });
-    rig.settle();
-    assert.equal(rig.state, 'trading.active');
   });
 });
 
