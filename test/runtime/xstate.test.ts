@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { transition } from 'xstate';
+import type { Snapshot } from '../../runtime/xstate.ts';
 import { enqueueActions, restore, setup, start, stateName, step } from '../../runtime/xstate.ts';
 
 const light = setup({
@@ -33,12 +34,13 @@ test('a step is what the pure transition of XState makes of it', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom('go', 'stop', 'hurry', 'count', 'nonsense'), { maxLength: 30 }), (events) => {
       let ours = start(light, undefined).snapshot;
-      let theirs = ours;
+      let theirs: Snapshot = ours;
       for (const type of events) {
         const taken = step(light, ours, { type });
-        const [next, actions] = transition(light, theirs as never, { type } as never);
+        const result = transition(light, theirs as never, { type } as never);
+        const actions: readonly { type: string; params?: unknown }[] = result[1];
         ours = taken.snapshot;
-        theirs = next as never;
+        theirs = result[0] as Snapshot;
         assert.deepEqual([ours.value, ours.context], [theirs.value, theirs.context]);
         const custom = actions.filter((action) => action.type === 'tell').map(({ params }) => params);
         assert.deepEqual(
