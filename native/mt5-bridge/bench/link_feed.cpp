@@ -1,5 +1,5 @@
-// A terminal that only sends ticks: how many ticks a second the daemon takes from the link into JetStream, without a
-// tape, a matching engine or a node beside it.
+// A terminal that sends ticks and answers every order at once: how many ticks a second the daemon takes from the link
+// into JetStream, and what it adds to a command (command_ping), without a tape, a matching engine or a node beside it.
 //
 //   link_feed --port N [--ticks N] [--symbols S] [--batch 1..4096] [--rate ticks/s, 0 = as fast as the bridge reads]
 #include <charconv>
@@ -12,6 +12,25 @@
 #include "link/text.h"
 
 using namespace troupe;
+
+namespace {
+
+// Reads what has come and answers orders.
+void answerAll(link::Connection& link, const bridge::Clock& clock) {
+  link::FrameView frame;
+  while (link.next(frame) == link::Next::kFrame) {
+    link::Place place;
+    if (frame.type != link::FrameType::kPlace || !link::readOne(frame, place)) continue;
+    link::Result result{};
+    result.command = place.command;
+    result.outcome = 1;
+    result.retcode = 10009;
+    result.received_us = static_cast<uint64_t>(clock.wallUs());
+    link.send(link::FrameType::kResult, result);
+  }
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   long port = 0, ticks = 10'000'000, symbols = 3, batch = 512, rate = 0;
@@ -70,8 +89,7 @@ int main(int argc, char** argv) {
     const long due = rate == 0 ? ticks : std::min<long>(ticks, (now - from) * rate / 1'000'000);
     if (due <= sent || link->pendingBytes() > (256u << 10)) {
       if (link->wait(rate > 0 && due <= sent ? 1 : 1000) != link::LinkError::kNone) return 1;
-      while (link->next(frame) == link::Next::kFrame) {
-      }
+      answerAll(*link, clock);
       continue;
     }
     const long n = std::min(due - sent, batch);
@@ -96,8 +114,7 @@ int main(int argc, char** argv) {
   // Stay until the bridge has brought everything into JetStream and somebody ends us, or it closes the link.
   for (;;) {
     if (link->wait(1000) != link::LinkError::kNone) return 0;
-    while (link->next(frame) == link::Next::kFrame) {
-    }
+    answerAll(*link, clock);
     if (clock.steadyUs() - beat < 1'000'000) continue;
     link->send(link::FrameType::kHeartbeat, link::Heartbeat{static_cast<uint64_t>(clock.wallUs())});
     beat = clock.steadyUs();
