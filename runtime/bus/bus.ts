@@ -57,7 +57,10 @@ export interface KeyValue {
   put(key: string, value: Uint8Array): Promise<number>;
   delete(key: string): Promise<void>;
   /** Every current entry that matches `filter` (NATS wildcards), then each change. Returns the stop function. */
-  watch(filter: string, onEntry: (entry: KvEntry | { key: string; deleted: true }) => void): Promise<() => Promise<void>>;
+  watch(
+    filter: string,
+    onEntry: (entry: KvEntry | { key: string; deleted: true }) => void,
+  ): Promise<() => Promise<void>>;
 }
 
 export interface Bus {
@@ -71,7 +74,10 @@ export interface Bus {
   /** Throws TroupeError BUS_NO_RESPONDER or BUS_TIMEOUT. */
   request(subject: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
   /** Answers requests (handler returns bytes) or listens (returns undefined). Returns the stop function. */
-  serve(subject: string, handler: (data: Uint8Array, subject: string) => Promise<Uint8Array | undefined>): Promise<() => Promise<void>>;
+  serve(
+    subject: string,
+    handler: (data: Uint8Array, subject: string) => Promise<Uint8Array | undefined>,
+  ): Promise<() => Promise<void>>;
   kv(bucket: BucketName): Promise<KeyValue>;
   /** Everything published so far has reached the server; then the connection is closed. */
   drain(): Promise<void>;
