@@ -28,7 +28,7 @@ link::Tick tick(int64_t ms, uint32_t symbol = 0, uint32_t flags = 6) { return {m
 
 struct Fixture : testing::Test {
   FakeSink sink;
-  Framer framer{{.max_ticks = 4, .linger_us = 1000, .linger_loaded_us = 5000}, sink};
+  Framer framer{{.max_ticks = 4, .linger_us = 1000, .linger_loaded_us = 5000, .linger_per_open_us = 50}, sink};
   LinkError error = LinkError::kNone;
 
   void begin(std::vector<std::string> symbols = {"A", "B"}, int32_t offset_s = 0) {
