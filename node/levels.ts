@@ -9,8 +9,12 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/telemetry/log.ts';
 import type { SupervisorEvent } from '../supervisors/supervisor.ts';
 
-/** A level that changes faster is written this often; the last value always arrives. */
-const SHORTEST_MS = 250;
+/**
+ * A state that changes faster is written this often, and so is a description that changes by itself: a price does so all
+ * day long, for hundreds of symbols. The last value always arrives.
+ */
+const STATE_MS = 250;
+const DETAIL_MS = 2_000;
 
 interface Level {
   kind: string;
@@ -20,6 +24,8 @@ interface Level {
   restarts: number;
   sinceMs: number;
   writtenMs: number;
+  /** When it is to be written, while `cancel` is there. */
+  dueMs: number;
   cancel: (() => void) | undefined;
 }
 
@@ -57,10 +63,11 @@ export class Levels {
 
   state(kind: string, id: string, state: string, detail: string): void {
     const level = this.level(kind, id);
-    if (level.state !== state) level.sinceMs = this.o.clock.nowMs();
+    const isNew = level.state !== state;
+    if (isNew) level.sinceMs = this.o.clock.nowMs();
     level.state = state;
     level.detail = detail;
-    this.write(level);
+    this.write(level, isNew ? STATE_MS : DETAIL_MS);
   }
 
   edge(event: SupervisorEvent): void {
@@ -69,7 +76,7 @@ export class Levels {
     if (event.event === 'restarted') level.restarts++;
     if (event.event !== 'started' && event.event !== 'restarted') level.state = event.event;
     level.sinceMs = this.o.clock.nowMs();
-    this.write(level);
+    this.write(level, STATE_MS);
     this.keep(
       this.o.bus.publish({
         subject: topics.lifecycle.subject({ kind, id }, this.o.layout),
@@ -103,17 +110,29 @@ export class Levels {
     let level = this.levels.get(key);
     if (level === undefined) {
       const sinceMs = this.o.clock.nowMs();
-      level = { kind, id, state: 'starting', detail: '', restarts: 0, sinceMs, writtenMs: 0, cancel: undefined };
+      level = {
+        ...{ kind, id, state: 'starting', detail: '', restarts: 0, sinceMs },
+        ...{ writtenMs: 0, dueMs: 0, cancel: undefined },
+      };
       this.levels.set(key, level);
     }
     return level;
   }
 
-  private write(level: Level): void {
-    if (level.cancel !== undefined) return;
-    const waitMs = level.writtenMs + SHORTEST_MS - this.o.clock.nowMs();
-    if (waitMs <= 0) this.put(level);
-    else level.cancel = this.o.clock.setTimer(waitMs, () => this.put(level));
+  /** Not sooner than `shortestMs` after the last time. */
+  private write(level: Level, shortestMs: number): void {
+    const nowMs = this.o.clock.nowMs();
+    const dueMs = Math.max(nowMs, level.writtenMs + shortestMs);
+    if (level.cancel !== undefined) {
+      if (level.dueMs <= dueMs) return;
+      level.cancel();
+      level.cancel = undefined;
+    }
+    if (dueMs === nowMs) this.put(level);
+    else {
+      level.dueMs = dueMs;
+      level.cancel = this.o.clock.setTimer(dueMs - nowMs, () => this.put(level));
+    }
   }
 
   private put(level: Level): void {

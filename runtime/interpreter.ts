@@ -22,6 +22,8 @@ import { restore, start, stateName, step } from './xstate.ts';
 /** One turn ends after so many events or so long, whichever comes first; then everybody else has a turn. */
 export const TURN_EVENTS = 64;
 export const TURN_MS = 2;
+/** Who watches is told of a new state at once, and of a new description at most this often: prices change all the time. */
+const SHOW_MS = 100;
 /** State that changed without an effect is committed after this long at the latest. */
 const IDLE_COMMIT_MS = 5_000;
 /** A due commit waits so long for the effects under way. */
@@ -45,6 +47,8 @@ export interface InterpreterOptions {
   readonly poison: PoisonRecord;
   /** Once, when the actor has ended by itself. */
   readonly onExit: (exit: Exit) => void;
+  /** After each commit, with the time that it took. */
+  readonly onCommit?: (tookMs: number) => void;
   /** The state's name or the description changed. */
   readonly onState?: (state: string, detail: string) => void;
 }
@@ -73,7 +77,9 @@ export class Interpreter implements Subscriber {
   private commitTimer: (() => void) | undefined;
   private turning: Promise<void> | undefined;
   private state: 'new' | 'running' | 'stopping' | 'ended' = 'new';
-  private shownState = '';
+  private shownName = '';
+  private shownDetail: string | undefined;
+  private showTimer: (() => void) | undefined;
 
   constructor(options: InterpreterOptions) {
     this.o = options;
@@ -337,7 +343,9 @@ export class Interpreter implements Subscriber {
     }
     this.dirty = false;
     this.commitDue = false;
+    const sinceMs = this.o.clock.monotonicMs();
     const revision = await this.store.save(this.toCommit());
+    this.o.onCommit?.(this.o.clock.monotonicMs() - sinceMs);
     if (this.lineage === 0) this.lineage = revision;
     this.effects.committed(this.lineage);
   }
@@ -356,11 +364,17 @@ export class Interpreter implements Subscriber {
   private show(): void {
     if (this.o.onState === undefined) return;
     const name = stateName(this.snapshot);
+    if (name === this.shownName && this.showTimer !== undefined) return;
     const detail = this.o.definition.describe?.(this.snapshot) ?? '';
-    const shown = `${name}\n${detail}`;
-    if (shown === this.shownState) return;
-    this.shownState = shown;
+    if (name === this.shownName && detail === this.shownDetail) return;
+    this.shownName = name;
+    this.shownDetail = detail;
     this.o.onState(name, detail);
+    // The timer looks again, so the last description always arrives.
+    this.showTimer ??= this.o.clock.setTimer(SHOW_MS, () => {
+      this.showTimer = undefined;
+      if (this.state === 'running') this.show();
+    });
   }
 
   private crash(thrown: unknown): void {
@@ -376,6 +390,7 @@ export class Interpreter implements Subscriber {
     this.state = 'ended';
     this.abort.abort();
     this.commitTimer?.();
+    this.showTimer?.();
     this.timers.stop();
     this.mailbox.close();
   }
