@@ -7,6 +7,7 @@ import type { InputHub } from '../runtime/hub.ts';
 import { Interpreter } from '../runtime/interpreter.ts';
 import { PoisonRecord } from '../runtime/poison.ts';
 import type { Logger } from '../runtime/telemetry/log.ts';
+import type { Metrics } from '../runtime/telemetry/metrics.ts';
 import type { ChildSpec } from '../supervisors/supervisor.ts';
 import type { Levels } from './levels.ts';
 
@@ -18,6 +19,7 @@ export interface Stage {
   readonly log: Logger;
   readonly layout: Layout;
   readonly levels: Levels;
+  readonly metrics: Metrics;
 }
 
 /** The running interpreter of one actor, whichever start it is. */
@@ -39,18 +41,20 @@ export class ActorChild implements ChildSpec {
     this.definition = definition;
     this.stage = stage;
     this.beforeStart = beforeStart;
-    this.poison = new PoisonRecord({ ...stage, kind: this.kind, id: this.id });
+    const { kind, id } = this;
+    this.poison = new PoisonRecord({ ...stage, kind, id, onBuried: () => stage.metrics.deadLetters.inc({ kind }) });
   }
 
   async start(onExit: Parameters<ChildSpec['start']>[0]): Promise<Interpreter> {
     await this.beforeStart();
-    const { levels, log } = this.stage;
+    const { levels, log, metrics } = this.stage;
     const interpreter = new Interpreter({
       ...this.stage,
       definition: this.definition,
       log: log.child({ kind: this.kind, id: this.id }),
       poison: this.poison,
       onExit,
+      onCommit: (tookMs) => metrics.commitLatency.observe(tookMs),
       onState: (state, detail) => levels.state(this.kind, this.id, state, detail),
     });
     await interpreter.start();
@@ -66,6 +70,11 @@ export class ActorChild implements ChildSpec {
   /** Nothing waits in the mailbox and no effect is under way. */
   get idle(): boolean {
     return this.interpreter !== undefined && this.interpreter.depth === 0 && this.interpreter.pendingEffects === 0;
+  }
+
+  /** Events that wait. */
+  get depth(): number {
+    return this.interpreter?.depth ?? 0;
   }
 
   tell(event: Parameters<Interpreter['tell']>[0]): void {

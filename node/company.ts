@@ -14,7 +14,6 @@ import type { Config } from '../runtime/config/index.ts';
 import type { TroupeError } from '../runtime/errors.ts';
 import type { Random } from '../runtime/random.ts';
 import type { LatencyHistogram } from '../runtime/telemetry/latency.ts';
-import type { Metrics } from '../runtime/telemetry/metrics.ts';
 import { Supervisor } from '../supervisors/supervisor.ts';
 import type { Stage } from './child.ts';
 import { ActorChild } from './child.ts';
@@ -22,6 +21,9 @@ import { riskLimits } from './risk-limits.ts';
 
 /** Time to stop in order, per kind. Their sum along the tree stays below the node's total of 25 s. */
 const SHUTDOWN_MS = { strategy: 2_000, broker: 8_000, symbol: 3_000, recorder: 6_000 } as const;
+
+/** A few turns of the interpreter. */
+const BACKLOG_EVENTS = 256;
 
 export interface Latencies {
   readonly tickToBar: LatencyHistogram;
@@ -34,7 +36,6 @@ export interface CompanyOptions {
   readonly folder: string;
   readonly stage: Stage;
   readonly random: Random;
-  readonly metrics: Metrics;
   readonly latencies: Latencies;
   /** Where the ledger is kept; without it there is no recorder. */
   readonly ledger: string | undefined;
@@ -67,16 +68,20 @@ export class Company {
 
   constructor(options: CompanyOptions) {
     this.o = options;
-    const { clock, log, levels } = options.stage;
+    const { clock, log, levels, metrics } = options.stage;
+    const { child, supervisor, backoff } = options.config.supervision;
     this.supervisor = new Supervisor({
       id: 'root',
       clock,
       log,
       random: options.random,
+      childBudget: { restarts: child.restarts, windowMs: child.window_ms },
+      supervisorBudget: { restarts: supervisor.restarts, windowMs: supervisor.window_ms },
+      backoff: { firstMs: backoff.first_ms, longestMs: backoff.longest_ms },
       onEvent: (event) => {
         if (event.event === 'restarted') {
           this.restarts++;
-          options.metrics.actorRestarts.inc({ kind: event.kind });
+          metrics.actorRestarts.inc({ kind: event.kind });
         }
         levels.edge(event);
       },
@@ -116,6 +121,17 @@ export class Company {
     return this.supervisor.stop();
   }
 
+  /** Every actor of this node. */
+  get everybody(): ActorChild[] {
+    const children = [...this.symbols, ...this.strategies.map(({ child }) => child), this.broker, this.recorder];
+    return children.filter((child) => child !== undefined);
+  }
+
+  /** An actor has more waiting than it takes in a few turns: the company does not keep up. */
+  get behind(): boolean {
+    return this.everybody.some(({ depth }) => depth > BACKLOG_EVENTS);
+  }
+
   /** Closes every open bar: no more ticks will come. */
   flush(): void {
     for (const symbol of this.symbols) symbol.tell({ type: 'control.flush' });
@@ -123,8 +139,7 @@ export class Company {
 
   /** Whether every actor has taken everything that the streams hold, and nothing is under way. */
   async settled(): Promise<boolean> {
-    const everybody = [...this.symbols, ...this.strategies.map(({ child }) => child), this.broker, this.recorder];
-    const idle = (): boolean => everybody.every((child) => child === undefined || child.idle);
+    const idle = (): boolean => this.everybody.every((child) => child.idle);
     return idle() && (await this.o.stage.hub.caughtUp()) && idle();
   }
 
@@ -145,7 +160,8 @@ export class Company {
   }
 
   private makeSymbols(strategies: readonly PlannedStrategy[]): ActorChild[] {
-    const { config, metrics, latencies, stage } = this.o;
+    const { config, latencies, stage } = this.o;
+    const { metrics } = stage;
     const { market } = config;
     return Object.keys(market.symbols).map((symbol) => {
       const plans = strategies.filter((strategy) => strategy.symbol === symbol).map(({ plan }) => plan);
@@ -179,7 +195,8 @@ export class Company {
   ticksApplied = 0;
 
   private makeBroker(strategies: readonly string[]): ActorChild | undefined {
-    const { config, stage, latencies, metrics } = this.o;
+    const { config, stage, latencies } = this.o;
+    const { metrics } = stage;
     const { account } = config;
     if (account === undefined) return undefined;
     const definition = brokerActor({

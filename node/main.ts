@@ -23,8 +23,10 @@ import { createLogger } from '../runtime/telemetry/log.ts';
 import { createMetrics } from '../runtime/telemetry/metrics.ts';
 import { terminalSnapshot } from './ask.ts';
 import { Company } from './company.ts';
+import { metricsFeed } from './feed-metrics.ts';
 import { Levels } from './levels.ts';
 import { statusOf } from './report.ts';
+import type { Status } from './status.ts';
 
 const STATUS_MS = 200;
 const APPLIED_MS = 5;
@@ -52,9 +54,16 @@ async function run(): Promise<void> {
     name: `troupe node ${node}`,
     clock,
     log,
-    onLost: () => log.warn('NATS connection lost; it is being mended'),
-    onRestored: () => log.info('NATS connection restored'),
+    onLost: () => {
+      metrics.busConnected.set(0);
+      log.warn('NATS connection lost; it is being mended');
+    },
+    onRestored: () => {
+      metrics.busConnected.set(1);
+      log.info('NATS connection restored');
+    },
   });
+  metrics.busConnected.set(1);
   await ensureStreams(bus, { replay: values.replay });
   const layout = { partitions: config.market.partitions };
   const [snapshots, actors] = await Promise.all([bus.kv('snapshots'), bus.kv('actors')]);
@@ -88,9 +97,8 @@ async function run(): Promise<void> {
   const company = new Company({
     config,
     folder: path.dirname(path.resolve(values.config)),
-    stage: { bus, snapshots, hub, clock, log, layout, levels },
+    stage: { bus, snapshots, hub, clock, log, layout, levels, metrics },
     random: seededRandom(env.TROUPE_NODE_SEED ?? secretToken(8)),
-    metrics,
     latencies,
     ledger: env.TROUPE_LEDGER_URL,
     onGiveUp: fail,
@@ -104,7 +112,12 @@ async function run(): Promise<void> {
     });
     return () => cancel();
   };
-  const status = (): object => statusOf(node, company, levels, latencies);
+  const feed = metricsFeed(metrics, company);
+  const status = (): Status => {
+    const now = statusOf(node, company, levels, latencies);
+    feed(now);
+    return now;
+  };
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(0));
   process.on('uncaughtException', fail);
@@ -116,7 +129,8 @@ async function run(): Promise<void> {
   const cancels = [
     every(STATUS_MS, () => say(status())),
     every(APPLIED_MS, () => {
-      if (company.ticksApplied === told) return;
+      // A market that runs ahead of a backlog would be traded at prices of the past.
+      if (company.ticksApplied === told || company.behind) return;
       told = company.ticksApplied;
       say({ event: 'applied', ticks: told });
     }),

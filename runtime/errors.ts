@@ -57,6 +57,7 @@ export const errorTable = {
   ALREADY_RUNNING: operator('This folder already has a company or server running. Stop that one first.'),
   SERVER_FAILED: operator('A private server (NATS, PostgreSQL) did not start or stop as it should; its log says why.'),
   DISK_FULL: operator('No space left on the device. What was written before is kept.'),
+  REPORT_NOT_WRITTEN: operator('The report of a run could not be written; its figures stand in the summary.'),
   TICKS_NONE: operator('None of the files has a tick that can be used. The reasons are listed, by file and line.'),
   // Ledger
   LEDGER_UNAVAILABLE: retry('PostgreSQL cannot be reached. The recorder waits and loses nothing.'),

@@ -20,6 +20,7 @@ export interface PoisonOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly layout: Layout;
+  readonly onBuried?: () => void;
 }
 
 export class PoisonRecord {
@@ -51,6 +52,7 @@ export class PoisonRecord {
     this.attempts.delete(key);
     const { kind, id, bus, clock, log, layout } = this.o;
     const { stream } = topics[input.topic];
+    this.o.onBuried?.();
     log.error({ code: 'ACTOR_POISONED', kind, id, stream, sequence: input.sequence, cause, attempts }, 'input buried');
     bus
       .publish({

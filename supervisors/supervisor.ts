@@ -6,8 +6,8 @@ import type { Clock } from '../runtime/clock.ts';
 import { messageOf, TroupeError } from '../runtime/errors.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Logger } from '../runtime/telemetry/log.ts';
-import type { Budget } from './policy.ts';
-import { CHILD_BUDGET, judge, recent, SUPERVISOR_BUDGET } from './policy.ts';
+import type { Backoff, Budget } from './policy.ts';
+import { BACKOFF, CHILD_BUDGET, judge, recent, SUPERVISOR_BUDGET } from './policy.ts';
 
 export interface Running {
   stop(): Promise<void>;
@@ -45,6 +45,7 @@ export interface SupervisorOptions {
   readonly log: Logger;
   readonly childBudget?: Budget;
   readonly supervisorBudget?: Budget;
+  readonly backoff?: Backoff;
   readonly onEvent: (event: SupervisorEvent) => void;
   /** A budget is spent or a child cannot ever start: the level above decides. */
   readonly onGiveUp: (error: TroupeError) => void;
@@ -134,7 +135,7 @@ export class Supervisor implements Running {
     child.running = undefined;
     child.failuresMs = [...recent(child.failuresMs, nowMs, this.childBudget), nowMs];
     this.failuresMs = [...recent(this.failuresMs, nowMs, this.supervisorBudget), nowMs];
-    const verdict = judge(child.failuresMs, nowMs, random, this.childBudget);
+    const verdict = judge(child.failuresMs, nowMs, random, this.childBudget, this.o.backoff ?? BACKOFF);
     const hopeless = thrown instanceof TroupeError && HOPELESS.has(thrown.code);
     const spent = this.failuresMs.length > this.supervisorBudget.restarts;
     log.error(

@@ -29,7 +29,7 @@ export interface FleetOptions {
   readonly config: Config;
   readonly tape: TapeInfo;
   readonly speed: number;
-  /** How far the market may run ahead of the company with speed 0, milliseconds of market time. */
+  /** How far the market may run ahead of the company, milliseconds of market time; 0 for no limit. */
   readonly leadLimitMs: number;
   readonly rounds?: number;
   /** Without a ledger there is no PostgreSQL and no recorder. */

@@ -22,15 +22,26 @@ const TICKS_PER_SECOND = 24;
 
 export type OnProgress = (text: string) => void;
 
-/** Throws ImportError and TapeError, whose messages name the file. */
-export function prepareMarket(options: StartOptions, folder: string, onProgress: OnProgress): Promise<Market> {
-  mkdirSync(folder, { recursive: true });
-  return options.ticks.length === 0
-    ? syntheticMarket(options.seed, folder, onProgress)
-    : importedMarket(options, folder, onProgress);
+export interface MarketRequest {
+  readonly start: StartOptions;
+  /** Where tapes are kept. */
+  readonly folder: string;
+  /** The broker's clock where the command line does not say, seconds ahead of UTC. */
+  readonly utcOffsetS: number;
+  readonly onProgress: OnProgress;
+  /** Ends the work with its reason; no half-written tape is left. */
+  readonly signal: AbortSignal;
 }
 
-async function syntheticMarket(seed: string, folder: string, onProgress: OnProgress): Promise<Market> {
+/** Throws ImportError and TapeError, whose messages name the file. */
+export function prepareMarket(request: MarketRequest): Promise<Market> {
+  const { start, folder } = request;
+  mkdirSync(folder, { recursive: true });
+  return start.ticks.length === 0 ? syntheticMarket(request) : importedMarket(request);
+}
+
+async function syntheticMarket({ start, folder, onProgress, signal }: MarketRequest): Promise<Market> {
+  const { seed } = start;
   const { ticks, symbols } = SYNTHETIC_DEFAULTS;
   const file = path.join(folder, `synthetic-${Buffer.from(seed).toString('base64url')}-${ticks}.tape`);
   const about = `built-in market, seed ${seed}: ${symbols.join(', ')}, ${formatCount(ticks)} ticks`;
@@ -40,19 +51,27 @@ async function syntheticMarket(seed: string, folder: string, onProgress: OnProgr
   const tape = await writeSyntheticTape(file, {
     seed,
     ticksPerSecond: TICKS_PER_SECOND,
+    signal,
     onProgress: (written, total) => onProgress(`making the ${about} ${Math.floor((100 * written) / total)} %`),
   });
   return { tape, unusable: {}, notes: [about] };
 }
 
-async function importedMarket(options: StartOptions, folder: string, onProgress: OnProgress): Promise<Market> {
-  const utcOffsetS = options.utcOffsetS ?? 0;
+async function importedMarket({
+  start,
+  folder,
+  utcOffsetS: usual,
+  onProgress,
+  signal,
+}: MarketRequest): Promise<Market> {
+  const utcOffsetS = start.utcOffsetS ?? usual;
   const results: ImportResult[] = [];
-  for (const file of options.ticks) {
+  for (const file of start.ticks) {
     const result = await readTicks(file, {
       utcOffsetS,
-      barsToTicks: options.barsAsTicks,
-      ...(options.symbol === undefined ? {} : { symbol: options.symbol }),
+      barsToTicks: start.barsAsTicks,
+      ...(start.symbol === undefined ? {} : { symbol: start.symbol }),
+      signal,
       onProgress: (read, total) => {
         const share = total > 0 ? ` ${Math.floor((100 * read) / total)} %` : '';
         onProgress(`reading ${file}${share}`);
@@ -63,6 +82,7 @@ async function importedMarket(options: StartOptions, folder: string, onProgress:
   const tape = await writeTape(path.join(folder, 'import.tape'), {
     series: results.map(({ symbol, columns, digits }) => ({ symbol, columns, digits })),
     utcOffsetS,
+    signal,
     onProgress: (written, total) => onProgress(`writing the tape ${Math.floor((100 * written) / total)} %`),
   });
   return { tape, unusable: sumOf(results), notes: results.flatMap(notesOf) };

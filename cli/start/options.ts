@@ -11,7 +11,7 @@ export interface StartOptions {
   readonly config: string;
   readonly watch: boolean;
   readonly report: string | undefined;
-  /** Broker's clock ahead of UTC, seconds; where absent, what the file's format says. */
+  /** Broker's clock ahead of UTC, seconds; where absent, terminal.utc_offset_s of the configuration. */
   readonly utcOffsetS: number | undefined;
   readonly seed: string;
 }
@@ -33,7 +33,8 @@ bridge and one node of actors. Without options it plays a built-in seeded market
                           TrueFX, HistData ASCII; MT5 and HistData bar exports with --bars-as-ticks.
   --symbol NAME           The symbol, where the file does not say.
   --bars-as-ticks         Turn bar files into four ticks a bar.
-  --utc-offset HOURS      The broker's clock ahead of UTC, for MT5 exports (-14 to 14, default 0).
+  --utc-offset HOURS      The broker's clock ahead of UTC, for MT5 exports, -14 to 14
+                          (default: terminal.utc_offset_s of the configuration, 0 if absent).
   --speed N|max           Market seconds per second, 1 to ${FASTEST}, or max: as fast as the company keeps up
                           (default ${DEFAULT_SPEED}).
   --config FILE           Configuration (default config/demo.yaml).

@@ -1,4 +1,6 @@
 /** The configuration of one run: the user's, narrowed to the symbols that are played, under an account of its own. */
+import path from 'node:path';
+import { isStrategyFile } from '../../actors/strategy/registry.ts';
 import type { TapeInfo } from '../../backtest/tape.ts';
 import type { Config } from '../../runtime/config/index.ts';
 import { TroupeError } from '../../runtime/errors.ts';
@@ -26,6 +28,9 @@ export function runConfig(config: Config, file: string, tape: TapeInfo, startedM
       symbols: Object.fromEntries(tape.symbols.map((name) => [name, config.market.symbols[name]!])),
     },
     ...(account === undefined ? {} : { account: { ...account, id: `${account.id}-${stamp}` } }),
-    strategies: config.strategies.filter(({ symbol }) => tape.symbols.includes(symbol)),
+    strategies: config.strategies
+      .filter(({ symbol }) => tape.symbols.includes(symbol))
+      // The node reads its configuration from the run's folder; the user's own files stand beside the user's.
+      .map((one) => (isStrategyFile(one.use) ? { ...one, use: path.resolve(path.dirname(file), one.use) } : one)),
   };
 }

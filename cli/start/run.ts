@@ -1,23 +1,25 @@
 /** One run of `npm start`, from the command line to the exit status. */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { Pool } from 'pg';
 import { ledgerBalance, ledgerPositions } from '../../actors/recorder/ledger.ts';
 import type { TapeInfo } from '../../backtest/tape.ts';
 import type { Status } from '../../node/status.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { loadConfig } from '../../runtime/config/index.ts';
+import { type Config, loadConfig } from '../../runtime/config/index.ts';
 import { messageOf, TroupeError } from '../../runtime/errors.ts';
+import { tryLock } from '../setup/lock.mjs';
 import { Fleet } from './fleet.ts';
 import { prepareMarket } from './market.ts';
 import type { StartOptions } from './options.ts';
 import { type Report, reportOf, summaryOf } from './report.ts';
+import { checkReportFile, writeReport } from './report-file.ts';
 import { runConfig } from './run-config.ts';
 import { createScreen, type Screen } from './screen.ts';
 import type { Progress } from './view.ts';
 import { formatDuration } from './view.ts';
 
-/** With --speed max: how far the market may be ahead of the company, so that strategies trade at prices they saw. */
+/** How far the market may be ahead of the company, in its own time: strategies trade at prices that they saw. */
 const LEAD_LIMIT_MS = 30_000;
 const TRADING_WITHIN_MS = 60_000;
 /** Everything is down after this long, whatever hangs. */
@@ -99,15 +101,40 @@ function aborted(signal: AbortSignal): Promise<never> {
 
 /** Runs to the end of the tape (or of the watching). Throws what stopped it; everything is down when it returns. */
 export async function run(options: RunOptions): Promise<Report> {
-  const { clock, out, root, stateFolder, start, signal } = options;
+  const { clock, out, stateFolder, start, signal } = options;
   const screen = createScreen(out, clock);
   const ended = aborted(signal);
   ended.catch(() => undefined);
+  if (start.report !== undefined) checkReportFile(start.report);
   const config = loadConfig(start.config);
-  const market = await Promise.race([
-    prepareMarket(start, path.join(stateFolder, 'tapes'), (text) => screen.doing(text)),
-    ended,
-  ]);
+  const release = await claimState(stateFolder);
+  try {
+    return await runClaimed(options, config, screen, ended);
+  } finally {
+    release();
+  }
+}
+
+/** One run at a time in one folder: a second one would empty the first one's journal. */
+async function claimState(folder: string): Promise<() => void> {
+  mkdirSync(folder, { recursive: true });
+  const release = await tryLock(path.join(folder, 'run.sock'));
+  if (release !== null) return release;
+  throw new TroupeError(
+    'ALREADY_RUNNING',
+    `another \`npm start\` is running with its state in ${folder}: stop that one first, or name another folder in TROUPE_STATE`,
+  );
+}
+
+async function runClaimed(options: RunOptions, config: Config, screen: Screen, ended: Promise<never>): Promise<Report> {
+  const { clock, root, stateFolder, start, signal } = options;
+  const market = await prepareMarket({
+    start,
+    folder: path.join(stateFolder, 'tapes'),
+    utcOffsetS: config.terminal.utc_offset_s,
+    onProgress: (text) => screen.doing(text),
+    signal,
+  });
   const { tape } = market;
   for (const note of market.notes) screen.say(note);
   if (tape.ticks === 0)
@@ -127,7 +154,7 @@ export async function run(options: RunOptions): Promise<Report> {
     config: thisRun,
     tape,
     speed: start.speed,
-    leadLimitMs: start.speed === 0 ? LEAD_LIMIT_MS : 0,
+    leadLimitMs: LEAD_LIMIT_MS,
     ledger: thisRun.account !== undefined,
     natsUrl: process.env.TROUPE_NATS_URL,
     postgresUrl: process.env.TROUPE_POSTGRES_URL,
@@ -178,7 +205,7 @@ async function play(
   screen.close();
   for (const line of ['', ...summaryOf(report, status)]) screen.say(line);
   if (start.report !== undefined) {
-    writeFileSync(start.report, `${JSON.stringify(report, null, 2)}\n`);
+    writeReport(start.report, report);
     screen.say(`report written to ${start.report}`);
   }
   if (start.watch) {

@@ -7,11 +7,11 @@ const LATENCY_BUCKETS_MS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 25, 50, 100
 export interface Metrics {
   readonly registry: Registry;
   readonly ticksApplied: Counter;
-  /** By `reason`: late, duplicate, missing, unusable. */
+  /** By `reason`: late, duplicate, missing. */
   readonly ticksDropped: Counter<'reason'>;
   readonly bars: Counter<'timeframe'>;
   readonly intents: Counter<'strategy'>;
-  /** By `outcome`: filled, cancelled, rejected, expired, unknown. */
+  /** By `outcome`: filled, cancelled, rejected, expired. */
   readonly orders: Counter<'outcome'>;
   readonly fills: Counter;
   /** By `code` of the denial table. */
@@ -19,7 +19,6 @@ export interface Metrics {
   readonly actorRestarts: Counter<'kind'>;
   readonly deadLetters: Counter<'kind'>;
   readonly mailboxDepth: Gauge<'kind' | 'id'>;
-  readonly busRequests: Counter<'outcome'>;
   readonly busConnected: Gauge;
   readonly commitLatency: Histogram;
   readonly tickToBar: Histogram;
@@ -87,12 +86,6 @@ export function createMetrics(): Metrics {
       name: 'troupe_mailbox_depth',
       help: 'Events that wait in an actor’s mailbox',
       labelNames: ['kind', 'id'],
-      registers,
-    }),
-    busRequests: new Counter({
-      name: 'troupe_bus_requests_total',
-      help: 'Requests to the bridge, by outcome',
-      labelNames: ['outcome'],
       registers,
     }),
     busConnected: new Gauge({ name: 'troupe_bus_connected', help: '1 while connected to NATS', registers }),

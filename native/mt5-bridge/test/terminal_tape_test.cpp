@@ -128,6 +128,22 @@ TEST(Player, LeadLimit) {
   EXPECT_EQ(play.at(0), 2u);
 }
 
+TEST(Player, LeadLimitHoldsAtASpeedToo) {
+  Play play({0, 1000, 2000, 3000}, {.speed = 1000, .lead_limit_ms = 1500});
+  EXPECT_EQ(play.at(0), 1u);
+  play.player.applied(1, 0);
+  EXPECT_EQ(play.at(999), 0u) << "a second of market time is a millisecond";
+  EXPECT_EQ(play.player.waitUs(999), 1);
+  EXPECT_EQ(play.at(1'000), 1u);
+  EXPECT_EQ(play.at(2'000), 0u) << "due, but 2000 is 2000 ahead of what is applied";
+  EXPECT_EQ(play.player.waitUs(2'000), -1);
+  play.player.applied(2, 2'000);
+  EXPECT_EQ(play.at(2'000), 1u);
+  play.player.applied(3, 2'000);
+  EXPECT_EQ(play.at(2'000), 0u) << "within the lead, but not due";
+  EXPECT_EQ(play.at(3'000), 1u);
+}
+
 TEST(Player, LeadLimitForgivesTicksThatDiedWithTheLink) {
   Play play({0, 1, 2, 3, 4, 1000, 1001}, {.speed = 0, .lead_limit_ms = 10});
   play.at(0);

@@ -73,24 +73,30 @@ double Player::dueUs(int64_t time_ms) const {
 
 size_t Player::allowed(int64_t now_us, size_t most) {
   most = static_cast<size_t>(std::min<uint64_t>(most, total_ - position_));
-  if (config_.speed > 0) {
-    int64_t last = market_ms_;
-    for (size_t n = 0; n < most; ++n) {
-      const int64_t time = timeMs(position_ + n);
-      if (!anchored_) {
-        anchored_ = true;
-        anchor_us_ = static_cast<double>(now_us);
-        anchor_ms_ = time;
-      } else if (time - last > kSkipGapMs) {
-        anchor_us_ = dueUs(last);
-        anchor_ms_ = time;
-      }
-      if (dueUs(time) > static_cast<double>(now_us)) return n;
-      last = time;
+  if (config_.lead_limit_ms > 0) most = withinLead(now_us, most);
+  if (config_.speed > 0) most = due(now_us, most);
+  return most;
+}
+
+size_t Player::due(int64_t now_us, size_t most) {
+  int64_t last = market_ms_;
+  for (size_t n = 0; n < most; ++n) {
+    const int64_t time = timeMs(position_ + n);
+    if (!anchored_) {
+      anchored_ = true;
+      anchor_us_ = static_cast<double>(now_us);
+      anchor_ms_ = time;
+    } else if (time - last > kSkipGapMs) {
+      anchor_us_ = dueUs(last);
+      anchor_ms_ = time;
     }
-    return most;
+    if (dueUs(time) > static_cast<double>(now_us)) return n;
+    last = time;
   }
-  if (config_.lead_limit_ms <= 0) return most;
+  return most;
+}
+
+size_t Player::withinLead(int64_t now_us, size_t most) {
   if (!settled(now_us)) return 0;
   if (applied_ == 0) return position_ == 0 ? 1 : 0;
   const int64_t limit = timeMs(applied_ - 1) + config_.lead_limit_ms;
@@ -126,15 +132,12 @@ size_t Player::take(int64_t now_us, link::Tick* to, size_t most) {
 int64_t Player::waitUs(int64_t now_us) const {
   if (!playing_ || ended()) return -1;
   const int64_t next = timeMs(position_);
-  if (config_.speed > 0) {
-    if (!anchored_ || next - market_ms_ > kSkipGapMs) return 0;
-    return std::max<int64_t>(0, static_cast<int64_t>(std::ceil(dueUs(next) - static_cast<double>(now_us))));
+  if (config_.lead_limit_ms > 0 && applied_ < position_) {
+    if (settling_) return std::max<int64_t>(0, settling_since_us_ + kSettleUs - now_us);
+    if (applied_ == 0 || next > timeMs(applied_ - 1) + config_.lead_limit_ms) return -1;
   }
-  if (config_.lead_limit_ms <= 0) return 0;
-  if (settling_ && applied_ < position_) return std::max<int64_t>(0, settling_since_us_ + kSettleUs - now_us);
-  if (applied_ == position_) return 0;
-  if (applied_ == 0) return -1;
-  return next <= timeMs(applied_ - 1) + config_.lead_limit_ms ? 0 : -1;
+  if (config_.speed <= 0 || !anchored_ || next - market_ms_ > kSkipGapMs) return 0;
+  return std::max<int64_t>(0, static_cast<int64_t>(std::ceil(dueUs(next) - static_cast<double>(now_us))));
 }
 
 }  // namespace troupe::terminal

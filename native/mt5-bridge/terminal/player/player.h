@@ -1,8 +1,8 @@
 // When which tick of the tape may leave. Pure: the caller brings the time (monotonic microseconds).
 //
-// Speed 0 plays as fast as it is asked to, but with a lead limit no further ahead in market time than what the company
-// has applied: tick i may go iff time(i) <= time(applied - 1) + lead, or everything sent is applied.
-// Speed s > 0 runs market time s times as fast as wall time; gaps of more than a minute without any tick are skipped.
+// Speed 0 plays as fast as it is asked to. With a lead limit, at any speed, the market is no further ahead in its own
+// time than what the company has applied: tick i may go iff time(i) <= time(applied - 1) + lead, or everything sent is
+// applied. Speed s > 0 runs market time s times as fast as wall time; gaps of more than a minute without any tick are skipped.
 // Rounds: the tape is played again with its times shifted on, so that time never falls.
 #pragma once
 
@@ -47,6 +47,8 @@ class Player {
   int64_t timeMs(uint64_t number) const;
   bool settled(int64_t now_us);
   size_t allowed(int64_t now_us, size_t most);
+  size_t due(int64_t now_us, size_t most);
+  size_t withinLead(int64_t now_us, size_t most);
   double dueUs(int64_t time_ms) const;
 
   TapeView tape_;
