@@ -22,6 +22,11 @@ export interface Input<N extends TopicName = TopicName> {
   readonly key: TopicKey;
   /** Where an actor without a snapshot begins: with everything the stream has, or with what comes from now on. */
   readonly from: 'start' | 'now';
+  /**
+   * Asked before a message goes into the mailbox; what is not wanted counts as taken. For what `key` cannot narrow: of
+   * an account's orders a strategy wants its own, and each of the others' would cost it a step. Must be pure and cheap.
+   */
+  wants?(message: TopicMessage<N>): boolean;
 }
 
 /** What a machine gets for a message of topic `N`. */

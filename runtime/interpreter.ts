@@ -24,6 +24,8 @@ export const TURN_EVENTS = 64;
 export const TURN_MS = 2;
 /** Who watches is told of a new state at once, and of a new description at most this often: prices change all the time. */
 const SHOW_MS = 100;
+/** So many unwanted messages are worth a commit: a restart would read them again. */
+const SKIPPED_COMMIT = 1024;
 /** State that changed without an effect is committed after this long at the latest. */
 const IDLE_COMMIT_MS = 5_000;
 /** A due commit waits so long for the effects under way. */
@@ -66,6 +68,9 @@ export class Interpreter implements Subscriber {
   private readonly timers: Timers;
   private readonly effects: Effects;
   private readonly abort = new AbortController();
+  /** Tests of topics of which not every message is wanted. */
+  private readonly wants = new Map<TopicName, ((message: never) => boolean)[]>();
+  private skipped = 0;
   private snapshot!: Snapshot;
   /** Last sequence put into the mailbox, and last one applied. */
   private readonly received = new Map<Family, number>();
@@ -85,6 +90,10 @@ export class Interpreter implements Subscriber {
     this.o = options;
     const { definition, clock, bus, layout, log } = options;
     this.inputs = definition.inputs;
+    for (const { topic } of this.inputs) {
+      const tests = this.inputs.filter((input) => input.topic === topic).map(({ wants }) => wants);
+      if (tests.every((test) => test !== undefined)) this.wants.set(topic, tests);
+    }
     this.store = new CommitStore(options.snapshots, definition.kind, definition.id, definition.version);
     this.timers = new Timers(clock, (event) => this.push({ kind: 'event', event }));
     const context: EffectContext = { bus, clock, log, layout, signal: this.abort.signal };
@@ -163,12 +172,28 @@ export class Interpreter implements Subscriber {
 
   deliver(delivered: Delivered): void | Promise<void> {
     if (this.state !== 'running') return;
+    if (!this.isWanted(delivered)) return this.skip(delivered);
     if (this.mailbox.offer({ kind: 'input', delivered })) {
       this.received.set(delivered.family, delivered.sequence);
       this.wake();
       return;
     }
     return this.mailbox.space().then(() => this.deliver(delivered));
+  }
+
+  private isWanted({ topic, message, fault }: Delivered): boolean {
+    const tests = this.wants.get(topic);
+    return tests === undefined || fault !== undefined || tests.some((test) => test(message as never));
+  }
+
+  private skip({ family, sequence }: Delivered): void {
+    this.received.set(family, sequence);
+    // With inputs waiting, the position moves on with them.
+    if (this.mailbox.depth > 0) return;
+    this.applied.set(family, sequence);
+    if (++this.skipped % SKIPPED_COMMIT !== 0) return;
+    this.dirty = true;
+    this.armIdleCommit();
   }
 
   private get name(): string {

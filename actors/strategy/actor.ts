@@ -64,7 +64,11 @@ export function strategyActor(options: StrategyOptions): ActorDefinition {
   }));
   if (plan.withFeatures.size > 0) inputs.push({ topic: 'features', key: { symbol }, from: 'now' });
   if (plan.strategy.onTick !== undefined) inputs.push({ topic: 'ticks', key: { symbol }, from: 'now' });
-  inputs.push({ topic: 'order', key: { account }, from: 'now' }, { topic: 'fill', key: { account }, from: 'now' });
+  const wants = ({ strategy }: { strategy?: string }): boolean => strategy === id;
+  inputs.push(
+    { topic: 'order', key: { account }, from: 'now', wants } as Input<'order'>,
+    { topic: 'fill', key: { account }, from: 'now', wants } as Input<'fill'>,
+  );
   const log: Performer = async (params: { readonly text: string }, context) => {
     context.log.info({ strategy: id }, params.text);
     return undefined;

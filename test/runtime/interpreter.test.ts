@@ -23,7 +23,12 @@ interface Tally {
   readonly ticks: number;
 }
 
-type TallyEvent = InputEvent<'intent'> | { type: 'answer'; id: string } | { type: 'boom' } | { type: 'due' } | { type: 'control.pause' };
+type TallyEvent =
+  | InputEvent<'intent'>
+  | { type: 'answer'; id: string }
+  | { type: 'boom' }
+  | { type: 'due' }
+  | { type: 'control.pause' };
 
 /** Hears intents; says one order for each, and calls somebody about it. */
 const tally = setup({
@@ -92,12 +97,7 @@ interface Life {
   readonly exit: Promise<Exit>;
 }
 
-async function live(
-  bus: Bus,
-  def: ActorDefinition,
-  poison?: PoisonRecord,
-  clock = systemClock,
-): Promise<Life> {
+async function live(bus: Bus, def: ActorDefinition, poison?: PoisonRecord, clock = systemClock): Promise<Life> {
   const hub = new InputHub({ bus, layout, log, onFailure: (error) => assert.fail(error) });
   let onExit: (exit: Exit) => void = () => undefined;
   const exit = new Promise<Exit>((resolve) => {
@@ -172,6 +172,32 @@ describe('an actor', () => {
     await until(() => tallyOf(second).answers.length === 2);
     assert.deepEqual(tallyOf(second).seen, ['1', '2']);
     assert.deepEqual(w.called, ['1', '2']);
+    await second.interpreter.stop();
+  });
+
+  test('takes what it does not want without a step, and does not hear it after a restart either', async () => {
+    const w = world();
+    const bus = w.server.connect();
+    const inputs: ActorDefinition['inputs'] = [
+      {
+        topic: 'intent',
+        key: { account: 'a' },
+        from: 'start',
+        wants: (m) => !(m as { intentId: string }).intentId.startsWith('other'),
+      },
+    ];
+    const steps: unknown[] = [];
+    const choosy = definition(w, { inputs, observe: ({ type }) => steps.push(type) });
+    const first = await live(bus, choosy);
+    for (const id of ['other-1', '1', 'other-2', '2', 'other-3']) await intend(bus, id);
+    await until(() => first.interpreter.taken('trading') >= 5 && tallyOf(first).answers.length === 2);
+    assert.deepEqual(tallyOf(first).seen, ['1', '2']);
+    assert.equal(steps.filter((type) => type === 'intent').length, 2);
+    await first.interpreter.stop();
+    const second = await live(bus, choosy);
+    await intend(bus, '3');
+    await until(() => tallyOf(second).answers.length === 3);
+    assert.deepEqual(tallyOf(second).seen, ['1', '2', '3']);
     await second.interpreter.stop();
   });
 

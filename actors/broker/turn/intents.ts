@@ -19,7 +19,7 @@ import type { Turn } from './turn.ts';
 import { appended, command, count, countDenial } from './turn.ts';
 
 const RATE_WINDOW_MS = 60_000;
-/** Without a rate limit the list of recent orders needs an end of its own. */
+/** A rate limit may be so high that the list of recent orders needs an end of its own. */
 const MAX_RECENT = 1_000;
 
 export function intentOf(message: OrderIntent): Intent {
@@ -124,7 +124,9 @@ function submit(turn: Turn, order: Order): void {
 
 function noteRecent(turn: Turn, order: Order): void {
   const { limits, marketNowMs } = turn.c;
-  const sinceMs = marketNowMs - Math.max(RATE_WINDOW_MS, limits.duplicateWindowMs ?? 0);
+  // What no limit asks for is not kept: this list is most of what is committed before every order.
+  const rateMs = limits.maxOrdersPerMinute === undefined ? 0 : RATE_WINDOW_MS;
+  const sinceMs = marketNowMs - Math.max(rateMs, limits.duplicateWindowMs ?? 0);
   const recent = turn.c.recent.filter((r) => r.timeMs > sinceMs);
   const { strategy, symbol, side, volumeLots } = order;
   turn.c.recent = appended(recent, { timeMs: marketNowMs, strategy, symbol, side, lots: volumeLots }, MAX_RECENT);

@@ -17,12 +17,26 @@ describe('strategyActor', () => {
   test('hears its bars and features, and the trading of its account, from now on', () => {
     const actor = strategyActor({ ...place, definition: emaCross, params: { timeframe: '5m' } });
     assert.deepEqual([actor.kind, actor.id, actor.delivery, actor.version], ['strategy', 's1', 'commit', 1001]);
-    assert.deepEqual(actor.inputs, [
+    const inputs = actor.inputs.map(({ topic, key, from }) => ({ topic, key, from }));
+    assert.deepEqual(inputs, [
       { topic: 'bar', key: { symbol: 'EURUSD', timeframe: '5m' }, from: 'now' },
       { topic: 'features', key: { symbol: 'EURUSD' }, from: 'now' },
       { topic: 'order', key: { account: 'demo' }, from: 'now' },
       { topic: 'fill', key: { account: 'demo' }, from: 'now' },
     ]);
+  });
+
+  test('of the orders and fills of its account it takes its own only', () => {
+    const { inputs } = strategyActor({ ...place, definition: emaCross, params: {} });
+    const choosy = inputs.filter(({ wants }) => wants !== undefined);
+    assert.deepEqual(
+      choosy.map(({ topic }) => topic),
+      ['order', 'fill'],
+    );
+    for (const { wants } of choosy) {
+      assert.equal(wants?.({ strategy: 's1' } as never), true);
+      assert.equal(wants?.({ strategy: 's2' } as never), false);
+    }
   });
 
   test('hears ticks only for onTick, features only where there are some', () => {
