@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { configurationPage } from '../runtime/config/index.ts';
 import type { ErrorEntry } from '../runtime/errors.ts';
 import { denialTable, errorTable } from '../runtime/errors.ts';
+import { nativeTable, replyTable } from '../runtime/native-errors.ts';
 
 const row = ([code, entry]: [string, ErrorEntry]): string =>
   `| \`${code}\` | ${entry.class} | ${entry.meaning.replaceAll('|', '\\|')} |`;
@@ -32,6 +33,21 @@ export function errorsPage(): string {
     '| code | class | meaning, and what to do |',
     '|---|---|---|',
     ...Object.entries<ErrorEntry>(denialTable).map(row),
+    '',
+    '## Bridge and terminal',
+    '',
+    'Codes in the logs of the C++ programs.',
+    '',
+    '| code | class | meaning, and what to do |',
+    '|---|---|---|',
+    ...Object.entries<ErrorEntry>(nativeTable).map(row),
+    '',
+    'Codes in the bridge’s replies to the broker, besides `FENCED`, `NO_TERMINAL` and the names of MetaTrader’s return',
+    'codes.',
+    '',
+    '| code | class | meaning, and what to do |',
+    '|---|---|---|',
+    ...Object.entries<ErrorEntry>(replyTable).map(row),
   ];
   return `${parts.join('\n')}\n`;
 }

@@ -28,7 +28,7 @@ export class ActorChild implements ChildSpec {
   readonly id: string;
   readonly shutdownMs: number;
   private interpreter: Interpreter | undefined;
-  private readonly definition: ActorDefinition;
+  readonly definition: ActorDefinition;
   private readonly stage: Stage;
   private readonly poison: PoisonRecord;
   private readonly beforeStart: () => Promise<void>;

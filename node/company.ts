@@ -102,6 +102,7 @@ export class Company {
     this.recorder = this.makeRecorder();
     this.broker = this.makeBroker(strategies.map(({ id }) => id));
     this.symbols.push(...this.makeSymbols(strategies));
+    await this.publishMachines(strategies.map(({ definition }) => definition));
     if (this.recorder !== undefined) await this.supervisor.add(this.recorder);
     await Promise.all(this.symbols.map((symbol) => this.supervisor.add(symbol)));
     if (this.broker !== undefined) await this.supervisor.add(this.broker);
@@ -141,6 +142,16 @@ export class Company {
   async settled(): Promise<boolean> {
     const idle = (): boolean => this.everybody.every((child) => child.idle);
     return idle() && (await this.o.stage.hub.caughtUp()) && idle();
+  }
+
+  /** KV `machines`: how each kind of actor can be drawn, for any visualizer. */
+  private async publishMachines(strategies: readonly ActorDefinition[]): Promise<void> {
+    const machines = await this.o.stage.bus.kv('machines');
+    const own = [this.symbols[0], this.broker, this.recorder].flatMap((child) => (child ? [child.definition] : []));
+    const kinds = new Map([...own, ...strategies].map(({ kind, machine }) => [kind, machine]));
+    for (const [kind, machine] of kinds) {
+      await machines.put(kind, new TextEncoder().encode(JSON.stringify(machine.definition)));
+    }
   }
 
   private async planStrategies(): Promise<PlannedStrategy[]> {

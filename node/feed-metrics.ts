@@ -1,6 +1,5 @@
 /** The counters of /metrics, fed from a node's status: what the actors count themselves is not counted twice. */
-import type { Counter } from 'prom-client';
-import type { Metrics } from '../runtime/telemetry/metrics.ts';
+import type { Counter, Metrics } from '../runtime/telemetry/metrics.ts';
 import type { Company } from './company.ts';
 import type { Status } from './status.ts';
 

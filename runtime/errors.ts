@@ -146,6 +146,9 @@ export const denialTable = {
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errorTable;
+/** Whether a text is one of the stable codes. */
+export const isErrorCode = (code: unknown): code is ErrorCode => typeof code === 'string' && code in errorTable;
+
 export type DenialCode = keyof typeof denialTable;
 
 /** An error with a code of the table. `message` is what happened here; the table says what it means. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { pages } from '../cli/docs.ts';
 import { denialTable, errorTable, TroupeError } from '../runtime/errors.ts';
+import { nativeTable, replyTable } from '../runtime/native-errors.ts';
 
 describe('generated pages', () => {
   for (const [path, page] of pages()) {
@@ -16,6 +18,28 @@ describe('generated pages', () => {
     for (const [code, entry] of Object.entries({ ...errorTable, ...denialTable })) {
       assert.equal(page.split(`| \`${code}\` |`).length, 2, code);
       assert.ok(page.includes(entry.meaning), code);
+    }
+  });
+});
+
+describe('codes of the C++ programs', () => {
+  const root = fileURLToPath(new URL('../native/mt5-bridge/', import.meta.url));
+  const sources = globSync(['{link,bridge,terminal}/**/*.{h,cpp}'], { cwd: root }).map((file) =>
+    readFileSync(`${root}${file}`, 'utf8'),
+  );
+  const said = new Set(sources.flatMap((text) => [...text.matchAll(/"(E_[A-Z_]+)"/g)].map((match) => match[1]!)));
+
+  test('each code that the sources say stands in the table, and none besides', () => {
+    assert.ok(said.size > 40, `only ${said.size} codes found: are the sources there?`);
+    assert.deepEqual([...said].sort(), Object.keys(nativeTable).sort());
+  });
+
+  test('each reply code of the table is said by the bridge', () => {
+    for (const code of Object.keys(replyTable)) {
+      assert.ok(
+        sources.some((text) => text.includes(`"${code}"`)),
+        code,
+      );
     }
   });
 });

@@ -4,6 +4,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 /** Upper bounds, ms: fine where the promises lie (5 ms, 10 ms), coarse beyond. */
 const LATENCY_BUCKETS_MS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 25, 50, 100, 250, 1_000, 10_000];
 
+export type { Counter } from 'prom-client';
+
 export interface Metrics {
   readonly registry: Registry;
   readonly ticksApplied: Counter;

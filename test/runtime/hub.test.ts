@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import type { Bus } from '../../runtime/bus/bus.ts';
+import { MemoryServer } from '../../runtime/bus/memory.ts';
+import type { Family, TopicKey } from '../../runtime/bus/topics.ts';
+import { topics } from '../../runtime/bus/topics.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import type { Delivered, Subscriber } from '../../runtime/hub.ts';
+import { InputHub } from '../../runtime/hub.ts';
+import { silentLogger } from '../../runtime/telemetry/log.ts';
+
+const layout = { partitions: 12 };
+
+class Listener implements Subscriber {
+  readonly inputs: Subscriber['inputs'];
+  readonly heard: string[] = [];
+  private position: number;
+  hold: Promise<void> | undefined;
+
+  constructor(key: TopicKey, position = 0) {
+    this.inputs = [{ topic: 'bar', key }];
+    this.position = position;
+  }
+
+  taken(_family: Family): number {
+    return this.position;
+  }
+
+  deliver({ sequence, message }: Delivered): void | Promise<void> {
+    this.position = sequence;
+    const { symbol, ticks } = message as { symbol: string; ticks: number };
+    this.heard.push(`${symbol} ${ticks}`);
+    return this.hold;
+  }
+}
+
+async function bar(bus: Bus, symbol: string, n: number, timeframe = '1m'): Promise<void> {
+  await bus.publish({
+    subject: topics.bar.subject({ symbol, timeframe }, layout),
+    messageId: `${symbol}.${timeframe}.${n}`,
+    data: topics.bar.encode({ symbol, timeframe, ticks: n }),
+  });
+}
+
+function stage(): { bus: Bus; hub: InputHub } {
+  const bus = new MemoryServer({ clock: systemClock }).connect();
+  const hub = new InputHub({ bus, layout, log: silentLogger, onFailure: (error) => assert.fail(error) });
+  return { bus, hub };
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let turns = 0; !(await condition()); turns++) {
+    assert.ok(turns < 100_000, 'waited too long for a condition');
+    await systemClock.yield();
+  }
+}
+
+describe('inputs of a node', () => {
+  test('everybody hears only what is theirs', async () => {
+    const { bus, hub } = stage();
+    const [euro, minutes, all] = [
+      new Listener({ symbol: 'EURUSD' }),
+      new Listener({ timeframe: '1m' }),
+      new Listener({}),
+    ];
+    for (const listener of [euro, minutes, all]) await hub.subscribe(listener);
+    await bar(bus, 'EURUSD', 1);
+    await bar(bus, 'USDJPY', 2, '5m');
+    await bar(bus, 'USDJPY', 3);
+    await until(() => hub.caughtUp());
+    assert.deepEqual(euro.heard, ['EURUSD 1']);
+    assert.deepEqual(minutes.heard, ['EURUSD 1', 'USDJPY 3']);
+    assert.deepEqual(all.heard, ['EURUSD 1', 'USDJPY 2', 'USDJPY 3']);
+  });
+
+  test('one who comes late and from further back gets everything, and nobody else hears it twice', async () => {
+    const { bus, hub } = stage();
+    const early = new Listener({ symbol: 'EURUSD' });
+    await hub.subscribe(early);
+    for (let n = 1; n <= 5; n++) await bar(bus, 'EURUSD', n);
+    await until(() => early.heard.length === 5);
+    const late = new Listener({ symbol: 'EURUSD' }, 2);
+    await hub.subscribe(late);
+    await bar(bus, 'EURUSD', 6);
+    await until(() => late.heard.length === 4 && early.heard.length === 6);
+    assert.deepEqual(
+      late.heard,
+      [3, 4, 5, 6].map((n) => `EURUSD ${n}`),
+    );
+    assert.deepEqual(
+      early.heard,
+      [1, 2, 3, 4, 5, 6].map((n) => `EURUSD ${n}`),
+    );
+  });
+
+  test('one who leaves hears nothing more, the others go on', async () => {
+    const { bus, hub } = stage();
+    const [stays, leaves] = [new Listener({}), new Listener({})];
+    await hub.subscribe(stays);
+    await hub.subscribe(leaves);
+    await bar(bus, 'EURUSD', 1);
+    await until(() => stays.heard.length === 1 && leaves.heard.length === 1);
+    await hub.unsubscribe(leaves);
+    await bar(bus, 'EURUSD', 2);
+    await until(() => stays.heard.length === 2);
+    assert.deepEqual(leaves.heard, ['EURUSD 1']);
+  });
+
+  test('one who cannot take more holds the reader, and is not caught up meanwhile', async () => {
+    const { bus, hub } = stage();
+    const slow = new Listener({});
+    let release = (): void => undefined;
+    slow.hold = new Promise((resolve) => {
+      release = resolve;
+    });
+    await hub.subscribe(slow);
+    for (let n = 1; n <= 3; n++) await bar(bus, 'EURUSD', n);
+    await until(() => slow.heard.length === 1);
+    assert.equal(await hub.caughtUp(), false);
+    release();
+    slow.hold = undefined;
+    await until(() => hub.caughtUp());
+    assert.equal(slow.heard.length, 3);
+  });
+
+  test('whatever the order of coming, going and speaking, each hears its own once and in order', async () => {
+    const symbols = ['EURUSD', 'USDJPY', 'BRK B'];
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.constantFrom('join', 'speak', 'speak', 'speak'), fc.nat(2)), {
+          minLength: 1,
+          maxLength: 40,
+        }),
+        async (steps) => {
+          const { bus, hub } = stage();
+          const said: string[] = [];
+          const listeners: { listener: Listener; symbol: string; from: number }[] = [];
+          for (const [verb, which] of steps) {
+            const symbol = symbols[which]!;
+            if (verb === 'join') {
+              const from = Math.floor(said.length / 2);
+              const listener = new Listener({ symbol }, from);
+              listeners.push({ listener, symbol, from });
+              await hub.subscribe(listener);
+            } else {
+              said.push(`${symbol} ${said.length + 1}`);
+              await bar(bus, symbol, said.length);
+            }
+          }
+          await until(() => hub.caughtUp());
+          for (const { listener, symbol, from } of listeners) {
+            assert.deepEqual(
+              listener.heard,
+              said.slice(from).filter((text) => text.startsWith(`${symbol} `)),
+            );
+          }
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+});
