@@ -7,6 +7,9 @@ import { HELP, parseOptions, UsageError } from './start/options.ts';
 import { disagreements } from './start/report.ts';
 import { run } from './start/run.ts';
 
+/** Errors of files and settings: their message is all there is, no log knows more. */
+const SAYS_ALL = /^(CONFIG|IMPORT|TAPE|TICKS|REPORT)_|^(ALREADY_RUNNING|PORT_IN_USE|LEDGER_UNAVAILABLE)$/;
+
 class Interrupted extends Error {
   readonly status: number;
   constructor(status: number) {
@@ -49,7 +52,9 @@ try {
     const code = (error as { code?: unknown }).code;
     console.error(`${typeof code === 'string' ? `${code}: ` : ''}${messageOf(error)}`);
     if (error instanceof UsageError) console.error('`npm start -- --help` lists the options.');
-    else console.error(`Logs of all parts are in ${process.env.TROUPE_STATE ?? '.run'}/logs/.`);
+    else if (!SAYS_ALL.test(String(code))) {
+      console.error(`Logs of all parts are in ${path.join(process.env.TROUPE_STATE ?? '.run', 'logs')}.`);
+    }
     process.exitCode = error instanceof UsageError ? 2 : 1;
   }
 }

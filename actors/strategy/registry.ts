@@ -13,6 +13,9 @@ export const builtIn: ReadonlyMap<string, Strategy> = new Map([emaCross, meanRev
 
 const EXTENSIONS = ['.ts', '.mts', '.js', '.mjs'];
 
+/** Whether `use` names a file, and not a built-in strategy. */
+export const isStrategyFile = (use: string): boolean => use.includes('/') || EXTENSIONS.includes(extname(use));
+
 let hooked = false;
 
 /** A user's file may stand anywhere and still say `import … from 'troupe/strategy'`. */
@@ -36,7 +39,7 @@ function offerAuthorApi(): void {
 export async function loadStrategy(use: string, folder: string, path = 'strategies.use'): Promise<Strategy> {
   const known = builtIn.get(use);
   if (known !== undefined) return known;
-  if (!use.includes('/') && !EXTENSIONS.includes(extname(use))) {
+  if (!isStrategyFile(use)) {
     const names = [...builtIn.keys()].join(', ');
     throw new TroupeError('CONFIG_INVALID', `${path}: no strategy "${use}", allowed: ${names}, or the path of a file`);
   }

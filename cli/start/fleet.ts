@@ -10,10 +10,11 @@ import type { TapeInfo } from '../../backtest/tape.ts';
 import type { Status } from '../../node/status.ts';
 import { TerminalConfigSchema } from '../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import type { Config } from '../../runtime/config/index.ts';
-import { TroupeError } from '../../runtime/errors.ts';
+import { isErrorCode, TroupeError } from '../../runtime/errors.ts';
 import type { LatencyJson } from '../../runtime/telemetry/latency.ts';
 import type { ManagedProcess } from '../processes.ts';
 import { startProcess } from '../processes.ts';
+import { checkPostgres, type NatsLogin, natsLoginOf } from '../servers/given.ts';
 import { startNatsServer } from '../servers/nats.ts';
 import { startPostgres } from '../servers/postgres.ts';
 import { terminalConfig } from './terminal-config.ts';
@@ -50,12 +51,6 @@ export interface FleetOptions {
 export interface Books {
   readonly balance: number;
   readonly positions: Readonly<Record<string, number>>;
-}
-
-export interface NatsLogin {
-  readonly url: string;
-  readonly user?: string;
-  readonly password?: string;
 }
 
 type Json = Record<string, unknown>;
@@ -160,8 +155,11 @@ export class Fleet {
     const { natsUrl, postgresUrl, stateFolder, config, ledger, root } = this.o;
     const logs = this.logs;
     const starting: Promise<void>[] = [];
-    if (natsUrl !== undefined) this.logins = loginsOf(natsUrl);
-    else {
+    if (natsUrl !== undefined) {
+      const login = natsLoginOf(natsUrl);
+      this.logins = { node: login, bridge: login };
+    }
+    if (natsUrl === undefined) {
       const store = path.join(stateFolder, 'nats');
       starting.push(
         startNatsServer({
@@ -174,14 +172,14 @@ export class Fleet {
           const { node, bridge } = server.credentials;
           this.logins = { node: { url: server.url, ...node }, bridge: { url: server.url, ...bridge } };
           this.watch(server.process);
-          this.o.onSay(
-            `NATS        ${server.url}  (users and passwords: ${path.relative(root, server.credentialsFile)})`,
-          );
+          this.o.onSay(`NATS        ${server.url}  (users and passwords: ${shown(root, server.credentialsFile)})`);
         }),
       );
     }
-    if (postgresUrl !== undefined) this.ledgerUrl = postgresUrl;
-    else if (ledger) {
+    if (ledger && postgresUrl !== undefined) {
+      this.ledgerUrl = postgresUrl;
+      starting.push(checkPostgres(postgresUrl));
+    } else if (ledger) {
       starting.push(
         startPostgres({ folder: path.join(stateFolder, 'postgres'), logFile: path.join(logs, 'postgres.log') }).then(
           (server) => {
@@ -283,7 +281,8 @@ export class Fleet {
       this.applied = Number(message.ticks);
       this.terminal?.send(`applied ${this.applied}`);
     } else if (message.event === 'error') {
-      this.o.onFailure(new TroupeError('SERVER_FAILED', `node: ${String(message.code)}: ${String(message.message)}`));
+      const code = isErrorCode(message.code) ? message.code : 'SERVER_FAILED';
+      this.o.onFailure(new TroupeError(code, `node: ${String(message.message)}`));
     }
     this.tell(message);
   }
@@ -329,15 +328,10 @@ function jsonEvent(event: string): (line: string) => Json | undefined {
   };
 }
 
-/** A server of the user's: credentials stand in the URL, and all programs use them. */
-function loginsOf(url: string): { node: NatsLogin; bridge: NatsLogin } {
-  const parsed = new URL(url);
-  const login = {
-    url: `${parsed.protocol}//${parsed.host}`,
-    ...(parsed.username === '' ? {} : { user: decodeURIComponent(parsed.username) }),
-    ...(parsed.password === '' ? {} : { password: decodeURIComponent(parsed.password) }),
-  };
-  return { node: login, bridge: login };
+/** A file as a person names it: within the project from there, else in full. */
+function shown(root: string, file: string): string {
+  const relative = path.relative(root, file);
+  return relative.startsWith('..') ? file : relative;
 }
 
 /** Least that a child needs: PATH, and its own login. Other secrets of this process stay here. */

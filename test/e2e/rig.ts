@@ -67,8 +67,15 @@ export class Company {
     const { state, configFile } = options;
     const start = parseOptions([...options.args, '--config', configFile]);
     if (start === 'help') throw new RangeError('--help starts nothing');
-    const market = await prepareMarket(start, path.join(state, 'tapes'), () => undefined);
-    const config = runConfig(loadConfig(configFile), configFile, market.tape, clock.nowMs());
+    const loaded = loadConfig(configFile);
+    const market = await prepareMarket({
+      start,
+      folder: path.join(state, 'tapes'),
+      utcOffsetS: loaded.terminal.utc_offset_s,
+      onProgress: () => undefined,
+      signal: new AbortController().signal,
+    });
+    const config = runConfig(loaded, configFile, market.tape, clock.nowMs());
     let company: Company | undefined;
     const fleet = new Fleet({
       root: projectFolder,
