@@ -10,6 +10,8 @@ export const projectRoot = path.resolve(path.dirname(fileURLToPath(import.meta.u
 
 /** JetStream of 2.10 is the oldest with per-subject metadata and consumer filters that the bus relies on. */
 export const NATS_LEAST = /** @type {const} */ ([2, 10, 0]);
+/** What is installed where nothing new enough is there: a release whose Go version is not the very newest. */
+export const NATS_PINNED = { version: '2.12.15', go: /** @type {const} */ ([1, 25, 0]) };
 export const POSTGRES_LEAST_MAJOR = 15;
 
 /** @param {string} file */

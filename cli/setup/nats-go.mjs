@@ -1,7 +1,6 @@
 import path from 'node:path';
 import { run } from './child.mjs';
-import { findCommand, outputOf } from './find.mjs';
-import { NATS_PINNED } from './nats-server.mjs';
+import { findCommand, NATS_PINNED, outputOf } from './find.mjs';
 import { StepError } from './step-error.mjs';
 import { atLeast, formatVersion, parseVersion } from './version.mjs';
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { run } from './child.mjs';
-import { NATS_PINNED } from './nats-server.mjs';
+import { NATS_PINNED } from './find.mjs';
 import { StepError } from './step-error.mjs';
 
 const BASE = 'https://github.com/nats-io/nats-server/releases/download';

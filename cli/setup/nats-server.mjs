@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { endingSignal } from './child.mjs';
-import { findNatsServer, NATS_LEAST } from './find.mjs';
+import { findNatsServer, NATS_LEAST, NATS_PINNED } from './find.mjs';
 import { fromDistribution, fromNewerDebian } from './nats-debian.mjs';
 import { fromGo } from './nats-go.mjs';
 import { fromRelease } from './nats-release.mjs';
@@ -10,9 +10,6 @@ import { StepError } from './step-error.mjs';
 import { formatVersion } from './version.mjs';
 
 const STEP = 'nats-server';
-
-/** What is installed where nothing new enough is there: a release whose Go version is not the very newest. */
-export const NATS_PINNED = { version: '2.12.15', go: /** @type {const} */ ([1, 25, 0]) };
 
 /**
  * A way ends in `.tools/bin/nats-server` or throws a StepError that says why it could not.
