@@ -8,6 +8,7 @@ import { strategyActor, strategyPlan } from '../actors/strategy/actor.ts';
 import { loadStrategy } from '../actors/strategy/registry.ts';
 import { symbolActor } from '../actors/symbol/actor.ts';
 import { DEFAULT_FEATURES } from '../actors/symbol/features.ts';
+import type { SymbolContext } from '../actors/symbol/market.ts';
 import type { Timeframe } from '../actors/symbol/timeframes.ts';
 import type { ActorDefinition } from '../runtime/actor.ts';
 import type { Config } from '../runtime/config/index.ts';
@@ -189,10 +190,6 @@ export class Company {
         features: unique([...DEFAULT_FEATURES, ...plans.flatMap(({ features }) => features)]),
         day: market.day,
         staleAfterMs: market.stale_after_ms,
-        onTicksApplied: (n) => {
-          this.ticksApplied += n;
-          metrics.ticksApplied.inc(n);
-        },
         onBar: (latencyMs) => {
           latencies.tickToBar.record(latencyMs);
           metrics.tickToBar.observe(latencyMs);
@@ -202,8 +199,15 @@ export class Company {
     });
   }
 
-  /** Ticks applied by the symbol actors of this node since it began. */
-  ticksApplied = 0;
+  /**
+   * Ticks applied by the symbol actors of this node. Their own count: one that was restarted reads some ticks again, and
+   * they count once.
+   */
+  get ticksApplied(): number {
+    let sum = 0;
+    for (const { context } of this.symbols) sum += (context as SymbolContext | undefined)?.ticksApplied ?? 0;
+    return sum;
+  }
 
   private makeBroker(strategies: readonly string[]): ActorChild | undefined {
     const { config, stage, latencies } = this.o;

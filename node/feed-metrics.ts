@@ -20,6 +20,11 @@ class Totals {
 export function metricsFeed(metrics: Metrics, company: Company): (status: Status) => void {
   const totals = new Totals();
   return ({ symbols, strategies, orders, denials, fills }) => {
+    totals.raise(
+      metrics.ticksApplied,
+      'applied',
+      symbols.reduce((sum, { ticksApplied }) => sum + ticksApplied, 0),
+    );
     for (const { symbol, ticksLate, ticksDuplicate, ticksMissing, bars } of symbols) {
       const dropped = { late: ticksLate, duplicate: ticksDuplicate, missing: ticksMissing };
       for (const [reason, n] of Object.entries(dropped)) {
