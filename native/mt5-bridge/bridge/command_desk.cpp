@@ -22,7 +22,30 @@ void CommandDesk::refuse(const std::string& reply_to, const std::string& command
   reply_(reply_to, reply);
 }
 
-void CommandDesk::handle(const void* data, size_t size, const std::string& reply_to) {
+void CommandDesk::handle(const void* data, size_t size, const std::string& reply_to, bool more) {
+  // Who cannot be answered is not obeyed.
+  if (!reply_to.empty()) take(data, size, reply_to);
+  if (!more || noted_.size() >= kMostTogether) sendNoted();
+}
+
+void CommandDesk::sendNoted() {
+  if (noted_.empty()) return;
+  std::vector<Noted> noted;
+  noted.swap(noted_);
+  std::string error;
+  if (!journal_.durable(error)) {
+    logError("E_JOURNAL", error);
+    for (const Noted& one : noted) {
+      journal_.forget(one.order_id);
+      refuse(one.waiter.reply_to, one.waiter.command_id, "JOURNAL_FAILED", error);
+    }
+    return;
+  }
+  for (const Noted& one : noted)
+    send(FrameType::kPlace, one.order, Pending{Pending::kPlace, one.order_id, {one.waiter}, 0, false, nullptr});
+}
+
+void CommandDesk::take(const void* data, size_t size, const std::string& reply_to) {
   commands_.fetch_add(1, std::memory_order_relaxed);
   v1::Command command;
   if (!command.ParseFromArray(data, static_cast<int>(size)))
@@ -42,6 +65,8 @@ void CommandDesk::handle(const void* data, size_t size, const std::string& reply
   std::string why;
   // A repeated order is answered from the journal even while no terminal is linked.
   if (command.body_case() == v1::Command::kPlace) return place(command, reply_to);
+  // Whatever else is asked comes after the orders before it.
+  sendNoted();
   if (!terminal) return refuse(reply_to, command.command_id(), "NO_TERMINAL", "no terminal is linked to this bridge");
   switch (command.body_case()) {
     case v1::Command::kCancel: {
@@ -103,6 +128,8 @@ void CommandDesk::place(const v1::Command& command, const std::string& reply_to)
   const std::string& id = order.order_id();
   Journal::Entry entry;
   if (!id.empty() && journal_.find(id, entry)) {
+    // It may be one of those that have not left yet.
+    sendNoted();
     if (!entry.reply.empty()) {
       v1::CommandReply reply;
       reply.ParseFromString(entry.reply);
@@ -141,12 +168,11 @@ void CommandDesk::place(const v1::Command& command, const std::string& reply_to)
   if (!known)
     return refuse(reply_to, command.command_id(), "UNKNOWN_SYMBOL", "the terminal has no symbol " + order.symbol());
   std::string error;
-  if (!journal_.received(id, command.command_id(), command.fence(), clock_.wallUs(), error)) {
+  if (!journal_.note(id, command.command_id(), command.fence(), clock_.wallUs(), error)) {
     logError("E_JOURNAL", error);
     return refuse(reply_to, command.command_id(), "JOURNAL_FAILED", error);
   }
-  send(FrameType::kPlace, out,
-       Pending{Pending::kPlace, id, {{reply_to, command.command_id(), false}}, 0, false, nullptr});
+  noted_.push_back({out, id, {reply_to, command.command_id(), false}});
 }
 
 template <typename Message>

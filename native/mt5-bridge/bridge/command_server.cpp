@@ -29,11 +29,13 @@ bool CommandServer::ensure(std::string& error) {
 }
 
 bool CommandServer::serve(std::string& error) {
-  const auto on_message = [](natsConnection*, natsSubscription*, natsMsg* message, void* closure) {
+  const auto on_message = [](natsConnection*, natsSubscription* subscription, natsMsg* message, void* closure) {
     const char* reply_to = natsMsg_GetReply(message);
-    if (reply_to)
-      static_cast<CommandServer*>(closure)->handler_(natsMsg_GetData(message),
-                                                     static_cast<size_t>(natsMsg_GetDataLength(message)), reply_to);
+    int waiting = 0;
+    if (natsSubscription_GetPending(subscription, &waiting, nullptr) != NATS_OK) waiting = 0;
+    static_cast<CommandServer*>(closure)->handler_(natsMsg_GetData(message),
+                                                   static_cast<size_t>(natsMsg_GetDataLength(message)),
+                                                   reply_to ? reply_to : "", waiting > 0);
     natsMsg_Destroy(message);
   };
   const std::string subject = commandSubject(account_);

@@ -15,7 +15,8 @@ namespace troupe::bridge {
 
 class CommandServer {
  public:
-  using Handler = std::function<void(const void* data, size_t size, const std::string& reply_to)>;
+  // `more`: another command has come already, and will be handed over next.
+  using Handler = std::function<void(const void* data, size_t size, const std::string& reply_to, bool more)>;
 
   CommandServer(NatsSettings settings, std::string account, Handler handler)
       : settings_(std::move(settings)), account_(std::move(account)), handler_(std::move(handler)) {}

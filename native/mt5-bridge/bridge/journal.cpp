@@ -165,17 +165,35 @@ bool Journal::find(const std::string& order_id, Entry& entry) const {
 
 bool Journal::received(const std::string& order_id, const std::string& command_id, double fence, int64_t wall_us,
                        std::string& error) {
+  if (!note(order_id, command_id, fence, wall_us, error)) return false;
+  if (durable(error)) return true;
+  forget(order_id);
+  return false;
+}
+
+bool Journal::note(const std::string& order_id, const std::string& command_id, double fence, int64_t wall_us,
+                   std::string& error) {
   std::string body(1, kReceived);
   putText(body, order_id);
   putText(body, command_id);
   put(body, fence);
   put(body, wall_us);
   std::lock_guard io(io_);
-  if (!writeWaiting(false, error) || !append(record(body), true, error)) return false;
+  if (!writeWaiting(false, error) || !append(record(body), false, error)) return false;
   std::lock_guard lock(memory_);
   entries_[order_id] = {command_id, fence, wall_us, {}};
   highest_fence_ = std::max(highest_fence_, fence);
   return true;
+}
+
+bool Journal::durable(std::string& error) {
+  std::lock_guard io(io_);
+  return writeWaiting(true, error);
+}
+
+void Journal::forget(const std::string& order_id) {
+  std::lock_guard lock(memory_);
+  entries_.erase(order_id);
 }
 
 void Journal::result(const std::string& order_id, std::string reply) {

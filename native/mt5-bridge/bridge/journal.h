@@ -31,7 +31,13 @@ class Journal {
   // Durable when it returns true. `order_id` must be new.
   bool received(const std::string& order_id, const std::string& command_id, double fence, int64_t wall_us,
                 std::string& error);
-  // Remembered at once, durable after the next received(), fence() or sync().
+  // The same for several orders that come together: each is noted, durable() makes all of them so, and only then may
+  // any of them go to the terminal. An order that could not be made durable is forgotten again.
+  bool note(const std::string& order_id, const std::string& command_id, double fence, int64_t wall_us,
+            std::string& error);
+  bool durable(std::string& error);
+  void forget(const std::string& order_id);
+  // Remembered at once, durable after the next received(), durable(), fence() or sync().
   void result(const std::string& order_id, std::string reply);
   // Durable when it returns true.
   bool fence(double fence, std::string& error);

@@ -67,9 +67,9 @@ struct DeskTest : testing::Test {
     link::setTextCut(spec.name, "EURUSD");
     desk->attach({bridge_end, "s1", offset, {spec}});
   }
-  void command(const v1::Command& c, const std::string& to = "r") {
+  void command(const v1::Command& c, const std::string& to = "r", bool more = false) {
     const std::string bytes = c.SerializeAsString();
-    desk->handle(bytes.data(), bytes.size(), to);
+    desk->handle(bytes.data(), bytes.size(), to, more);
   }
   v1::Command place(const std::string& id, double fence = 1) {
     v1::Command c;
@@ -145,6 +145,53 @@ TEST_F(DeskTest, placesAndAnswers) {
   EXPECT_EQ(last().order().time_ms(), 5);
   EXPECT_EQ(last().deals(0).ticket(), 12u);
   EXPECT_FALSE(last().replayed());
+}
+
+TEST_F(DeskTest, ordersThatComeTogetherLeaveTogetherAndInOrder) {
+  linkUp();
+  command(place("o1"), "r1", true);
+  command(place("o2"), "r2", true);
+  EXPECT_FALSE(at<link::Place>(FrameType::kPlace)) << "not on the disk yet";
+  command(place("o3"), "r3", false);
+  for (const char* id : {"o1", "o2", "o3"}) {
+    const auto sent = at<link::Place>(FrameType::kPlace);
+    ASSERT_TRUE(sent) << id;
+    EXPECT_EQ(link::textOf(sent->order_id), id);
+    ASSERT_EQ(result(sent->command, v1::OUTCOME_DONE), LinkError::kNone);
+  }
+  ASSERT_EQ(answers.size(), 3u);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(answers[static_cast<size_t>(i)].to, "r" + std::to_string(i + 1));
+}
+
+TEST_F(DeskTest, anOrderThatWaitsForTheDiskLeavesBeforeWhateverElseIsAsked) {
+  linkUp();
+  command(place("o1"), "r1", true);
+  v1::Command find;
+  find.set_command_id("f");
+  find.set_fence(1);
+  find.mutable_find()->set_order_id("o1");
+  find.mutable_find()->set_magic(7);
+  command(find, "r2", true);
+  ASSERT_TRUE(at<link::Place>(FrameType::kPlace));
+  ASSERT_TRUE(at<link::Find>(FrameType::kFind));
+}
+
+TEST_F(DeskTest, anOrderThatIsRepeatedWhileItWaitsForTheDiskIsSentOnceAndAnsweredTwice) {
+  linkUp();
+  command(place("o1"), "r1", true);
+  command(place("o1"), "r2", false);
+  const auto sent = at<link::Place>(FrameType::kPlace);
+  ASSERT_TRUE(sent);
+  EXPECT_FALSE(at<link::Place>(FrameType::kPlace));
+  ASSERT_EQ(result(sent->command, v1::OUTCOME_DONE), LinkError::kNone);
+  ASSERT_EQ(answers.size(), 2u);
+}
+
+TEST_F(DeskTest, whoCannotBeAnsweredIsNotObeyed) {
+  linkUp();
+  command(place("o1"), "", false);
+  EXPECT_FALSE(at<link::Place>(FrameType::kPlace));
+  EXPECT_EQ(journal->orders(), 0u);
 }
 
 TEST_F(DeskTest, aRepeatedOrderIsNeverSentAgain) {
