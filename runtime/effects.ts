@@ -86,13 +86,15 @@ export class Effects {
     this.underWay.delete(n);
   }
 
-  /** Begins everything that waits, in order; delivery `replay` waits for room first. */
+  /** Begins everything that waits; delivery `replay` waits for room first. */
   async perform(): Promise<void> {
     const limit = this.definition.maxInFlight ?? DEFAULT_IN_FLIGHT;
     while (this.waiting.length > 0) {
       const batch = this.waiting;
       this.waiting = [];
-      for (const entry of batch) this.begin(entry);
+      // Somebody waits for what is asked of others (a command to the terminal); messages leave after it, in their order.
+      for (const entry of batch) if (entry.type !== 'publish') this.begin(entry);
+      for (const entry of batch) if (entry.type === 'publish') this.begin(entry);
       if (this.definition.delivery === 'replay' && this.works.size > limit) {
         await new Promise<void>((resolve) => {
           this.room = resolve;
