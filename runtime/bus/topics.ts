@@ -8,7 +8,7 @@
 import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import { create, fromBinary, fromJsonString, toBinary, toJsonString } from '@bufbuild/protobuf';
 import { ExecutionEventSchema } from '../../proto/gen/troupe/bridge/v1/bridge_pb.js';
-import { BarSchema, FeaturesSchema, TickFrameSchema } from '../../proto/gen/troupe/market/v1/market_pb.js';
+import { BarSchema, FeaturesSchema } from '../../proto/gen/troupe/market/v1/market_pb.js';
 import { DeadLetterSchema, LifecycleEventSchema } from '../../proto/gen/troupe/system/v1/system_pb.js';
 import {
   AccountEventSchema,
