@@ -58,3 +58,5 @@ try {
     process.exitCode = error instanceof UsageError ? 2 : 1;
   }
 }
+// Everything has been stopped. Whatever might still be open here must not hold a person's terminal.
+process.exit();

@@ -134,7 +134,10 @@ export class Fleet {
       // What was just starting is stopped as soon as it stands; nothing further is begun.
       await this.starting?.catch(() => undefined);
       await this.stopPrograms();
-      for (const server of this.servers.reverse()) await server.stop();
+      // One that does not stop cleanly must not keep the others running.
+      const failures: unknown[] = [];
+      for (const server of this.servers.reverse()) await server.stop().catch((error: unknown) => failures.push(error));
+      if (failures.length > 0) throw failures[0];
     })();
     return this.stopping;
   }
@@ -282,7 +285,9 @@ export class Fleet {
       this.terminal?.send(`applied ${this.applied}`);
     } else if (message.event === 'error') {
       const code = isErrorCode(message.code) ? message.code : 'SERVER_FAILED';
-      this.o.onFailure(new TroupeError(code, `node: ${String(message.message)}`));
+      // A server that the user named is the user's to look at.
+      const where = code === 'BUS_UNAVAILABLE' && this.o.natsUrl !== undefined ? 'TROUPE_NATS_URL' : 'node';
+      this.o.onFailure(new TroupeError(code, `${where}: ${String(message.message)}`));
     }
     this.tell(message);
   }
