@@ -26,7 +26,7 @@ constexpr Step kSteps[] = {
 constexpr State kStates[] = {State::kWaiting, State::kSyncing, State::kReady, State::kLost};
 
 // One per subject family: the publisher keeps order within a key.
-enum Key : uint32_t { kExecutionKey = 0, kStatusKey = 1 };
+enum Key : uint32_t { kExecutionKey, kMachineKey, kLevelKey, kLifecycleKey };
 
 std::string hostName() {
   char name[256] = {};
@@ -81,7 +81,7 @@ Status::Status(Publisher& publisher, const Clock& clock, std::string account)
       session_("bridge-" + std::to_string(started_ms_)) {}
 
 void Status::start() {
-  post(machineKeySubject(), "machine", machineJson());
+  post(machineKeySubject(), "machine", machineJson(), kMachineKey);
   publishLifecycle("started", "");
   publishLevel(nameOf(state_), "");
   publishLink("");
@@ -113,7 +113,7 @@ void Status::publishLevel(const std::string& state, const std::string& detail) {
   level.set_state(state);
   level.set_since_ms(static_cast<double>(clock_.wallUs() / 1000));
   level.set_detail(detail);
-  post(actorKeySubject(account_), "level", toJson(level));
+  post(actorKeySubject(account_), "level", toJson(level), kLevelKey);
 }
 
 void Status::publishLifecycle(const std::string& event, const std::string& cause) {
@@ -124,7 +124,7 @@ void Status::publishLifecycle(const std::string& event, const std::string& cause
   out.set_cause(cause);
   out.set_node(hostName());
   out.set_time_ms(static_cast<double>(clock_.wallUs() / 1000));
-  post(lifecycleSubject(account_), "lifecycle", toJson(out));
+  post(lifecycleSubject(account_), "lifecycle", toJson(out), kLifecycleKey);
 }
 
 void Status::publishLink(const std::string& reason) {
@@ -140,9 +140,9 @@ void Status::publishLink(const std::string& reason) {
   publisher_.post({executionSubject(account_), id, data.data(), data.size(), kExecutionKey, 1});
 }
 
-void Status::post(const std::string& subject, const std::string& id, const std::string& data) {
+void Status::post(const std::string& subject, const std::string& id, const std::string& data, uint32_t key) {
   const std::string unique = token(account_) + "." + session_ + "." + id + "." + std::to_string(++posted_);
-  publisher_.post({subject, unique, data.data(), data.size(), kStatusKey, 0});
+  publisher_.post({subject, unique, data.data(), data.size(), key, 0});
 }
 
 }  // namespace troupe::bridge

@@ -34,7 +34,8 @@ class Status {
   void publishLevel(const std::string& state, const std::string& detail);
   void publishLifecycle(const std::string& event, const std::string& cause);
   void publishLink(const std::string& reason);
-  void post(const std::string& subject, const std::string& id, const std::string& data);
+  // One key per subject: order is promised within a subject only.
+  void post(const std::string& subject, const std::string& id, const std::string& data, uint32_t key);
 
   Publisher& publisher_;
   const Clock& clock_;

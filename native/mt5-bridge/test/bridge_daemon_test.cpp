@@ -213,6 +213,18 @@ TEST_F(DaemonTest, commandsEventsAndRepeats) {
   EXPECT_TRUE(found.replayed());
 }
 
+TEST_F(DaemonTest, subjectsOfDifferentStreamsHaveNoOrderAmongThem) {
+  nats->companyStreams();
+  // Other actors have written their levels: KV `actors` counts far ahead of SYSTEM, where the lifecycle stands.
+  for (int i = 0; i < 50; ++i) nats->request("$KV.actors.symbol.OTHER", "{}");
+  startDaemon();
+  FakeTerminal terminal(port);
+  terminal.greet("s1", {"EURUSD"}, 0);
+  ASSERT_TRUE(said(R"("state":"ready")")) << daemon->err();
+  EXPECT_EQ(daemon->end(SIGTERM), 0) << daemon->err();
+  EXPECT_EQ(daemon->err().find("E_NATS_ORDER"), std::string::npos) << daemon->err();
+}
+
 TEST_F(DaemonTest, oneTerminalAtATimeAndBadOnesAreClosedWithTheirCode) {
   startAll();
   {
