@@ -1,5 +1,5 @@
 /** What is played: the user's files, or the built-in synthetic market, as one tape. */
-import { mkdirSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { ImportResult } from '../../backtest/importers/index.ts';
 import { readTicks } from '../../backtest/importers/index.ts';
@@ -24,7 +24,7 @@ export type OnProgress = (text: string) => void;
 
 export interface MarketRequest {
   readonly start: StartOptions;
-  /** Where tapes are kept. */
+  /** Where tapes are kept; nobody else uses it meanwhile. */
   readonly folder: string;
   /** The broker's clock where the command line does not say, seconds ahead of UTC. */
   readonly utcOffsetS: number;
@@ -37,6 +37,8 @@ export interface MarketRequest {
 export function prepareMarket(request: MarketRequest): Promise<Market> {
   const { start, folder } = request;
   mkdirSync(folder, { recursive: true });
+  // What a killed run has half written: it may be as large as its tick files.
+  for (const name of readdirSync(folder)) if (name.endsWith('.part')) rmSync(path.join(folder, name), { force: true });
   return start.ticks.length === 0 ? syntheticMarket(request) : importedMarket(request);
 }
 

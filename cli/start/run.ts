@@ -42,6 +42,8 @@ class Watched {
   ticksSent = 0;
   marketMs = 0;
   phase = 'starting';
+  /** Once everything has been played and written. */
+  report: Report | undefined;
   private startedMs = 0;
   private readonly clock: Clock;
   private readonly total: number;
@@ -166,7 +168,9 @@ async function runClaimed(options: RunOptions, config: Config, screen: Screen, e
     onFailure: (error) => fail(error),
   });
   try {
-    return await Promise.race([play(options, fleet, watched, screen, market.unusable), failed, ended]);
+    // With --watch the interruption is the end that was asked for: the run itself is over and its books compared.
+    const interrupted = ended.catch((reason: unknown) => watched.report ?? Promise.reject(reason));
+    return await Promise.race([play(options, fleet, watched, screen, market.unusable), failed, interrupted]);
   } finally {
     screen.close();
     await stopWithin(fleet, clock, screen);
@@ -208,6 +212,7 @@ async function play(
     writeReport(start.report, report);
     screen.say(`report written to ${start.report}`);
   }
+  watched.report = report;
   if (start.watch) {
     screen.say('The file has ended; everything goes on running until Ctrl-C.');
     await aborted(signal).catch(() => undefined);

@@ -6,6 +6,8 @@ import { lineOf, pageOf } from './view.ts';
 
 const FRAME_MS = 250;
 const LINE_MS = 5_000;
+/** What is done sooner than this needs no announcement. */
+const FIRST_LINE_MS = 1_000;
 const HIDE_CURSOR = '\x1b[?25l';
 const SHOW_CURSOR = '\x1b[?25h';
 
@@ -28,11 +30,12 @@ class LineScreen implements Screen {
   private readonly out: NodeJS.WritableStream;
   private readonly clock: Clock;
   private cancel = (): void => undefined;
-  private saidMs = Number.NEGATIVE_INFINITY;
+  private saidMs: number;
 
   constructor(out: NodeJS.WritableStream, clock: Clock) {
     this.out = out;
     this.clock = clock;
+    this.saidMs = clock.monotonicMs() - LINE_MS + FIRST_LINE_MS;
   }
 
   say(text: string): void {

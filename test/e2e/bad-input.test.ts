@@ -6,10 +6,11 @@ import { type AddressInfo, createServer } from 'node:net';
 import { after, beforeEach, describe, test } from 'node:test';
 import type { Report } from '../../cli/start/report.ts';
 import { writeConfig } from './rig.ts';
-import { type Ended, noneLeft, processesOf, start, stateFolder, tickLines, writeTicks } from './support.ts';
+import { type Ended, endAll, noneLeft, processesOf, start, stateFolder, tickLines, writeTicks } from './support.ts';
 
 const scratch = stateFolder('bad');
 after(async () => {
+  endAll();
   await noneLeft(scratch.path);
   scratch.remove();
 });
@@ -97,7 +98,7 @@ const beforeTheRun: Case[] = [
     says: [/CONFIG_NOT_FOUND: .*nowhere\.csv/],
   },
   {
-    name: 'a configuration with five faults, all at once',
+    name: 'a configuration with four faults, all at once',
     args: ['--ticks', good, '--symbol', 'EURUSD', '--config', bent],
     status: 1,
     says: [
@@ -214,7 +215,7 @@ describe('refused when a part cannot start', () => {
   test('TROUPE_NATS_URL that nobody serves', async () => {
     const env = { TROUPE_NATS_URL: 'nats://somebody:secret@127.0.0.1:9' };
     const ended = await start(scratch.state, [...USUAL, '--ticks', good], env);
-    refused(ended, 1, [/BUS_UNAVAILABLE: .*127\.0\.0\.1:9/]);
+    refused(ended, 1, [/BUS_UNAVAILABLE: TROUPE_NATS_URL: .*127\.0\.0\.1:9/]);
     assert.doesNotMatch(`${ended.stdout}${ended.stderr}`, /secret/);
   });
 

@@ -39,6 +39,13 @@ export interface Ended {
   readonly stderr: string;
 }
 
+const begun = new Set<StartCommand>();
+
+/** For `after`: what a failed test has left running ends with the test file. */
+export function endAll(): void {
+  for (const command of begun) if (!command.over) command.kill('SIGKILL');
+}
+
 /** `cli/start.ts` as a child, with all its state in `state`. */
 export class StartCommand {
   stdout = '';
@@ -59,6 +66,7 @@ export class StartCommand {
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
     });
+    begun.add(this);
     this.ended = new Promise((resolve) => {
       this.child.once('close', (status, signal) => {
         this.isOver = true;
