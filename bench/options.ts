@@ -11,6 +11,8 @@ export interface BenchOptions {
   readonly symbols: number;
   /** About how long one round plays, at the rate that the question aims at. */
   readonly seconds: number;
+  /** Orders that are decided at the same moment, each second; order-path only. */
+  readonly orders: number;
   /** Folder for a CPU profile of the node per round. */
   readonly profile: string | undefined;
 }
@@ -25,6 +27,8 @@ const DEFAULTS: Readonly<Record<Question, { rounds: number; symbols: number; sec
   'order-path': { rounds: 3, symbols: 20, seconds: 70 },
 };
 
+const DEFAULT_ORDERS = 5;
+
 export const HELP = `npm run bench -- QUESTION [options]
 
   ingest       How many ticks/s go from the terminal through the bridge into a file-backed JetStream stream and are
@@ -35,6 +39,7 @@ export const HELP = `npm run bench -- QUESTION [options]
   --rounds N     How often each is measured, 1 to 100 (ingest ${DEFAULTS.ingest.rounds}, order-path ${DEFAULTS['order-path'].rounds}); the figure is the median.
   --symbols N    1 to 5000 (ingest ${DEFAULTS.ingest.symbols}, order-path ${DEFAULTS['order-path'].symbols}; at most 100 for order-path).
   --seconds N    About how long one round plays, 1 to 3600 (ingest ${DEFAULTS.ingest.seconds}, order-path ${DEFAULTS['order-path'].seconds}, at least 15).
+  --orders N     order-path: orders decided at the same moment, every second, 1 to the number of symbols (default ${DEFAULT_ORDERS}).
   --json FILE    Write {name, value, unit, ratio, rounds, verified} and the details there.
   --profile DIR  Write a CPU profile of the node per round there. Slows it down: not for figures.
   --help         This text.
@@ -72,11 +77,14 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
   const asked = question as Question;
   const usual = DEFAULTS[asked];
   const trading = asked === 'order-path';
+  if (!trading && values.orders !== undefined) throw new UsageError('--orders: for order-path only');
+  const symbols = whole('symbols', values.symbols, usual.symbols, 1, trading ? 100 : 5000);
   return {
     question: asked,
     json: values.json,
     rounds: whole('rounds', values.rounds, usual.rounds, 1, 100),
-    symbols: whole('symbols', values.symbols, usual.symbols, 1, trading ? 100 : 5000),
+    symbols,
+    orders: whole('orders', values.orders, Math.min(DEFAULT_ORDERS, symbols), 1, symbols),
     seconds: whole('seconds', values.seconds, usual.seconds, trading ? 15 : 1, 3600),
     profile: values.profile,
   };
@@ -92,6 +100,7 @@ function read(args: readonly string[]) {
       rounds: { type: 'string' },
       symbols: { type: 'string' },
       seconds: { type: 'string' },
+      orders: { type: 'string' },
       profile: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
