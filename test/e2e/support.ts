@@ -3,6 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { type ManagedProcess, startProcess } from '../../cli/processes.ts';
+import { findNatsServer } from '../../cli/setup/find.mjs';
 import { systemClock } from '../../runtime/clock.ts';
 import { seededRandom } from '../../runtime/random.ts';
 import { scratchFolder } from '../support/servers.ts';
@@ -185,4 +187,25 @@ export function writeTicks(file: string, lines: readonly string[]): string {
   const text = `${lines.join('\r\n')}\r\n`;
   writeFileSync(file, file.endsWith('.gz') ? gzipSync(text) : text);
   return file;
+}
+
+/** A nats-server as a user might have one: JetStream, no users, its own folder. `port` 0 takes a free one. */
+export async function startPlainNats(
+  folder: string,
+  port = 0,
+): Promise<{ url: string; port: number; process: ManagedProcess }> {
+  const program = findNatsServer()?.path;
+  if (program === undefined) throw new Error('no nats-server: run `npm run setup`');
+  const server = await startProcess({
+    name: 'nats-server',
+    command: program,
+    args: ['-js', '-sd', path.join(folder, 'store'), '-a', '127.0.0.1', '-p', String(port === 0 ? -1 : port)],
+    logFile: path.join(folder, 'nats.log'),
+  });
+  let listening = port;
+  await server.waitForLine((line) => {
+    listening = Number(/client connections on \S+:(\d+)/.exec(line)?.[1] ?? listening);
+    return line.includes('Server is ready') || undefined;
+  }, 20_000);
+  return { url: `nats://127.0.0.1:${listening}`, port: listening, process: server };
 }
