@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { HELP, parseOptions, UsageError } from '../../bench/options.ts';
+
+describe('the command line of a benchmark', () => {
+  test('a question alone has defaults of its own', () => {
+    const ingest = parseOptions(['ingest']);
+    const order = parseOptions(['order-path']);
+    assert.ok(ingest !== 'help' && order !== 'help');
+    assert.deepEqual([ingest.question, ingest.symbols, ingest.rounds, ingest.json], ['ingest', 3, 5, undefined]);
+    assert.deepEqual([order.question, order.symbols, order.orders], ['order-path', 20, 5]);
+  });
+
+  test('every option is read', () => {
+    const args = [
+      'order-path',
+      '--json',
+      'f.json',
+      '--rounds',
+      '2',
+      '--symbols',
+      '8',
+      '--seconds',
+      '40',
+      '--orders',
+      '8',
+    ];
+    assert.deepEqual(parseOptions([...args, '--profile', 'p']), {
+      question: 'order-path',
+      json: 'f.json',
+      rounds: 2,
+      symbols: 8,
+      orders: 8,
+      seconds: 40,
+      profile: 'p',
+    });
+  });
+
+  test('no more orders at once than symbols, unless told otherwise', () => {
+    const two = parseOptions(['order-path', '--symbols', '2']);
+    assert.ok(two !== 'help');
+    assert.equal(two.orders, 2);
+    assert.throws(() => parseOptions(['order-path', '--symbols', '2', '--orders', '3']), /from 1 to 2/);
+  });
+
+  test('--help wins, and names every question', () => {
+    assert.equal(parseOptions(['--help']), 'help');
+    assert.equal(parseOptions(['ingest', '-h']), 'help');
+    for (const question of ['ingest', 'order-path']) assert.match(HELP, new RegExp(`^  ${question} `, 'm'));
+  });
+
+  const wrong: [string[], RegExp][] = [
+    [[], /which question\? One of: ingest, order-path/],
+    [['speed'], /speed: no such question/],
+    [['ingest', 'order-path'], /one question at a time/],
+    [['ingest', '--rounds', '0'], /--rounds 0: want a whole number from 1 to 100/],
+    [['ingest', '--rounds', '1.5'], /--rounds 1\.5/],
+    [['ingest', '--rounds', ''], /--rounds/],
+    [['ingest', '--symbols', '5001'], /from 1 to 5000/],
+    [['order-path', '--symbols', '101'], /from 1 to 100/],
+    [['order-path', '--seconds', '14'], /from 15 to 3600/],
+    [['ingest', '--seconds', 'long'], /--seconds long/],
+    [['ingest', '--orders', '5'], /for order-path only/],
+    [['ingest', '--json='], /--json/],
+    [['ingest', '--fast'], /--fast/],
+  ];
+  for (const [args, message] of wrong) {
+    test(`refused: ${args.join(' ') || 'nothing'}`, () => {
+      assert.throws(
+        () => parseOptions(args),
+        (error) => error instanceof UsageError && message.test(error.message),
+      );
+    });
+  }
+});
