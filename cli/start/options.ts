@@ -67,7 +67,7 @@ function parseOffset(text: string): number {
 export function parseOptions(args: readonly string[]): StartOptions | 'help' {
   let values: ReturnType<typeof read>['values'];
   try {
-    ({ values } = read(args));
+    ({ values } = read(withNegativeNumbers(args)));
   } catch (thrown) {
     throw new UsageError(thrown instanceof Error ? thrown.message : String(thrown));
   }
@@ -86,6 +86,16 @@ export function parseOptions(args: readonly string[]): StartOptions | 'help' {
     utcOffsetS: values['utc-offset'] === undefined ? undefined : parseOffset(values['utc-offset']),
     seed: values.seed ?? 'troupe',
   };
+}
+
+/** `--utc-offset -5` means `--utc-offset=-5`: the parser would take the number for another option. */
+function withNegativeNumbers(args: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const arg of args) {
+    if (joined.at(-1) === '--utc-offset' && /^-\d/.test(arg)) joined.push(`${joined.pop()}=${arg}`);
+    else joined.push(arg);
+  }
+  return joined;
 }
 
 function read(args: readonly string[]) {

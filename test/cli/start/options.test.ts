@@ -35,6 +35,7 @@ describe('the command line of npm start', () => {
   test('hours of offset become seconds', () => {
     assert.equal(parsed('--utc-offset', '5.5').utcOffsetS, 19_800);
     assert.equal(parsed('--utc-offset=-3').utcOffsetS, -10_800);
+    assert.equal(parsed('--utc-offset', '-5').utcOffsetS, -18_000);
   });
 
   test('help wins', () => assert.equal(parseOptions(['--watch', '--help']), 'help'));
@@ -44,6 +45,7 @@ describe('the command line of npm start', () => {
     [['--speed', 'fast'], /--speed fast/],
     [['--utc-offset', '15'], /--utc-offset 15: want hours from -14 to 14/],
     [['--utc-offset', ''], /--utc-offset/],
+    [['--utc-offset', '-15'], /--utc-offset -15: want hours from -14 to 14/],
     [['--ticks', ''], /--ticks: want at least one file/],
     [['--report', ''], /--report: want the name of a file/],
     [['--nonsense'], /--nonsense/],
