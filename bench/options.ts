@@ -23,7 +23,7 @@ export class UsageError extends Error {
 }
 
 const DEFAULTS: Readonly<Record<Question, { rounds: number; symbols: number; seconds: number }>> = {
-  ingest: { rounds: 5, symbols: 3, seconds: 10 },
+  ingest: { rounds: 5, symbols: 3, seconds: 20 },
   'order-path': { rounds: 3, symbols: 20, seconds: 70 },
 };
 
