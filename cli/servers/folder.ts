@@ -36,6 +36,19 @@ export function saysDiskFull(line: string): boolean {
   return /no space left on device|disk quota exceeded|insufficient storage/i.test(line);
 }
 
+/** Watches a running server's lines: on a disk that becomes full it lives on and stores nothing more. */
+export function whenDiskFull(
+  folder: string,
+  server: string,
+  tell: ((error: TroupeError) => void) | undefined,
+): (line: string) => void {
+  return (line) => {
+    if (tell === undefined || !saysDiskFull(line)) return;
+    const text = `the disk became full: ${server} finds no space left for ${folder}; free some and start again`;
+    tell(new TroupeError('DISK_FULL', text));
+  };
+}
+
 /** Writes so that a reader sees the old or the new text, and only this user can read it. */
 export function writePrivate(file: string, text: string): void {
   mkdirSync(path.dirname(file), { recursive: true });

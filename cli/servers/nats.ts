@@ -6,7 +6,7 @@ import { secretToken } from '../../runtime/random.ts';
 import type { Exit, ManagedProcess } from '../processes.ts';
 import { ProcessError, startProcess } from '../processes.ts';
 import { findNatsServer, NATS_LEAST } from '../setup/find.mjs';
-import { checkRoom, claimFolder, keptSecrets, saysDiskFull, writePrivate } from './folder.ts';
+import { checkRoom, claimFolder, keptSecrets, saysDiskFull, whenDiskFull, writePrivate } from './folder.ts';
 import { type NatsUser, natsConfigText, natsUsers } from './nats-config.ts';
 import { stopOrphan } from './orphan.ts';
 
@@ -19,6 +19,8 @@ export interface NatsServerOptions {
   /** Account and source of market data that the bridge's user speaks for. */
   readonly account: string;
   readonly source: string;
+  /** Called when the server says, while it runs, that its disk is full; it may say so again and again. */
+  readonly onDiskFull?: (error: TroupeError) => void;
   /** nats-server to run; default: the one that set-up finds. */
   readonly program?: string;
 }
@@ -76,6 +78,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
       command: program,
       args: ['-c', configFile],
       logFile: options.logFile,
+      onLine: whenDiskFull(folder, 'the NATS server', options.onDiskFull),
       stop: { signal: 'SIGTERM', deadlineMs: STOP_WITHIN_MS },
     });
     const running = child;

@@ -8,7 +8,7 @@ import { secretToken } from '../../runtime/random.ts';
 import type { Exit, ManagedProcess } from '../processes.ts';
 import { ProcessError, startProcess } from '../processes.ts';
 import { findPostgresAll, POSTGRES_LEAST_MAJOR } from '../setup/find.mjs';
-import { checkRoom, claimFolder, keptSecrets, saysDiskFull } from './folder.ts';
+import { checkRoom, claimFolder, keptSecrets, saysDiskFull, whenDiskFull } from './folder.ts';
 import { stopOrphan } from './orphan.ts';
 import { type ClusterPlace, clusterPlace } from './postgres-place.ts';
 
@@ -18,6 +18,8 @@ export interface PostgresOptions {
   readonly logFile: string;
   /** Default: a free one. */
   readonly port?: number;
+  /** Called when the server says, while it runs, that its disk is full; it may say so again and again. */
+  readonly onDiskFull?: (error: TroupeError) => void;
   /** false gives up surviving a power cut for speed: for tests. Default true. */
   readonly durable?: boolean;
   /** Programs to choose from; default: all that this machine has. */
@@ -196,6 +198,7 @@ async function startOnPort(cluster: Cluster, options: PostgresOptions): Promise<
       env: serverEnvironment(),
       ...(cluster.user ? { user: cluster.user } : {}),
       logFile: options.logFile,
+      onLine: whenDiskFull(cluster.folder, 'PostgreSQL', options.onDiskFull),
       stop: { signal: 'SIGINT', deadlineMs: STOP_WITHIN_MS, force: 'SIGQUIT' },
     });
     try {

@@ -176,6 +176,7 @@ export class Fleet {
           logFile: path.join(logs, 'nats.log'),
           account: config.account?.id ?? 'none',
           source: config.market.source,
+          onDiskFull: (error) => this.o.onFailure(error),
         }).then((server) => {
           this.servers.push(server);
           const { node, bridge } = server.credentials;
@@ -190,14 +191,16 @@ export class Fleet {
       starting.push(checkPostgres(postgresUrl));
     } else if (ledger) {
       starting.push(
-        startPostgres({ folder: path.join(stateFolder, 'postgres'), logFile: path.join(logs, 'postgres.log') }).then(
-          (server) => {
-            this.servers.push(server);
-            this.ledgerUrl = server.url;
-            this.watch(server.process);
-            this.o.onSay(`PostgreSQL  127.0.0.1:${server.port}, cluster in ${server.folder}`);
-          },
-        ),
+        startPostgres({
+          folder: path.join(stateFolder, 'postgres'),
+          logFile: path.join(logs, 'postgres.log'),
+          onDiskFull: (error) => this.o.onFailure(error),
+        }).then((server) => {
+          this.servers.push(server);
+          this.ledgerUrl = server.url;
+          this.watch(server.process);
+          this.o.onSay(`PostgreSQL  127.0.0.1:${server.port}, cluster in ${server.folder}`);
+        }),
       );
     }
     const results = await Promise.allSettled(starting);

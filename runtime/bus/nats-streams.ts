@@ -92,10 +92,14 @@ export async function ensureStreams(
         foreign.map((info) => info!.config.name),
         options.replay,
       );
-    for (const [i, config] of configs.entries()) {
+    if (options.replay) for (const info of found) if (info) await manager.streams.delete(info.config.name);
+    // The largest limit last: on a small disk it takes what is left, and must not take it from the others.
+    const ordered = configs
+      .map((config, i) => ({ config, info: options.replay ? undefined : found[i] }))
+      .sort((a, b) => (a.config.max_bytes ?? -1) - (b.config.max_bytes ?? -1));
+    for (const { config, info } of ordered) {
       const marked = { ...config, metadata: { [MARK]: mark } };
-      if (found[i] && options.replay) await manager.streams.delete(config.name!);
-      if (found[i] && !options.replay) await update(manager, marked, found[i], log);
+      if (info) await update(manager, marked, info, log);
       else await add(manager, marked, log);
     }
   } catch (error) {
@@ -136,7 +140,10 @@ async function add(manager: JetStreamManager, config: Partial<StreamConfig>, log
       maxBytes = Math.floor(maxBytes / 2);
     }
   }
-  if (maxBytes !== config.max_bytes) {
+  if (maxBytes !== (config.max_bytes ?? -1)) {
+    // Once more, so that the streams after it find room too.
+    maxBytes = Math.max(SMALLEST_LIMIT_BYTES, Math.floor(maxBytes / 2));
+    await manager.streams.update(config.name!, { ...config, max_bytes: maxBytes });
     log.warn(
       { stream: config.name, max_bytes: maxBytes, wanted_bytes: config.max_bytes },
       'the disk is too small for the stream at its full size; it keeps less history',

@@ -1,12 +1,32 @@
 /** Whatever a person gets wrong: one clear error that says where, the right status, and nothing left half done. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { after, beforeEach, describe, test } from 'node:test';
 import type { Report } from '../../cli/start/report.ts';
 import { writeConfig } from './rig.ts';
-import { type Ended, endAll, noneLeft, processesOf, start, stateFolder, tickLines, writeTicks } from './support.ts';
+import {
+  type Ended,
+  endAll,
+  noneLeft,
+  processesOf,
+  StartCommand,
+  start,
+  stateFolder,
+  tickLines,
+  until,
+  writeTicks,
+} from './support.ts';
 
 const scratch = stateFolder('bad');
 after(async () => {
@@ -288,6 +308,34 @@ describe('a full disk', () => {
       const ended = await start(`${disk}/state`, ['--config', 'config/demo.yaml']);
       refused(ended, 1, [/TAPE_DISK_FULL: .*\.tape: needs \d+ MiB, the disk has \d+ MiB left/]);
     } finally {
+      spawnSync('umount', [disk]);
+    }
+  });
+
+  test('the disk becomes full while it trades', { timeout: 60_000 }, async (t) => {
+    if (!mounted(3000)) return t.skip('needs root and the right to mount a tmpfs');
+    try {
+      const command = new StartCommand(`${disk}/state`, ['--config', config, '--ticks', good, '--symbol', 'EURUSD']);
+      await command.reaches('frames are stored', () => {
+        const store = `${disk}/state/nats/store`;
+        return existsSync(store) && /\b1\.blk\b/.test(readdirSync(store, { recursive: true }).join(' '));
+      });
+      await command.reaches('the terminal plays', () =>
+        processesOf(disk).some((one) => /native.terminal/.test(one.command)),
+      );
+      await until('the disk is as large as what is on it', () => {
+        const { blocks, bfree, bsize } = statfsSync(disk);
+        // It grows while it is measured.
+        const fullBytes = (blocks - bfree) * bsize + 128 * 1024;
+        return spawnSync('mount', ['-o', `remount,size=${fullBytes}`, disk]).status === 0;
+      });
+      const ended = await command.ended;
+      assert.equal(ended.status, 1, `${ended.stdout}${ended.stderr}`);
+      assert.match(ended.stderr, /^DISK_FULL: the disk became full: .*state.*free some/m);
+      await noneLeft(scratch.path, 2_000);
+    } finally {
+      endAll();
+      await noneLeft(scratch.path);
       spawnSync('umount', [disk]);
     }
   });
