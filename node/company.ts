@@ -41,6 +41,8 @@ export interface CompanyOptions {
   /** Where the ledger is kept; without it there is no recorder. */
   readonly ledger: string | undefined;
   readonly onGiveUp: (error: TroupeError) => void;
+  /** A symbol actor of this node has applied ticks. */
+  readonly onTicksApplied: () => void;
 }
 
 interface PlannedStrategy {
@@ -190,6 +192,7 @@ export class Company {
         features: unique([...DEFAULT_FEATURES, ...plans.flatMap(({ features }) => features)]),
         day: market.day,
         staleAfterMs: market.stale_after_ms,
+        onTicksApplied: this.o.onTicksApplied,
         onBar: (latencyMs) => {
           latencies.tickToBar.record(latencyMs);
           metrics.tickToBar.observe(latencyMs);

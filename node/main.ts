@@ -25,11 +25,11 @@ import { terminalSnapshot } from './ask.ts';
 import { Company } from './company.ts';
 import { metricsFeed } from './feed-metrics.ts';
 import { Levels } from './levels.ts';
+import { Pace } from './pace.ts';
 import { statusOf } from './report.ts';
 import type { Status } from './status.ts';
 
 const STATUS_MS = 200;
-const APPLIED_MS = 5;
 /** Below Nomad's kill_timeout, and below the 25 s that the whole of `npm start` has. */
 const STOP_LIMIT_MS = 20_000;
 
@@ -102,7 +102,9 @@ async function run(): Promise<void> {
     latencies,
     ledger: env.TROUPE_LEDGER_URL,
     onGiveUp: fail,
+    onTicksApplied: () => pace.applied(),
   });
+  const pace = new Pace(clock, company, (ticks) => say({ event: 'applied', ticks }));
   const http = await serveHttp({ port: config.node.metrics_port, registry: metrics.registry });
   let cancelStatus = (): void => undefined;
   const every = (ms: number, work: () => void): (() => void) => {
@@ -125,16 +127,7 @@ async function run(): Promise<void> {
   await company.start();
   say({ event: 'ready', metrics: `${http.url ?? 'off'}/metrics` });
 
-  let told = -1;
-  const cancels = [
-    every(STATUS_MS, () => say(status())),
-    every(APPLIED_MS, () => {
-      // A market that runs ahead of a backlog would be traded at prices of the past.
-      if (company.ticksApplied === told || company.behind) return;
-      told = company.ticksApplied;
-      say({ event: 'applied', ticks: told });
-    }),
-  ];
+  const cancels = [every(STATUS_MS, () => say(status())), () => pace.stop()];
   cancelStatus = () => {
     for (const cancel of cancels) cancel();
   };
