@@ -21,9 +21,9 @@ import { terminalConfig } from './terminal-config.ts';
 
 const READY_MS = 60_000;
 /**
- * Node's own default collects young garbage seldom and with helper threads: pauses of 10 ms and more where all cores are
- * busy with the rest of the company, and orders wait for them. Often and alone, a pause takes 1 to 2 ms
- * (bench/order-path: the p99 of some 25 ms became 15; ingest with 500 symbols loses a tenth).
+ * Node's own default collects young garbage seldom and with helper threads; under order-path's load a pause then took 5 to
+ * 17 ms by --trace-gc, with these 1 to 2 ms, ten times as often. What that does to the p99 is not settled: single rounds
+ * fell from 27 to 15 ms, the median of three only from 25 to 23. Ingest with 500 symbols loses a tenth.
  */
 const NODE_ARGS: readonly string[] = ['--single-threaded-gc', '--max-semi-space-size=8'];
 
