@@ -1,11 +1,11 @@
 /**
- * How far the company is, told to whoever plays a market to it: at once where ticks are few, every few milliseconds
+ * How far the company is, told to whoever plays a market to it: at once where ticks are few, once a millisecond
  * where they are many, and not while it has a backlog, because a market that ran ahead of that would be traded at
  * prices of the past.
  */
 import type { Clock } from '../runtime/clock.ts';
 
-export const SHORTEST_MS = 5;
+export const SHORTEST_MS = 1;
 
 export interface Paced {
   readonly ticksApplied: number;
