@@ -29,7 +29,8 @@ import { Pace } from './pace.ts';
 import { statusOf } from './report.ts';
 import type { Status } from './status.ts';
 
-const STATUS_MS = 200;
+/** Making a status takes a millisecond or two, in which no order moves: often enough for a person is enough. */
+const STATUS_MS = 500;
 /** Below Nomad's kill_timeout, and below the 25 s that the whole of `npm start` has. */
 const STOP_LIMIT_MS = 20_000;
 

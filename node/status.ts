@@ -1,4 +1,4 @@
-/** What a node tells about itself: one line of JSON on its standard output, several times a second. */
+/** What a node tells about itself: one line of JSON on its standard output, twice a second. */
 
 export interface Quantiles {
   readonly count: number;
