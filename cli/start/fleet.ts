@@ -21,11 +21,17 @@ import { terminalConfig } from './terminal-config.ts';
 
 const READY_MS = 60_000;
 /**
- * Node's own default collects young garbage seldom and with helper threads; under order-path's load a pause then took 5 to
- * 17 ms by --trace-gc, with these 1 to 2 ms, ten times as often. What that does to the p99 is not settled: single rounds
- * fell from 27 to 15 ms, the median of three only from 25 to 23. Ingest with 500 symbols loses a tenth.
+ * How the node collects garbage. Young garbage by one thread, because parallel ones wait for each other where there are
+ * few cores; and an old space that may grow before it is looked at: left to itself the collector marks some 30 MB of
+ * living heap once a second, 30 ms in steps and 6 ms at one go (seen with --trace-gc at 100,000 ticks/s), which orders
+ * would wait for.
  */
-const NODE_ARGS: readonly string[] = ['--single-threaded-gc', '--max-semi-space-size=8'];
+const NODE_ARGS: readonly string[] = [
+  '--no-parallel-scavenge',
+  '--min-semi-space-size=16',
+  '--max-semi-space-size=16',
+  '--initial-old-space-size=512',
+];
 
 export interface FleetOptions {
   readonly root: string;
