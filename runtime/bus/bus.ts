@@ -2,6 +2,7 @@
  * What the runtime needs of a message system, and no more. `nats.ts` is the real one, `memory.ts` the one for
  * deterministic tests; nothing outside this folder knows which of them it talks to.
  */
+import type { RunningService, ServiceSpec } from './service.ts';
 
 export interface PublishRequest {
   readonly subject: string;
@@ -78,6 +79,11 @@ export interface Bus {
     subject: string,
     handler: (data: Uint8Array, subject: string) => Promise<Uint8Array | undefined>,
   ): Promise<() => Promise<void>>;
+  /**
+   * Serves the endpoints as a service that the stock `nats` command finds. Every running instance hears every request;
+   * those whose handler gives undefined leave it to the others.
+   */
+  service(spec: ServiceSpec): Promise<RunningService>;
   kv(bucket: BucketName): Promise<KeyValue>;
   /** Everything published so far has reached the server; then the connection is closed. */
   drain(): Promise<void>;

@@ -18,6 +18,8 @@ import type {
   StreamReader,
 } from './bus.ts';
 import { MemoryBucket } from './memory-kv.ts';
+import { memoryService } from './memory-service.ts';
+import type { RunningService, ServiceSpec } from './service.ts';
 import { buckets, streams } from './streams.ts';
 import { matchesSubject } from './subjects.ts';
 
@@ -81,6 +83,7 @@ export class MemoryServer {
   readonly clock: Clock;
   readonly log: Logger;
   readonly services = new Set<Service>();
+  private servicesMade = 0;
   private readonly maxPayloadBytes: number;
   private readonly streams = new Map<string, MemoryStream>();
   private readonly buckets = new Map<BucketName, MemoryBucket>();
@@ -124,6 +127,10 @@ export class MemoryServer {
   checkSize(data: Uint8Array, doing: string): void {
     if (data.length <= this.maxPayloadBytes) return;
     throw new TroupeError('BUS_TOO_LARGE', `${doing}, ${data.length} bytes: max_payload is ${this.maxPayloadBytes}`);
+  }
+
+  nextServiceId(name: string): string {
+    return `${name}-${++this.servicesMade}`;
   }
 
   /** Services that hear `subject`, in the order in which they began. */
@@ -244,6 +251,12 @@ class MemoryBus implements Bus {
     };
     this.stops.add(stop);
     return async () => stop();
+  }
+
+  async service(spec: ServiceSpec): Promise<RunningService> {
+    this.checkOpen();
+    const { clock, log } = this.server;
+    return await memoryService({ bus: this, clock, log, id: this.server.nextServiceId(spec.name) }, spec);
   }
 
   async kv(bucket: BucketName): Promise<KeyValue> {

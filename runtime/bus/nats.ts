@@ -5,6 +5,7 @@ import type { ConnectionOptions, NatsConnection } from '@nats-io/transport-node'
 import { connect } from '@nats-io/transport-node';
 import type { Clock } from '../clock.ts';
 import { messageOf, TroupeError } from '../errors.ts';
+import { secretToken } from '../random.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { BucketName, Bus, KeyValue, PublishAck, PublishRequest, ReadRequest, StreamReader } from './bus.ts';
 import { plainBytes } from './keys.ts';
@@ -13,6 +14,8 @@ import { NatsKeyValue } from './nats-kv.ts';
 import { Publisher, PublishFailure } from './nats-publisher.ts';
 import type { ReaderLink } from './nats-reader.ts';
 import { OrderedReader } from './nats-reader.ts';
+import { natsService } from './nats-service.ts';
+import type { RunningService, ServiceSpec } from './service.ts';
 
 export { ensureStreams } from './nats-streams.ts';
 
@@ -93,6 +96,8 @@ class JetStreamBus implements NatsBus {
   private readonly readers = new Set<OrderedReader>();
   private readonly reading: ReaderLink;
   private readonly options: NatsOptions;
+  /** No other connection has it. */
+  private readonly queue = `only-${secretToken(8)}`;
   private connected = true;
   private draining = false;
 
@@ -205,6 +210,11 @@ class JetStreamBus implements NatsBus {
       // And must have forgotten it before anybody is told that it is served no longer.
       if (this.connected) await this.connection.flush().catch(() => {});
     };
+  }
+
+  service(spec: ServiceSpec): Promise<RunningService> {
+    const { connection, clock, log } = this;
+    return natsService({ connection, clock, log, queue: this.queue }, spec);
   }
 
   async kv(bucket: BucketName): Promise<KeyValue> {

@@ -347,6 +347,88 @@ export function conformance(subject: () => Promise<Subject>): void {
     });
   });
 
+  describe('services', () => {
+    const ask = async (bus: Bus, subject: string, data = ''): Promise<Record<string, unknown>> =>
+      JSON.parse(text(await bus.request(subject, bytes(data), 5_000)));
+
+    test('every instance hears every request, and the one that can answers', async () => {
+      const bus = await setUp();
+      const name = fresh();
+      const heard: string[] = [];
+      const serve = async (owner: string) => {
+        const other = await (await subject()).connect();
+        const service = await other.service({
+          ...{ name: `troupe-${name}`, version: '1.0.0', description: 'a test', metadata: { node: owner } },
+          endpoints: [
+            {
+              ...{ name: 'status', subject: `control.${name}.*.status`, metadata: { payload: 'none' } },
+              handler: async (data, subject) => {
+                assert.equal(data.constructor, Uint8Array);
+                heard.push(owner);
+                await systemClock.yield();
+                if (subject !== `control.${name}.${owner}.status`) return undefined;
+                return { data: bytes(JSON.stringify({ owner, said: text(data) })) };
+              },
+            },
+            {
+              ...{ name: 'kill', subject: `control.${name}.*.kill` },
+              handler: async () => ({
+                data: bytes('{"code":"NO"}'),
+                error: { code: 404, message: 'no such\nactor' },
+              }),
+            },
+            {
+              ...{ name: 'broken', subject: `control.${name}.broken` },
+              handler: () => Promise.reject(new Error('oh')),
+            },
+          ],
+        });
+        return { bus: other, service };
+      };
+      const [a, b] = [await serve('a'), await serve('b')];
+      assert.notEqual(a.service.id, b.service.id);
+      assert.deepEqual(await ask(bus, `control.${name}.a.status`, 'x'), { owner: 'a', said: 'x' });
+      assert.deepEqual(await ask(bus, `control.${name}.b.status`, 'y'), { owner: 'b', said: 'y' });
+      await until('all have heard both', () => heard.length === 4);
+      assert.deepEqual(heard.toSorted(), ['a', 'a', 'b', 'b']);
+      assert.deepEqual(await ask(bus, `control.${name}.b.kill`), { code: 'NO' });
+      assert.equal((await bus.request(`control.${name}.broken`, bytes(''), 5_000)).length, 0);
+
+      const info = await ask(bus, `$SRV.INFO.troupe-${name}.${a.service.id}`);
+      assert.equal(info.type, 'io.nats.micro.v1.info_response');
+      assert.deepEqual(
+        [info.name, info.id, info.version, info.description, info.metadata],
+        [`troupe-${name}`, a.service.id, '1.0.0', 'a test', { node: 'a' }],
+      );
+      const endpoints = info.endpoints as { name: string; subject: string; metadata?: object; queue_group: string }[];
+      assert.deepEqual(
+        endpoints.map((endpoint) => [endpoint.name, endpoint.subject, endpoint.metadata]),
+        [
+          ['status', `control.${name}.*.status`, { payload: 'none' }],
+          ['kill', `control.${name}.*.kill`, undefined],
+          ['broken', `control.${name}.broken`, undefined],
+        ],
+      );
+      assert.equal((await ask(bus, `$SRV.PING.troupe-${name}.${b.service.id}`)).id, b.service.id);
+      assert.equal((await ask(bus, `$SRV.PING.troupe-${name}`)).name, `troupe-${name}`);
+      const stats = await ask(bus, `$SRV.STATS.troupe-${name}.${a.service.id}`);
+      const [status, kill, broken] = stats.endpoints as Record<string, unknown>[];
+      assert.ok(typeof stats.started === 'string');
+      // A request that was left to another instance is none of this one's.
+      assert.deepEqual([status!.num_requests, status!.num_errors], [1, 0]);
+      assert.ok((status!.processing_time as number) >= (status!.average_processing_time as number));
+      assert.deepEqual([kill!.num_requests, kill!.num_errors, kill!.last_error], [1, 1, 'no such\nactor']);
+      assert.deepEqual([broken!.num_requests, broken!.num_errors, broken!.last_error], [1, 1, 'oh']);
+
+      await a.service.stop();
+      const stopped = bus.request(`control.${name}.a.status`, bytes(''), 100);
+      await assert.rejects(stopped, hasCode('BUS_TIMEOUT'));
+      await a.bus.drain();
+      await b.bus.drain();
+      await assert.rejects(bus.request(`$SRV.PING.troupe-${name}`, bytes(''), 1_000), hasCode('BUS_NO_RESPONDER'));
+    });
+  });
+
   test('drain: what was published is stored; afterwards the bus refuses', async () => {
     const bus = await setUp();
     const other = await (await subject()).connect();

@@ -151,6 +151,43 @@ describe('streams on the server', () => {
   });
 });
 
+describe('services on the server', () => {
+  let server: TestNats;
+  let bus: NatsBus;
+  before(async () => {
+    server = await new TestNats().start();
+    bus = await connectNats({ ...settings, url: server.url });
+  });
+  after(async () => {
+    await bus.drain();
+    await server.stop();
+  });
+
+  test('a refusal carries the headers of the protocol, and the service outlives the server', async () => {
+    await bus.service({
+      ...{ name: 'refuser', version: '1.0.0', description: '' },
+      endpoints: [
+        {
+          ...{ name: 'no', subject: 'control.no' },
+          handler: async () => ({ data: bytes('{}'), error: { code: 404, message: 'no\nüber' } }),
+        },
+      ],
+    });
+    const refusal = await bus.connection.request('control.no');
+    assert.equal(refusal.headers?.get('Nats-Service-Error-Code'), '404');
+    assert.equal(refusal.headers?.get('Nats-Service-Error'), 'no ber');
+    assert.equal(refusal.string(), '{}');
+    await server.kill();
+    await server.start();
+    const answered = async (): Promise<boolean> =>
+      bus.request('control.no', bytes(''), 1_000).then(
+        () => true,
+        () => false,
+      );
+    await until('the service answers again', answered);
+  });
+});
+
 describe('the private server that `npm start` runs', () => {
   let server: Awaited<ReturnType<typeof startNats>>;
   before(async () => {
