@@ -5,6 +5,7 @@ import type { Snapshot } from '../../runtime/xstate.ts';
 import { assertPostgresUrl, createPool } from './connection.ts';
 import type { RecorderContext } from './machine.ts';
 import { recorderMachine } from './machine.ts';
+import type { LedgerStore, OpenLedger } from './store.ts';
 import type { Row } from './tables.ts';
 import { LedgerWriter } from './writer.ts';
 
@@ -15,6 +16,8 @@ export interface RecorderOptions {
   readonly connectionString?: string;
   /** Instead of the connection string; called at each start of the actor, which ends the pool when it stops. */
   readonly createPool?: () => Pool;
+  /** Instead of both: a store that is no PostgreSQL. */
+  readonly openLedger?: OpenLedger;
   /** A batch is committed after so long (default 20 ms) or so many rows (default 500). */
   readonly batchMs?: number;
   readonly batchRows?: number;
@@ -33,15 +36,16 @@ const inputs: readonly Input[] = (['order', 'fill', 'position', 'account'] as co
 export function recorderActor(options: RecorderOptions): ActorDefinition {
   const { id = 'ledger', connectionString, batchMs = 20, batchRows = 500 } = options;
   const newPool = options.createPool ?? (() => createPool(connectionString ?? ''));
+  const open: OpenLedger = options.openLedger ?? ((run) => new LedgerWriter({ pool: newPool(), ...run }));
   // A bad URL is a fault of the configuration: it is told here, not at the first write.
-  if (options.createPool === undefined) assertPostgresUrl(connectionString ?? '');
+  if (options.createPool === undefined && options.openLedger === undefined) assertPostgresUrl(connectionString ?? '');
 
   // One writer per run of the actor: a restarted actor gets a new signal, and the old writer ends with the old one.
-  const writers = new WeakMap<AbortSignal, LedgerWriter>();
-  const writerOf = ({ clock, log, signal }: EffectContext): LedgerWriter => {
+  const writers = new WeakMap<AbortSignal, LedgerStore>();
+  const writerOf = ({ clock, log, signal }: EffectContext): LedgerStore => {
     const known = writers.get(signal);
     if (known !== undefined) return known;
-    const writer = new LedgerWriter({ pool: newPool(), clock, log, signal, batchMs, batchRows });
+    const writer = open({ clock, log, signal, batchMs, batchRows });
     writers.set(signal, writer);
     const close = (): void => {
       writer.close().catch((error: unknown) => log.warn({ error: String(error) }, 'ledger connections did not end'));

@@ -3,33 +3,19 @@
  * again: a caller's promise resolves only when its rows are committed, so nobody moves on past what is not kept.
  */
 import type { Pool, PoolClient } from 'pg';
-import type { Clock } from '../../runtime/clock.ts';
 import { TroupeError } from '../../runtime/errors.ts';
-import type { Logger } from '../../runtime/telemetry/log.ts';
 import type { Gathered } from './batch.ts';
 import { columnsOf, gather } from './batch.ts';
 import { causeOf, isDataFault, isMissing, isPassing } from './connection.ts';
 import { migrate } from './migrate.ts';
 import type { Month } from './partitions.ts';
 import { createPartition, monthsFor } from './partitions.ts';
+import type { Health, LedgerRun, LedgerStore } from './store.ts';
 import type { Row } from './tables.ts';
 import { upsert } from './tables.ts';
 
-export interface WriterOptions {
+export interface WriterOptions extends LedgerRun {
   readonly pool: Pool;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** A batch is closed after so many milliseconds or rows, whichever comes first. */
-  readonly batchMs: number;
-  readonly batchRows: number;
-  /** Aborted when the actor stops: waiting ends, what is not committed is rejected. */
-  readonly signal: AbortSignal;
-}
-
-export interface Health {
-  readonly up: boolean;
-  /** Why not; empty when up. */
-  readonly reason: string;
 }
 
 interface Entry {
@@ -44,7 +30,7 @@ const LONGEST_RETRY_MS = 5_000;
 const REMAKES = 3;
 const PARTITION_LOCK = 7_265_820_734;
 
-export class LedgerWriter {
+export class LedgerWriter implements LedgerStore {
   private readonly o: WriterOptions;
   private queue: Entry[] = [];
   private queuedRows = 0;
