@@ -44,16 +44,20 @@ export const systemClock: Clock = {
 };
 
 interface Pending {
-  atMs: number;
-  order: number;
-  fire: () => void;
+  readonly atMs: number;
+  readonly order: number;
+  readonly fire: () => void;
+  cancelled: boolean;
 }
+
+const before = (a: Pending, b: Pending): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 
 /** A clock that stands still until told otherwise; timers fire in order of deadline, then of creation. */
 export class VirtualClock implements Clock {
   private now: number;
   private created = 0;
-  private readonly pending = new Set<Pending>();
+  /** Binary heap, the next timer first. Cancelled ones stay until they would be next. */
+  private readonly heap: Pending[] = [];
 
   constructor(startMs: number) {
     this.now = startMs;
@@ -72,9 +76,11 @@ export class VirtualClock implements Clock {
   }
 
   setTimer(delayMs: number, fire: () => void): () => void {
-    const timer: Pending = { atMs: this.now + Math.max(0, delayMs), order: this.created++, fire };
-    this.pending.add(timer);
-    return () => this.pending.delete(timer);
+    const timer: Pending = { atMs: this.now + Math.max(0, delayMs), order: this.created++, fire, cancelled: false };
+    this.push(timer);
+    return () => {
+      timer.cancelled = true;
+    };
   }
 
   sleep(delayMs: number): Promise<void> {
@@ -88,19 +94,54 @@ export class VirtualClock implements Clock {
   /** Moves time on by `byMs`, firing every timer that falls due at its own moment. */
   advance(byMs: number): void {
     const untilMs = this.now + byMs;
-    for (let next = this.earliest(); next && next.atMs <= untilMs; next = this.earliest()) {
-      this.pending.delete(next);
-      this.now = Math.max(this.now, next.atMs);
-      next.fire();
+    while (this.fireNext(untilMs)) {
+      // Each fires at its own moment.
     }
     this.now = untilMs;
   }
 
-  private earliest(): Pending | undefined {
-    let first: Pending | undefined;
-    for (const timer of this.pending) {
-      if (!first || timer.atMs < first.atMs || (timer.atMs === first.atMs && timer.order < first.order)) first = timer;
+  /**
+   * Fires the next timer that is due by `untilMs` and moves time to its moment; false, with time untouched, where there
+   * is none. For an event loop that lets promises run between two timers.
+   */
+  fireNext(untilMs: number): boolean {
+    for (;;) {
+      const next = this.heap[0];
+      if (next === undefined) return false;
+      if (!next.cancelled && next.atMs > untilMs) return false;
+      this.pop();
+      if (next.cancelled) continue;
+      this.now = Math.max(this.now, next.atMs);
+      next.fire();
+      return true;
     }
-    return first;
+  }
+
+  private push(timer: Pending): void {
+    const { heap } = this;
+    let at = heap.length;
+    for (; at > 0; ) {
+      const parent = (at - 1) >> 1;
+      if (!before(timer, heap[parent]!)) break;
+      heap[at] = heap[parent]!;
+      at = parent;
+    }
+    heap[at] = timer;
+  }
+
+  private pop(): void {
+    const { heap } = this;
+    const last = heap.pop()!;
+    if (heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child++;
+      if (!before(heap[child]!, last)) break;
+      heap[at] = heap[child]!;
+      at = child;
+    }
+    heap[at] = last;
   }
 }

@@ -85,6 +85,20 @@ describe('virtual clock', () => {
     assert.deepEqual(fired, [10, 15]);
   });
 
+  test('one at a time, for an event loop: cancelled ones are passed over, later ones left', () => {
+    const clock = new VirtualClock(0);
+    const fired: number[] = [];
+    const cancels = [30, 10, 20, 10].map((delay) => clock.setTimer(delay, () => fired.push(delay)));
+    cancels[1]!();
+    assert.equal(clock.fireNext(5), false);
+    assert.equal(clock.nowMs(), 0);
+    assert.equal(clock.fireNext(25), true);
+    assert.equal(clock.nowMs(), 10);
+    assert.equal(clock.fireNext(25), true);
+    assert.equal(clock.fireNext(25), false);
+    assert.deepEqual([fired, clock.nowMs()], [[10, 20], 20]);
+  });
+
   test('sleep ends when time has moved on; microseconds and monotonic follow', async () => {
     const clock = new VirtualClock(7);
     let awake = false;
