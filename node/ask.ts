@@ -6,7 +6,6 @@ import type { Bus } from '../runtime/bus/bus.ts';
 import { commandSubject } from '../runtime/bus/topics.ts';
 import { TroupeError } from '../runtime/errors.ts';
 import { secretToken } from '../runtime/random.ts';
-import type { Company } from './company.ts';
 
 const TIMEOUT_MS = 10_000;
 /** No deals are wanted, only the account and its positions. */
@@ -20,16 +19,11 @@ export interface TerminalBooks {
   readonly positions: Readonly<Record<string, number>>;
 }
 
-/** Throws TroupeError where bridge or terminal do not answer. Without an account: empty books. */
-export async function terminalSnapshot(
-  bus: Bus,
-  account: string | undefined,
-  company: Company,
-): Promise<TerminalBooks> {
-  if (account === undefined) return { balance: 0, positions: {} };
+/** `fence` is the broker's own. Throws TroupeError where bridge or terminal do not answer. */
+export async function terminalBooks(bus: Bus, account: string, fence: number): Promise<TerminalBooks> {
   const command = create(CommandSchema, {
     commandId: `books-${secretToken(6)}`,
-    fence: company.brokerFence,
+    fence,
     body: { case: 'snapshot', value: { dealsSinceMs: FAR_FUTURE_MS } },
   });
   const bytes = await bus.request(commandSubject(account), toBinary(CommandSchema, command), TIMEOUT_MS);

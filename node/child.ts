@@ -10,6 +10,7 @@ import type { Logger } from '../runtime/telemetry/log.ts';
 import type { Metrics } from '../runtime/telemetry/metrics.ts';
 import type { ChildSpec } from '../supervisors/supervisor.ts';
 import type { Levels } from './levels.ts';
+import type { Member } from './member.ts';
 
 export interface Stage {
   readonly bus: Bus;
@@ -23,7 +24,7 @@ export interface Stage {
 }
 
 /** The running interpreter of one actor, whichever start it is. */
-export class ActorChild implements ChildSpec {
+export class ActorChild implements Member {
   readonly kind: string;
   readonly id: string;
   readonly shutdownMs: number;
@@ -62,17 +63,17 @@ export class ActorChild implements ChildSpec {
     return interpreter;
   }
 
-  /** Context of the machine as it is now; undefined before the first start. */
-  get context(): unknown {
-    return this.interpreter?.current.context;
+  get summary(): unknown {
+    const snapshot = this.interpreter?.current;
+    if (snapshot === undefined) return undefined;
+    const { summary } = this.definition;
+    return summary === undefined ? snapshot.context : summary(snapshot);
   }
 
-  /** Nothing waits in the mailbox and no effect is under way. */
-  get idle(): boolean {
+  async settled(): Promise<boolean> {
     return this.interpreter !== undefined && this.interpreter.depth === 0 && this.interpreter.pendingEffects === 0;
   }
 
-  /** Events that wait. */
   get depth(): number {
     return this.interpreter?.depth ?? 0;
   }

@@ -40,6 +40,8 @@ export function metricsFeed(metrics: Metrics, company: Company): (status: Status
     }
     for (const [code, n] of Object.entries(denials)) totals.raise(metrics.denials, `denials ${code}`, n, { code });
     totals.raise(metrics.fills, 'fills', fills);
-    for (const { kind, id, depth } of company.everybody) metrics.mailboxDepth.set({ kind, id }, depth);
+    for (const { member } of company.all) {
+      metrics.mailboxDepth.set({ kind: member.kind, id: member.id }, member.depth);
+    }
   };
 }

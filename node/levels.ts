@@ -43,6 +43,7 @@ export class Levels {
   private readonly o: LevelsOptions;
   private edges = 0;
   private readonly writing = new Set<Promise<unknown>>();
+  private killed = false;
 
   constructor(options: LevelsOptions) {
     this.o = options;
@@ -71,6 +72,7 @@ export class Levels {
   }
 
   edge(event: SupervisorEvent): void {
+    if (this.killed) return;
     const { kind, id } = event;
     const level = this.level(kind, id);
     if (event.event === 'restarted') level.restarts++;
@@ -93,6 +95,12 @@ export class Levels {
         }),
       }),
     );
+  }
+
+  /** Nothing is written any more. */
+  kill(): void {
+    this.killed = true;
+    for (const level of this.levels.values()) level.cancel?.();
   }
 
   /** Resolves when everything has been written. */
@@ -121,6 +129,7 @@ export class Levels {
 
   /** Not sooner than `shortestMs` after the last time. */
   private write(level: Level, shortestMs: number): void {
+    if (this.killed) return;
     const nowMs = this.o.clock.nowMs();
     const dueMs = Math.max(nowMs, level.writtenMs + shortestMs);
     if (level.cancel !== undefined) {

@@ -8,26 +8,30 @@ import type { Clock } from '../runtime/clock.ts';
 export const SHORTEST_MS = 1;
 
 export interface Paced {
-  readonly ticksApplied: number;
+  ticksApplied(symbol: string): number;
   readonly behind: boolean;
 }
 
+/** Ticks applied so far by each symbol actor whose count has changed. */
+export type Applied = Readonly<Record<string, number>>;
+
 export class Pace {
-  private told = -1;
+  private readonly changed = new Set<string>();
   private toldMs = Number.NEGATIVE_INFINITY;
   private cancel: (() => void) | undefined;
   private readonly clock: Clock;
   private readonly company: Paced;
-  private readonly tell: (ticks: number) => void;
+  private readonly tell: (symbols: Applied) => void;
 
-  constructor(clock: Clock, company: Paced, tell: (ticks: number) => void) {
+  constructor(clock: Clock, company: Paced, tell: (symbols: Applied) => void) {
     this.clock = clock;
     this.company = company;
     this.tell = tell;
   }
 
-  /** Ticks have been applied. Cheap: called for every frame. */
-  applied(): void {
+  /** A symbol actor has applied ticks. Cheap: called for every frame. */
+  applied(symbol: string): void {
+    this.changed.add(symbol);
     if (this.cancel !== undefined) return;
     this.arm(Math.max(0, this.toldMs + SHORTEST_MS - this.clock.monotonicMs()));
   }
@@ -43,11 +47,11 @@ export class Pace {
         this.arm(SHORTEST_MS);
         return;
       }
-      const ticks = this.company.ticksApplied;
-      if (ticks === this.told) return;
-      this.told = ticks;
+      const symbols: Record<string, number> = {};
+      for (const symbol of this.changed) symbols[symbol] = this.company.ticksApplied(symbol);
+      this.changed.clear();
       this.toldMs = this.clock.monotonicMs();
-      this.tell(ticks);
+      this.tell(symbols);
     });
   }
 }

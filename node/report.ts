@@ -1,12 +1,13 @@
-/** A node's status, read from the contexts of its actors. */
+/** A node's status, read from the summaries of its actors. */
 import type { BrokerContext } from '../actors/broker/context.ts';
 import { isNoRate, rateOf } from '../actors/broker/risk/money.ts';
-import type { Memory } from '../actors/strategy/memory.ts';
+import type { StrategySummary } from '../actors/strategy/memory.ts';
 import { openProfit } from '../actors/strategy/position.ts';
 import type { SymbolContext } from '../actors/symbol/market.ts';
 import type { LatencyHistogram } from '../runtime/telemetry/latency.ts';
-import type { Company, Latencies } from './company.ts';
+import type { Company } from './company.ts';
 import type { Levels } from './levels.ts';
+import type { Latencies } from './plan.ts';
 import type { Quantiles, Status, StrategyStatus, SymbolStatus } from './status.ts';
 
 function quantiles(histogram: LatencyHistogram): Quantiles {
@@ -39,17 +40,19 @@ function strategyStatus(
   id: string,
   symbol: string,
   state: string,
-  memory: Memory,
+  memory: StrategySummary,
   moneyPerUnit: number,
 ): StrategyStatus {
   const { holding, counters, quote } = memory;
+  const openUnits = openProfit(holding, quote.bid, quote.ask) * Math.abs(holding.lots) || 0;
   return {
     id,
     symbol,
     state,
     lots: holding.lots,
     realised: counters.realisedProfit + counters.costs,
-    unrealised: openProfit(holding, quote.bid, quote.ask) * Math.abs(holding.lots) * moneyPerUnit || 0,
+    unrealised: openUnits * moneyPerUnit || 0,
+    openUnits,
     intents: counters.intents,
     fills: counters.fills,
   };
@@ -63,34 +66,46 @@ function moneyPerUnit(context: BrokerContext | undefined, symbol: string): numbe
   return isNoRate(rate) ? 0 : spec.contractSize * rate;
 }
 
-export function statusOf(node: string, company: Company, levels: Levels, latencies: Latencies): Status {
-  const broker = company.broker?.context as BrokerContext | undefined;
+export interface StatusSource {
+  readonly node: string;
+  readonly company: Company;
+  readonly levels: Levels;
+  readonly latencies: Latencies;
+  readonly restarts: number;
+  /** The configured symbols' decimal places. */
+  digitsOf(symbol: string): number;
+  /** Symbols that strategies trade, on whatever node these run. */
+  readonly traded: readonly string[];
+}
+
+export function statusOf({ node, company, levels, latencies, restarts, digitsOf, traded }: StatusSource): Status {
+  const here = company.of('broker')[0]?.member;
+  const broker = here?.summary as BrokerContext | undefined;
   const stateOf = (kind: string, id: string): string => levels.get(kind, id).state;
   const counters = broker?.counters;
   const denials = counters?.denied ?? {};
   const live = Object.values(broker?.orders ?? {});
-  const brokerLevel = company.broker === undefined ? undefined : levels.get('broker', company.broker.id);
+  const brokerLevel = here === undefined ? undefined : levels.get('broker', here.id);
   return {
     event: 'status',
     node,
-    symbols: company.symbols.flatMap((child) => {
-      const context = child.context as SymbolContext | undefined;
-      return context === undefined
-        ? []
-        : [symbolStatus(child.id, company.digitsOf(child.id), stateOf('symbol', child.id), context)];
+    symbols: company.of('symbol').flatMap(({ member: { id, summary } }) => {
+      const context = summary as SymbolContext | undefined;
+      return context === undefined ? [] : [symbolStatus(id, digitsOf(id), stateOf('symbol', id), context)];
     }),
-    strategies: company.strategies.flatMap(({ child, id, symbol }) => {
-      const memory = child.context as Memory | undefined;
+    strategies: company.of('strategy').flatMap(({ planned: { id, symbol }, member }) => {
+      const memory = member.summary as StrategySummary | undefined;
       if (memory === undefined) return [];
       return [strategyStatus(id, symbol, stateOf('strategy', id), memory, moneyPerUnit(broker, symbol))];
     }),
     account: {
-      id: company.broker?.id ?? '',
+      id: here?.id ?? '',
       state: brokerLevel?.state ?? '',
       currency: broker?.funds.currency ?? '',
       balance: broker?.funds.balance ?? 0,
       equity: broker?.funds.equity ?? 0,
       detail: brokerLevel?.detail ?? '',
+      moneyPerUnit: Object.fromEntries(traded.map((symbol) => [symbol, moneyPerUnit(broker, symbol)])),
     },
     orders: {
       intended: counters?.intended ?? 0,
@@ -104,8 +119,8 @@ export function statusOf(node: string, company: Company, levels: Levels, latenci
     },
     denials,
     fills: counters?.fills ?? 0,
-    ledger: levels.get('recorder', 'ledger'),
+    ledger: company.of('recorder')[0] === undefined ? { state: '', detail: '' } : levels.get('recorder', 'ledger'),
     latencyMs: { tickToBar: quantiles(latencies.tickToBar), intentToTerminal: quantiles(latencies.intentToTerminal) },
-    restarts: company.restarts,
+    restarts,
   };
 }

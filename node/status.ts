@@ -1,4 +1,4 @@
-/** What a node tells about itself: one line of JSON on its standard output, twice a second. */
+/** What a node tells about itself and the actors that it runs: one line of JSON on its standard output, twice a second. */
 
 export interface Quantiles {
   readonly count: number;
@@ -32,8 +32,10 @@ export interface StrategyStatus {
   readonly lots: number;
   /** Account currency, what its fills realised less their costs. */
   readonly realised: number;
-  /** Account currency, at the last bar; 0 when flat. */
+  /** Account currency, at the last bar; 0 when flat, and while the broker is not on this node: see `openUnits`. */
   readonly unrealised: number;
+  /** The same in units of price times lots: times the account's `moneyPerUnit` of the symbol it is `unrealised`. */
+  readonly openUnits: number;
   readonly intents: number;
   readonly fills: number;
 }
@@ -56,6 +58,7 @@ export interface Status {
   readonly node: string;
   readonly symbols: readonly SymbolStatus[];
   readonly strategies: readonly StrategyStatus[];
+  /** `id` is empty where the broker does not run on this node. */
   readonly account: {
     readonly id: string;
     readonly state: string;
@@ -63,6 +66,8 @@ export interface Status {
     readonly balance: number;
     readonly equity: number;
     readonly detail: string;
+    /** Account currency per lot and unit of price, for each symbol that a strategy trades; 0 where no rate is known. */
+    readonly moneyPerUnit: Readonly<Record<string, number>>;
   };
   readonly orders: OrderCounts;
   readonly denials: Readonly<Record<string, number>>;

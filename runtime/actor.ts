@@ -80,6 +80,11 @@ export interface ActorDefinition {
   readonly perform?: Readonly<Record<string, Performer>>;
   /** One short line for a person, from the snapshot: shown in KV `actors` and the live view. */
   readonly describe?: (snapshot: Snapshot) => string;
+  /**
+   * What status and reports need of the state: plain data, small where the actor may run in a thread. Default: the
+   * whole context. Must be pure and cheap.
+   */
+  readonly summary?: (snapshot: Snapshot) => unknown;
   /** Event to send right after start or restore, before any input (a broker reconciles, a recorder connects). */
   readonly onStart?: (restored: boolean) => MachineEvent | undefined;
   /** Called after each step, for metrics; must not throw and must not keep what it is given. */

@@ -33,6 +33,9 @@ export const errorTable = {
   BUS_NO_STREAM: fatal(
     'A stream or bucket does not exist. It is made when a node starts; somebody has deleted it since.',
   ),
+  BUS_STREAM_SETTINGS: operator(
+    'A stream or bucket exists with settings that would lose or change messages; each difference is named.',
+  ),
   BUS_REWOUND: operator(
     'A stream ends before the position that was read last: it was deleted or restored from an older copy.',
   ),

@@ -12,6 +12,7 @@ import type { Strategy } from './define.ts';
 import { requiredFeatures, requiredTimeframes } from './define.ts';
 import { strategyMachine } from './machine.ts';
 import type { Counters, Memory, Plan } from './memory.ts';
+import { summaryOf } from './memory.ts';
 import { parseParams } from './params.ts';
 import { openProfit, sideOf } from './position.ts';
 
@@ -83,6 +84,7 @@ export function strategyActor(options: StrategyOptions): ActorDefinition {
     inputs,
     perform: { log },
     describe: (snapshot) => describe(plan, snapshot),
+    summary: (snapshot) => summaryOf(snapshot.context as Memory),
   };
 }
 

@@ -64,6 +64,13 @@ export interface Memory {
   readonly failure: string;
 }
 
+/** What status and reports need of it. */
+export type StrategySummary = Pick<Memory, 'holding' | 'counters' | 'quote'>;
+
+export function summaryOf({ holding, counters, quote }: Memory): StrategySummary {
+  return { holding, counters, quote };
+}
+
 export function firstMemory(plan: Plan): Memory {
   const frames = plan.timeframes.map((name): [string, Frame] => [
     name,

@@ -84,6 +84,8 @@ export class Fleet {
   private readonly waiting = new Map<string, ((message: Json) => void)[]>();
   private starting: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
+  /** Ticks that each symbol actor has applied, wherever it runs. */
+  private readonly appliedBy = new Map<string, number>();
   private applied = 0;
   private acknowledged = -1;
   private readonly o: FleetOptions;
@@ -303,7 +305,13 @@ export class Fleet {
   private hear(message: Json): void {
     if (message.event === 'status') this.o.onStatus(message as unknown as Status);
     else if (message.event === 'applied') {
-      this.applied = Number(message.ticks);
+      for (const [symbol, ticks] of Object.entries(message.symbols as Record<string, number>)) {
+        const before = this.appliedBy.get(symbol) ?? 0;
+        // One that was restarted reads some ticks again: it counts on from where it was.
+        if (ticks <= before) continue;
+        this.appliedBy.set(symbol, ticks);
+        this.applied += ticks - before;
+      }
       this.terminal?.send(`applied ${this.applied}`);
     } else if (message.event === 'error') {
       const code = isErrorCode(message.code) ? message.code : 'SERVER_FAILED';

@@ -23,6 +23,12 @@ const MARK = 'troupe';
 const REPLAY = 'replay';
 const LIVE = 'live';
 
+/** What a program that only reads and writes needs of a stream; a server adds fields of its own to the others. */
+const SETTINGS = [
+  ...['subjects', 'retention', 'storage', 'discard', 'max_age', 'max_msgs_per_subject', 'max_msgs', 'max_msg_size'],
+  ...['duplicate_window', 'no_ack', 'sealed', 'allow_rollup_hdrs', 'mirror', 'sources', 'subject_transform'],
+] as const;
+
 const DUPLICATE_WINDOW_MS = 120_000;
 const SMALLEST_LIMIT_BYTES = 256 * 2 ** 20;
 const INSUFFICIENT_STORAGE = 10047;
@@ -86,12 +92,7 @@ export async function ensureStreams(
   const configs = wanted(options.replicas ?? 1);
   try {
     const found = await Promise.all(configs.map((config) => existing(manager, config.name!)));
-    const foreign = found.filter((info) => info && (info.config.metadata?.[MARK] === REPLAY) !== options.replay);
-    if (foreign.length > 0)
-      throw foreignStreams(
-        foreign.map((info) => info!.config.name),
-        options.replay,
-      );
+    refuseForeign(found, options.replay);
     if (options.replay) for (const info of found) if (info) await manager.streams.delete(info.config.name);
     // The largest limit last: on a small disk it takes what is left, and must not take it from the others.
     const ordered = configs
@@ -102,9 +103,66 @@ export async function ensureStreams(
       if (info) await update(manager, marked, info, log);
       else await add(manager, marked, log);
     }
+    if (options.replay) return;
+    // An update leaves what it does not name, somebody's limit on the number of messages for one.
+    const now = await Promise.all(configs.map((config) => manager.streams.info(config.name!)));
+    refuseOtherSettings(configs.map((config, i) => ({ config, found: now[i]!.config })));
   } catch (error) {
     throw busError(error, 'make the streams');
   }
+}
+
+/**
+ * Changes nothing: the streams have been prepared, by an earlier node or by whoever started this one. Throws
+ * TroupeError BUS_NO_STREAM, BUS_FOREIGN_STREAMS, BUS_STREAM_SETTINGS, which names all that differ.
+ */
+export async function checkStreams(bus: { readonly manager: JetStreamManager }, options: EnsureOptions): Promise<void> {
+  const configs = wanted(options.replicas ?? 1);
+  try {
+    const found = await Promise.all(configs.map((config) => existing(bus.manager, config.name!)));
+    const missing = configs.filter((_, i) => found[i] === undefined).map(({ name }) => name!);
+    if (missing.length > 0) {
+      throw new TroupeError('BUS_NO_STREAM', `this NATS server has no streams ${missing.join(', ')}`);
+    }
+    refuseForeign(found, options.replay);
+    refuseOtherSettings(configs.map((config, i) => ({ config, found: found[i]!.config })));
+  } catch (error) {
+    throw busError(error, 'check the streams');
+  }
+}
+
+function refuseForeign(found: readonly (StreamInfo | undefined)[], replay: boolean): void {
+  const foreign = found.filter((info) => info && (info.config.metadata?.[MARK] === REPLAY) !== replay);
+  if (foreign.length === 0) return;
+  throw foreignStreams(
+    foreign.map((info) => info!.config.name),
+    replay,
+  );
+}
+
+/** A setting that differs loses or changes messages without a word: a limit on their number, another storage. */
+function refuseOtherSettings(pairs: readonly { config: Partial<StreamConfig>; found: StreamConfig }[]): void {
+  const differences = pairs.flatMap(({ config, found }) =>
+    SETTINGS.flatMap((setting) => {
+      const [has, wants] = [plain(setting, found[setting]), plain(setting, config[setting])];
+      return has === wants ? [] : [`${found.name}: ${setting} is ${has}, must be ${wants}`];
+    }),
+  );
+  if (differences.length === 0) return;
+  throw new TroupeError(
+    'BUS_STREAM_SETTINGS',
+    `streams of this NATS server have other settings than Troupe needs: ${differences.join('; ')}. Change them (nats stream edit NAME) or give Troupe a server of its own`,
+  );
+}
+
+const UNLIMITED: ReadonlySet<string> = new Set(['max_msgs', 'max_msg_size', 'max_msgs_per_subject']);
+
+/** As text that can be compared: what is absent is what the server takes it for. */
+function plain(setting: (typeof SETTINGS)[number], value: unknown): string {
+  if (UNLIMITED.has(setting)) return String(value ?? -1);
+  if (value === undefined || value === null || value === false) return 'none';
+  if (Array.isArray(value) && value.length === 0) return 'none';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 function foreignStreams(names: readonly string[], replay: boolean): TroupeError {
@@ -161,7 +219,12 @@ async function update(
   try {
     await manager.streams.update(config.name!, config);
   } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== INSUFFICIENT_STORAGE) throw error;
+    if (!(error instanceof JetStreamApiError)) throw error;
+    if (error.code !== INSUFFICIENT_STORAGE) {
+      // Some settings of a stream are for ever: then it is ours to say which of them are wrong.
+      refuseOtherSettings([{ config, found: found.config }]);
+      throw error;
+    }
     await manager.streams.update(config.name!, { ...config, max_bytes: found.config.max_bytes });
     log.warn({ stream: config.name, max_bytes: found.config.max_bytes }, 'the stream keeps its smaller limit');
   }

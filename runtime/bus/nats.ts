@@ -17,7 +17,7 @@ import { OrderedReader } from './nats-reader.ts';
 import { natsService } from './nats-service.ts';
 import type { RunningService, ServiceSpec } from './service.ts';
 
-export { ensureStreams } from './nats-streams.ts';
+export { checkStreams, ensureStreams } from './nats-streams.ts';
 
 export interface NatsOptions {
   /** `nats://host:port`, several joined by commas. */

@@ -13,7 +13,7 @@ const none = { count: 0, p50: 0, p99: 0, max: 0 };
 const status = (more: Partial<Status> = {}): Status => ({
   ...{ event: 'status', node: 'n', strategies: [], fills: 2, denials: {}, restarts: 0 },
   symbols: [symbol('A', 60), symbol('B', 40)],
-  account: { id: 'x', state: 'trading.active', currency: 'USD', balance: 0, equity: 0, detail: '' },
+  account: { id: 'x', state: 'trading.active', currency: 'USD', balance: 0, equity: 0, detail: '', moneyPerUnit: {} },
   orders: { intended: 2, denied: 0, rejected: 0, filled: 2, cancelled: 0, expired: 0, unknown: 0, open: 0 },
   ledger: { state: 'writing', detail: '' },
   latencyMs: { tickToBar: none, intentToTerminal: none },

@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Pace, SHORTEST_MS } from '../../node/pace.ts';
+import { type Applied, Pace, SHORTEST_MS } from '../../node/pace.ts';
 import { VirtualClock } from '../../runtime/clock.ts';
 
 function stage() {
   const clock = new VirtualClock(0);
-  const company = { ticksApplied: 0, behind: false };
-  const told: [number, number][] = [];
-  const pace = new Pace(clock, company, (ticks) => told.push([clock.nowMs(), ticks]));
-  const apply = (ticks: number): void => {
-    company.ticksApplied += ticks;
-    pace.applied();
+  const counts = new Map<string, number>();
+  const company = { ticksApplied: (symbol: string) => counts.get(symbol) ?? 0, behind: false };
+  const told: [number, Applied][] = [];
+  const pace = new Pace(clock, company, (symbols) => told.push([clock.nowMs(), symbols]));
+  const apply = (ticks: number, symbol = 'EURUSD'): void => {
+    counts.set(symbol, company.ticksApplied(symbol) + ticks);
+    pace.applied(symbol);
   };
   return { clock, company, told, pace, apply };
 }
@@ -23,8 +24,8 @@ test('a lone tick is told at once', () => {
   apply(1);
   clock.advance(0);
   assert.deepEqual(told, [
-    [0, 1],
-    [100, 2],
+    [0, { EURUSD: 1 }],
+    [100, { EURUSD: 2 }],
   ]);
 });
 
@@ -36,7 +37,7 @@ test('many ticks are told once a millisecond at most, and the last always', () =
   }
   clock.advance(SHORTEST_MS);
   assert.ok(told.length <= 22, `${told.length} times in 20 ms`);
-  assert.equal(told.at(-1)?.[1], 2000);
+  assert.deepEqual(told.at(-1)?.[1], { EURUSD: 2000 });
 });
 
 test('nothing is told while there is a backlog, and all of it afterwards', () => {
@@ -47,7 +48,20 @@ test('nothing is told while there is a backlog, and all of it afterwards', () =>
   assert.deepEqual(told, []);
   company.behind = false;
   clock.advance(SHORTEST_MS);
-  assert.equal(told.at(-1)?.[1], 7);
+  assert.deepEqual(told.at(-1)?.[1], { EURUSD: 7 });
+});
+
+test('only symbols whose count has changed are told, each with all of its ticks', () => {
+  const { clock, told, apply } = stage();
+  apply(3, 'EURUSD');
+  apply(4, 'GBPUSD');
+  clock.advance(SHORTEST_MS);
+  apply(1, 'GBPUSD');
+  clock.advance(SHORTEST_MS);
+  assert.deepEqual(
+    told.map(([, symbols]) => symbols),
+    [{ EURUSD: 3, GBPUSD: 4 }, { GBPUSD: 5 }],
+  );
 });
 
 test('after stop nothing is told', () => {
