@@ -12,11 +12,13 @@ import { CommitStore } from './commit.ts';
 import { Effects } from './effects.ts';
 import { messageOf, TroupeError } from './errors.ts';
 import type { Delivered, InputHub, Subscriber } from './hub.ts';
+import type { Inspectable, Inspector } from './inspect/inspector.ts';
+import type { Watch } from './inspect/watch.ts';
 import { Mailbox } from './mailbox.ts';
 import type { PoisonRecord } from './poison.ts';
 import type { Logger } from './telemetry/log.ts';
 import { Timers } from './timers.ts';
-import type { MachineEvent, Snapshot, Step } from './xstate.ts';
+import type { Machine, MachineEvent, Snapshot, Step } from './xstate.ts';
 import { restore, start, stateName, step } from './xstate.ts';
 
 /** One turn ends after so many events or so long, whichever comes first; then everybody else has a turn. */
@@ -51,6 +53,8 @@ export interface InterpreterOptions {
   readonly onExit: (exit: Exit) => void;
   /** After each commit, with the time that it took. */
   readonly onCommit?: (tookMs: number) => void;
+  /** Lets operators watch the actor. */
+  readonly inspector?: Inspector | undefined;
   /** The state's name or the description changed. */
   readonly onState?: (state: string, detail: string) => void;
 }
@@ -60,7 +64,7 @@ type Waiting =
   | { readonly kind: 'input'; readonly delivered: Delivered }
   | { readonly kind: 'event'; readonly event: MachineEvent; readonly completes?: number };
 
-export class Interpreter implements Subscriber {
+export class Interpreter implements Subscriber, Inspectable {
   readonly inputs: ActorDefinition['inputs'];
   private readonly o: InterpreterOptions;
   private readonly store: CommitStore;
@@ -85,6 +89,9 @@ export class Interpreter implements Subscriber {
   private shownName = '';
   private shownDetail: string | undefined;
   private showTimer: (() => void) | undefined;
+  /** Set by the inspector while somebody watches. */
+  watch: Watch | undefined;
+  private uninspect: (() => void) | undefined;
 
   constructor(options: InterpreterOptions) {
     this.o = options;
@@ -114,6 +121,7 @@ export class Interpreter implements Subscriber {
     const first = definition.onStart?.(committed !== undefined);
     if (first !== undefined) this.push({ kind: 'event', event: first });
     this.show();
+    this.uninspect = this.o.inspector?.add(this);
     await this.o.hub.subscribe(this);
     this.wake();
   }
@@ -146,6 +154,22 @@ export class Interpreter implements Subscriber {
       throw new TroupeError('MAILBOX_CONTROL_FULL', `${this.name}: control lane is full`);
     }
     this.wake();
+  }
+
+  get kind(): string {
+    return this.o.definition.kind;
+  }
+
+  get id(): string {
+    return this.o.definition.id;
+  }
+
+  get machine(): Machine {
+    return this.o.definition.machine;
+  }
+
+  describe(snapshot: Snapshot): string {
+    return this.o.definition.describe?.(snapshot) ?? '';
   }
 
   get current(): Snapshot {
@@ -317,6 +341,7 @@ export class Interpreter implements Subscriber {
     event?: MachineEvent,
     cause?: { family: Family; sequence: number; topic: TopicName },
   ): void {
+    if (this.watch !== undefined && event !== undefined) this.watch.stepped(this.snapshot, event, next);
     this.snapshot = next.snapshot;
     this.dirty = true;
     for (const id of next.cancelledTimers) this.timers.cancel(id);
@@ -405,6 +430,7 @@ export class Interpreter implements Subscriber {
   private crash(thrown: unknown): void {
     if (this.state === 'ended' || this.state === 'stopping') return;
     this.state = 'ended';
+    this.watch?.failed(thrown);
     void this.o.hub.unsubscribe(this);
     this.end();
     const fenced = thrown instanceof TroupeError && (thrown.code === 'BUS_CONFLICT' || thrown.code === 'FENCED');
@@ -414,6 +440,7 @@ export class Interpreter implements Subscriber {
   private end(): void {
     this.state = 'ended';
     this.abort.abort();
+    this.uninspect?.();
     this.commitTimer?.();
     this.showTimer?.();
     this.timers.stop();

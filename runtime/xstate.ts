@@ -4,7 +4,7 @@
  * Only the pure `transition()` is used (see docs/ARCHITECTURE.md, "Why not createActor"). Version 6 of XState is not
  * snapshot-compatible, so whatever changes there is met here and nowhere else.
  */
-import type { AnyEventObject, AnyMachineSnapshot, AnyStateMachine } from 'xstate';
+import type { ActorSystem, ActorSystemInfo, AnyEventObject, AnyMachineSnapshot, AnyStateMachine } from 'xstate';
 import { createActor, initialTransition } from 'xstate';
 
 export { assign, enqueueActions, setup } from 'xstate';
@@ -56,6 +56,39 @@ export function step(machine: Machine, snapshot: Snapshot, event: MachineEvent):
   } finally {
     scope.actionExecutor = outer;
   }
+}
+
+/** One step inside a step: `always`, raised events and the event itself each take one. */
+export interface Microstep {
+  readonly event: MachineEvent;
+  readonly snapshot: Snapshot;
+  /** What was taken, by the names of the machine's definition. */
+  readonly transitions: readonly {
+    readonly eventType: string;
+    readonly source: string;
+    readonly target: readonly string[];
+  }[];
+}
+
+/** How `step` gets where it gets. It takes the step once more, so it is for those that are worth showing. */
+export function microsteps(machine: Machine, snapshot: Snapshot, event: MachineEvent): Microstep[] {
+  const scope = scopeOf(machine) as Scope & { system: ActorSystem<ActorSystemInfo> };
+  const taken: Microstep[] = [];
+  const watching = scope.system.inspect((seen) => {
+    if (seen.type !== '@xstate.microstep') return;
+    const transitions = seen._transitions.map(({ eventType, source, target }) => ({
+      eventType,
+      source: source.id,
+      target: (target ?? []).map(({ id }) => id),
+    }));
+    taken.push({ event: seen.event, snapshot: seen.snapshot as Snapshot, transitions });
+  });
+  try {
+    step(machine, snapshot, event);
+  } finally {
+    watching.unsubscribe();
+  }
+  return taken;
 }
 
 interface Scope {

@@ -72,6 +72,11 @@ export interface Bus {
   lastSequence(stream: string, filter?: string): Promise<number>;
   /** Fire and forget, kept nowhere. */
   send(subject: string, data: Uint8Array): void;
+  /**
+   * Sends like `send`, and says whether anybody subscribes to the subject: core NATS tells it to nobody who does not ask.
+   * False while there is no connection.
+   */
+  probe(subject: string, data: Uint8Array): Promise<boolean>;
   /** Throws TroupeError BUS_NO_RESPONDER or BUS_TIMEOUT. */
   request(subject: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
   /** Answers requests (handler returns bytes) or listens (returns undefined). Returns the stop function. */

@@ -222,6 +222,12 @@ class MemoryBus implements Bus {
     for (const service of this.server.listeners(subject)) void this.call(service, subject, data);
   }
 
+  async probe(subject: string, data: Uint8Array): Promise<boolean> {
+    if (this.closed || this.server.listeners(subject).length === 0) return false;
+    this.send(subject, data);
+    return true;
+  }
+
   async request(subject: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     this.checkOpen();
     this.server.checkSize(data, `request ${subject}`);

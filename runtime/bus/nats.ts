@@ -50,6 +50,8 @@ const ACK_TIMEOUT_MS = 3_000;
 const DEFAULT_GIVE_UP_MS = 10_000;
 const ASK_AGAIN_MS = 100;
 const ASK_AGAIN_FOR_MS = 10_000;
+/** "No responders" takes one way to the server and back. */
+const PROBE_MS = 1_000;
 const DRAIN_TIMEOUT_MS = 10_000;
 
 /** Throws TroupeError BUS_UNAVAILABLE or BUS_DENIED; once connected, it reconnects for ever. */
@@ -167,11 +169,23 @@ class JetStreamBus implements NatsBus {
   }
 
   send(subject: string, data: Uint8Array): void {
-    if (this.connection.isClosed() || this.draining) return; // nobody is promised anything
+    // Nobody is promised anything, and while there is no connection the client would keep it all in memory.
+    if (!this.connected || this.connection.isClosed() || this.draining) return;
     try {
       this.connection.publish(subject, data);
     } catch (error) {
       throw busError(error, `send to ${subject}, ${data.length} bytes`);
+    }
+  }
+
+  async probe(subject: string, data: Uint8Array): Promise<boolean> {
+    if (!this.connected || this.draining) return false;
+    try {
+      // The server answers for a subject without subscribers; who subscribes does not answer.
+      await this.connection.request(subject, data, { timeout: PROBE_MS });
+      return true;
+    } catch (error) {
+      return busError(error, `probe ${subject}`).code === 'BUS_TIMEOUT' && this.connected;
     }
   }
 

@@ -334,6 +334,25 @@ export function conformance(subject: () => Promise<Subject>): void {
       await other.drain();
     });
 
+    test('a probe arrives, and says whether anybody subscribes', async () => {
+      const bus = await setUp();
+      const other = await (await subject()).connect();
+      const name = fresh();
+      assert.equal(await bus.probe(`inspect.${name}.a`, bytes('1')), false);
+      const heard: string[] = [];
+      const stop = await other.serve(`inspect.${name}.>`, async (data) => {
+        heard.push(text(data));
+        return undefined;
+      });
+      assert.equal(await bus.probe(`inspect.${name}.a`, bytes('2')), true);
+      assert.equal(await bus.probe(`inspect.${fresh()}.a`, bytes('3')), false);
+      await stop();
+      assert.equal(await bus.probe(`inspect.${name}.a`, bytes('4')), false);
+      assert.deepEqual(heard, ['2']);
+      await other.drain();
+      assert.equal(await other.probe(`inspect.${name}.a`, bytes('5')), false);
+    });
+
     test('silence and a handler that throws end in a timeout', async () => {
       const bus = await setUp();
       const name = fresh();
