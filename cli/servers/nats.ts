@@ -39,6 +39,8 @@ export interface NatsServer {
   readonly credentials: Readonly<Record<NatsUser, NatsCredentials>>;
   /** Where a person finds the credentials. */
   readonly credentialsFile: string;
+  /** Context for the stock `nats` command as user `operator`: `nats --context FILE`. Holds the password, mode 600. */
+  readonly operatorContext: string;
   /** Process that an earlier, killed run had left here and that was ended first. */
   readonly endedOrphan: number | undefined;
   readonly process: ManagedProcess;
@@ -95,12 +97,21 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     const credentials = Object.fromEntries(
       natsUsers.map((user) => [user, { user, password: passwords[user], inboxPrefix: `_INBOX.${user}` }]),
     ) as Record<NatsUser, NatsCredentials>;
-    return { url: `nats://127.0.0.1:${port}`, port, credentials, credentialsFile, endedOrphan, process: running, stop };
+    const url = `nats://127.0.0.1:${port}`;
+    const operatorContext = path.join(folder, 'operator.json');
+    writePrivate(operatorContext, contextText(url, passwords.operator));
+    return { url, port, credentials, credentialsFile, operatorContext, endedOrphan, process: running, stop };
   } catch (error) {
     await child?.stop();
     release();
     throw error;
   }
+}
+
+/** As the `nats` command keeps its contexts: so no password stands on a command line or in the environment. */
+function contextText(url: string, password: string): string {
+  const context = { description: 'The company on this machine, as operator', url, user: 'operator', password };
+  return `${JSON.stringify(context, null, 2)}\n`;
 }
 
 /** The port it listens on, once it serves. */

@@ -1,13 +1,15 @@
 // `npm run setup -- --check`: says what is there and what is missing, and changes nothing.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { findCommand, findNatsServer, findPostgresAll, outputOf } from './find.mjs';
+import { findCommand, findNatsCommand, findNatsServer, findPostgresAll, outputOf } from './find.mjs';
 import { isWork } from './native.mjs';
 import { npmReason } from './npm.mjs';
 import { installCommands } from './packages.mjs';
 import { protoReady } from './proto.mjs';
 import { missingNeeds } from './system.mjs';
 import { formatVersion } from './version.mjs';
+
+const NATS_COMMAND = 'nats command';
 
 /**
  * @param {import('./steps.mjs').Context} context
@@ -30,6 +32,12 @@ export function report(context) {
     names === '' ? 'compiler, libraries and PostgreSQL are there' : `missing: ${names}`,
   ]);
   rows.push(natsRow(context));
+  const command = findNatsCommand({ root, searchPath: context.searchPath });
+  rows.push([
+    NATS_COMMAND,
+    command !== null,
+    command ? `${formatVersion(command.version)} at ${command.path}` : 'not there; `npm test` needs it',
+  ]);
   const postgres = findPostgresAll(context.searchPath)[0];
   const named = context.wants.postgresPrograms ? null : 'the server of TROUPE_POSTGRES_URL';
   rows.push([
@@ -47,8 +55,8 @@ export function report(context) {
   const lines = rows.map(([name, ok, text]) => `  ${ok ? 'ready  ' : 'missing'}  ${name.padEnd(14)} ${text}`);
   if (missing.length > 0)
     lines.push('To install what the system misses:', ...installCommands(missing).map((line) => `  ${line}`));
-  // The sanitized build is made by `npm test` alone.
-  return { lines, ready: rows.every(([name, ok]) => ok || name === 'c++ sanitized') };
+  // `npm start` needs neither.
+  return { lines, ready: rows.every(([name, ok]) => ok || name === 'c++ sanitized' || name === NATS_COMMAND) };
 }
 
 /**

@@ -14,6 +14,16 @@ export const NATS_LEAST = /** @type {const} */ ([2, 10, 0]);
 export const NATS_PINNED = { version: '2.12.15', go: /** @type {const} */ ([1, 25, 0]) };
 export const POSTGRES_LEAST_MAJOR = 15;
 
+/** The `nats` command, with which a person operates the company: contexts that are named by their file. */
+export const NATS_COMMAND_LEAST = /** @type {const} */ ([0, 1, 5]);
+/** What is installed where it is missing, by the Go that there is; newest first. */
+export const NATS_COMMAND_PINNED = /** @type {const} */ ([
+  { version: '0.5.1', go: [1, 26, 0] },
+  { version: '0.4.0', go: [1, 25, 0] },
+  { version: '0.3.0', go: [1, 24, 0] },
+  { version: '0.1.6', go: [1, 22, 0] },
+]);
+
 /** @param {string} file */
 export function isExecutable(file) {
   try {
@@ -66,6 +76,20 @@ export function findNatsServer({ root = projectRoot, searchPath = process.env.PA
     if (file === null || !isExecutable(file)) continue;
     const version = parseVersion(outputOf(file, ['--version']) ?? '');
     if (version && atLeast(version, NATS_LEAST)) return { path: file, version };
+  }
+  return null;
+}
+
+/**
+ * The `nats` command to use: the one on PATH, else the one in .tools/bin; null where neither is new enough.
+ * @param {{ root?: string, searchPath?: string }} [where]
+ * @returns {Program | null}
+ */
+export function findNatsCommand({ root = projectRoot, searchPath = process.env.PATH ?? '' } = {}) {
+  for (const file of [findCommand('nats', searchPath), path.join(root, '.tools/bin/nats')]) {
+    if (file === null || !isExecutable(file)) continue;
+    const version = parseVersion(outputOf(file, ['--version']) ?? '');
+    if (version && atLeast(version, NATS_COMMAND_LEAST)) return { path: file, version };
   }
   return null;
 }

@@ -44,12 +44,23 @@ export async function fromDistribution(context, about) {
 }
 
 /**
- * apt itself fetches and checks the signatures and hashes, with a configuration and state of its own under .tools/, so
- * that the machine's package lists stay as they are and its proxy settings hold.
  * @param {Context} context
  * @param {About} about
  */
 export async function fromNewerDebian(context, about) {
+  await unpack(context, about, await newerPackages(context, about, ['nats-server']));
+}
+
+/**
+ * Fetches packages of the newer release; nothing is installed. apt itself fetches and checks the signatures and hashes,
+ * with a configuration and state of its own under .tools/, so that the machine's package lists stay as they are and its
+ * proxy settings hold.
+ * @param {Context} context
+ * @param {About} about
+ * @param {readonly string[]} names
+ * @returns {Promise<string>} folder that holds the .deb files and nothing else
+ */
+export async function newerPackages(context, about, names) {
   const apt = aptTools(context, about);
   const release = parseOsRelease(existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '');
   if (release.id !== 'debian')
@@ -60,7 +71,7 @@ export async function fromNewerDebian(context, about) {
   let failure;
   for (const mirror of mirrors) {
     try {
-      const folder = emptyFolder(context, 'nats-package');
+      const folder = emptyFolder(context, 'packages');
       const state = emptyFolder(context, 'apt');
       for (const sub of ['lists/partial', 'cache/archives/partial'])
         mkdirSync(path.join(state, sub), { recursive: true });
@@ -81,10 +92,9 @@ export async function fromNewerDebian(context, about) {
         'APT::Update::Error-Mode=any',
       ].flatMap((option) => ['-o', option]);
       await run(about, apt.get, ['update', ...options], { env: context.env });
-      await run(about, apt.get, ['download', ...options, 'nats-server'], { cwd: folder, env: context.env });
-      await unpack(context, about, folder);
+      await run(about, apt.get, ['download', ...options, ...names], { cwd: folder, env: context.env });
       rmSync(state, { recursive: true, force: true });
-      return;
+      return folder;
     } catch (error) {
       failure = error;
     }

@@ -16,19 +16,39 @@ export function goCanBuild(goVersion, toolchain, needed) {
 }
 
 /**
+ * The newest version that this `go` builds by itself, else the newest that it builds with a toolchain that it fetches.
+ * @template {{ version: string, go: import('./version.mjs').Version }} Pin
+ * @param {readonly Pin[]} pins newest first
+ * @param {string} goVersion
+ * @param {string} toolchain value of GOTOOLCHAIN
+ * @returns {Pin | undefined}
+ */
+export function pinFor(pins, goVersion, toolchain) {
+  return (
+    pins.find(({ go }) => goCanBuild(goVersion, 'local', go)) ??
+    pins.find(({ go }) => goCanBuild(goVersion, toolchain, go))
+  );
+}
+
+/**
+ * `go install MODULE@vVERSION` into .tools/bin, of the first pin that fits the Go.
  * @param {import('./steps.mjs').Context} context
  * @param {import('./nats-server.mjs').About} about
+ * @param {string} module
+ * @param {readonly { version: string, go: import('./version.mjs').Version }[]} pins newest first
+ * @param {string | null} [go] default: the one on PATH
  */
-export async function fromGo(context, about) {
-  const go = findCommand('go', context.searchPath);
+export async function goInstall(context, about, module, pins, go = findCommand('go', context.searchPath)) {
   if (go === null) throw new StepError(about.step, 'Go is not on PATH.');
   const [version = '', toolchain = ''] = (outputOf(go, ['env', 'GOVERSION', 'GOTOOLCHAIN'], context.env) ?? '').split(
     '\n',
   );
-  if (!goCanBuild(version, toolchain, NATS_PINNED.go)) {
+  const pin = pinFor(pins, version, toolchain);
+  if (pin === undefined) {
+    const least = pins.at(-1)?.go ?? [0, 0, 0];
     throw new StepError(
       about.step,
-      `it needs Go ${formatVersion(NATS_PINNED.go)}, this is ${version || 'unknown'} (GOTOOLCHAIN=${toolchain}).`,
+      `it needs Go ${formatVersion(least)}, this is ${version || 'unknown'} (GOTOOLCHAIN=${toolchain}).`,
     );
   }
   const tools = path.join(context.root, '.tools');
@@ -40,8 +60,13 @@ export async function fromGo(context, about) {
     CGO_ENABLED: '0',
     GOWORK: 'off',
   };
-  await run(about, go, ['install', '-v', `github.com/nats-io/nats-server/v2@v${NATS_PINNED.version}`], {
-    cwd: tools,
-    env,
-  });
+  await run(about, go, ['install', '-v', `${module}@v${pin.version}`], { cwd: tools, env });
+}
+
+/**
+ * @param {import('./steps.mjs').Context} context
+ * @param {import('./nats-server.mjs').About} about
+ */
+export function fromGo(context, about) {
+  return goInstall(context, about, 'github.com/nats-io/nats-server/v2', [NATS_PINNED]);
 }

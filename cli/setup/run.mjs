@@ -12,7 +12,7 @@ import { prepareAll, prepareCode, stepEnvironment, verbs, withoutNpmFolders } fr
 const USAGE = `Usage: npm run setup [-- --check]
 
 Makes everything ready that npm start and npm test need, and does only what is missing:
-npm packages, generated schemas, compilers and libraries, PostgreSQL, nats-server, the C++ side.
+npm packages, generated schemas, compilers and libraries, PostgreSQL, nats-server, the C++ side, the nats command.
 
   --check   say what is there and what is missing, change nothing (status 1 where something is missing)
   --help    this text

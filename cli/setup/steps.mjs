@@ -1,6 +1,7 @@
 // What each command needs, in order. Every step looks at what is there and does only what is missing.
 import path from 'node:path';
 import { ensureNative } from './native.mjs';
+import { ensureNatsCommand } from './nats-command.mjs';
 import { ensureNatsServer } from './nats-server.mjs';
 import { ensureNpm } from './npm.mjs';
 import { ensureProto } from './proto.mjs';
@@ -19,18 +20,21 @@ import { ensureSystem } from './system.mjs';
 
 /** @typedef {'start' | 'test' | 'bench' | 'setup'} Verb */
 
-/** @type {Record<Verb, { entry: string | null, ownServers: boolean, builds: import('./native.mjs').Build[] }>} */
+/** @type {Record<Verb, { entry: string | null, ownServers: boolean, natsCommand: 'required' | 'welcome' | 'unused', builds: import('./native.mjs').Build[] }>} */
 export const verbs = {
   // Only the two programs that trade, so that the first fill comes soon.
   start: {
     entry: 'cli/start.ts',
     ownServers: false,
+    // Building it takes a minute that nobody should wait for who only wants to see it trade.
+    natsCommand: 'unused',
     builds: [{ preset: 'release', folder: 'build/native', targets: ['bridge', 'terminal'] }],
   },
   // Tests stop, freeze and fill up their servers: they start their own, whatever the environment names.
   test: {
     entry: 'cli/test.ts',
     ownServers: true,
+    natsCommand: 'required',
     builds: [
       { preset: 'release', folder: 'build/native', targets: [] },
       { preset: 'asan', folder: 'build/native-asan', targets: [] },
@@ -39,9 +43,15 @@ export const verbs = {
   bench: {
     entry: 'bench/main.ts',
     ownServers: false,
+    natsCommand: 'unused',
     builds: [{ preset: 'release', folder: 'build/native', targets: [] }],
   },
-  setup: { entry: null, ownServers: false, builds: [{ preset: 'release', folder: 'build/native', targets: [] }] },
+  setup: {
+    entry: null,
+    ownServers: false,
+    natsCommand: 'welcome',
+    builds: [{ preset: 'release', folder: 'build/native', targets: [] }],
+  },
 };
 
 /**
@@ -87,4 +97,6 @@ export async function prepareAll(context, verb) {
   await ensureSystem(context);
   if (context.wants.natsServer) await ensureNatsServer(context);
   for (const build of verbs[verb].builds) await ensureNative(context, build);
+  const { natsCommand } = verbs[verb];
+  if (natsCommand !== 'unused') await ensureNatsCommand(context, { required: natsCommand === 'required' });
 }

@@ -18,7 +18,7 @@ export function scratchFolder(label: string): { path: string; remove(): void } {
   return { path: folder, remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }) };
 }
 
-export interface TestNats extends Pick<NatsServer, 'url' | 'port' | 'credentials' | 'process'> {
+export interface TestNats extends Pick<NatsServer, 'url' | 'port' | 'credentials' | 'operatorContext' | 'process'> {
   /** Its data; start another server on it to see what survives. */
   readonly folder: string;
   stop(): Promise<void>;
@@ -47,6 +47,7 @@ export async function startNats(options: Partial<NatsServerOptions> = {}): Promi
       url: server.url,
       port: server.port,
       credentials: server.credentials,
+      operatorContext: server.operatorContext,
       process: server.process,
       folder,
       stop,
