@@ -1,49 +1,76 @@
 /**
- * When a failed child starts again, as a pure function of its failures: at once after the first, then with doubling
+ * When a failed child starts again, as pure functions of its failures: at once after the first, then with doubling
  * delays and full jitter, and not at all once the budget of its window is spent (DESIGN.md section 6).
  */
-import type { Random } from '../runtime/random.ts';
+import type { ErrorCode } from '../runtime/errors.ts';
+import { errorTable } from '../runtime/errors.ts';
 
 export interface Budget {
   /** Restarts allowed ... */
   readonly restarts: number;
-  /** ... within this time, milliseconds. Failures older than it are forgotten, and with them the delay. */
+  /** ... within this time, milliseconds. A failure exactly this old is forgotten. */
   readonly windowMs: number;
 }
 
 export interface Backoff {
   readonly firstMs: number;
   readonly longestMs: number;
+  /** After running this long a child is healthy: its next failure is again a first one. */
+  readonly healthyMs: number;
 }
 
 export const CHILD_BUDGET: Budget = { restarts: 5, windowMs: 60_000 };
 export const SUPERVISOR_BUDGET: Budget = { restarts: 20, windowMs: 60_000 };
-export const BACKOFF: Backoff = { firstMs: 100, longestMs: 10_000 };
-
-export type Verdict =
-  | { readonly restart: true; readonly delayMs: number; readonly attempt: number; readonly remaining: number }
-  | { readonly restart: false; readonly attempt: number };
+export const BACKOFF: Backoff = { firstMs: 100, longestMs: 10_000, healthyMs: 60_000 };
 
 /** The failures that still count at `nowMs`. */
-export function recent(failuresMs: readonly number[], nowMs: number, budget: Budget): number[] {
+export function recent(failuresMs: readonly number[], nowMs: number, budget: Budget): readonly number[] {
+  const oldest = failuresMs[0];
+  if (oldest === undefined || nowMs - oldest < budget.windowMs) return failuresMs;
   return failuresMs.filter((atMs) => nowMs - atMs < budget.windowMs);
 }
 
+/** Whether as many failures are more than the budget allows. */
+export const isSpent = (failures: number, budget: Budget): boolean => failures > budget.restarts;
+
+export const remaining = (failures: number, budget: Budget): number => Math.max(0, budget.restarts - failures);
+
+/** Failures in a row, one that happens now included. `ranMs`: how long the child had been running, 0 if not at all. */
+export const nextStreak = (streak: number, ranMs: number, backoff: Backoff): number =>
+  ranMs >= backoff.healthyMs ? 1 : streak + 1;
+
+/** Longest delay before the start that follows the `streak`-th failure in a row. */
+export function ceilingMs(streak: number, backoff: Backoff): number {
+  return streak <= 1 ? 0 : Math.min(backoff.longestMs, backoff.firstMs * 2 ** (streak - 2));
+}
+
 /**
- * Verdict on a child whose failures (the newest included) happened at `failuresMs`, ascending.
  * Full jitter as in "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015): uniform in 0 .. the doubled delay.
+ * `draw` is uniform in [0, 1) and comes from outside: the machine that asks is pure.
  */
-export function judge(
-  failuresMs: readonly number[],
-  nowMs: number,
-  random: Random,
-  budget: Budget = CHILD_BUDGET,
-  backoff: Backoff = BACKOFF,
-): Verdict {
-  const attempt = recent(failuresMs, nowMs, budget).length;
-  if (attempt > budget.restarts) return { restart: false, attempt };
-  const remaining = budget.restarts - attempt;
-  if (attempt <= 1) return { restart: true, delayMs: 0, attempt, remaining };
-  const ceilingMs = Math.min(backoff.longestMs, backoff.firstMs * 2 ** (attempt - 2));
-  return { restart: true, delayMs: Math.round(random.next() * ceilingMs), attempt, remaining };
+export const delayMs = (streak: number, draw: number, backoff: Backoff): number =>
+  Math.round(draw * ceilingMs(streak, backoff));
+
+/**
+ * Fatal for the request that met them, not for an actor: a new start has an empty mailbox, another output, a server that
+ * has recovered. BUS_CONFLICT and FENCED do not come here: they end a child as `fenced`.
+ */
+const MAY_PASS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'BUS_CONFLICT',
+  'FENCED',
+  'BUS_TOO_LARGE',
+  'BUS_NO_STREAM',
+  'BUS_REFUSED',
+  'MAILBOX_CONTROL_FULL',
+  'ORDER_REJECTED',
+  'ORDER_SUPERSEDED',
+]);
+
+/** Need a person, and no start before that person has acted can go better. */
+const NEEDS_A_PERSON: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['SNAPSHOT_CORRUPT', 'SNAPSHOT_VERSION']);
+
+/** Errors that starting again cannot mend: everything of class `fatal` but those above. A new code is one of them. */
+export function isHopeless(code: ErrorCode | undefined): boolean {
+  if (code === undefined) return false;
+  return NEEDS_A_PERSON.has(code) || (errorTable[code].class === 'fatal' && !MAY_PASS.has(code));
 }

@@ -105,15 +105,20 @@ test('failed starts count, a configuration error is never tried again', async ()
     await settle();
   }
   assert.equal(a.starts, 6);
-  const b = new Puppet('b', log);
+  const other = stage();
+  const b = new Puppet('b', other.log);
   b.failStart = new TroupeError('CONFIG_INVALID', 'bad');
-  await supervisor.add(b);
-  clock.advance(60_000);
+  await other.supervisor.add(b);
+  other.clock.advance(60_000);
   await settle();
   assert.equal(b.starts, 1);
+  const errors = [...gaveUp, ...other.gaveUp];
   assert.deepEqual(
-    gaveUp.map(({ code }) => code),
-    ['ACTOR_GIVEN_UP', 'CONFIG_INVALID'],
+    errors.map(({ code, message }) => [code, message]),
+    [
+      ['ACTOR_GIVEN_UP', 'puppet a failed 6 times: no'],
+      ['CONFIG_INVALID', 'puppet b cannot start: bad'],
+    ],
   );
 });
 
