@@ -3,7 +3,7 @@
  * 200 references, not 10,000. Plain data, so that a snapshot can be watched.
  */
 export interface Keyed {
-  /** Ascending in the order of adding, never used again. */
+  /** Ascending in the order of starting, never used again. */
   readonly ref: number;
 }
 
@@ -29,16 +29,17 @@ export function find<T extends Keyed>(roster: Roster<T>, ref: number): T | undef
   return roster[chunkOf(roster, ref)]?.find((item) => item.ref === ref);
 }
 
-/** Replaces the entry of that `ref`, or adds it at the end: then its `ref` must be the highest. */
+/** Replaces the entry of that `ref`, or adds it in its place. */
 export function put<T extends Keyed>(roster: Roster<T>, item: T): Roster<T> {
   const at = chunkOf(roster, item.ref);
   const chunk = roster[at];
-  const place = chunk?.findIndex(({ ref }) => ref === item.ref) ?? -1;
-  const next = roster.slice();
-  if (chunk !== undefined && place >= 0) next[at] = chunk.with(place, item);
-  else if (chunk !== undefined && chunk.length < CHUNK) next[at] = [...chunk, item];
-  else next.push([item]);
-  return next;
+  if (chunk === undefined) return [[item]];
+  const place = chunk.findIndex(({ ref }) => ref >= item.ref);
+  if (chunk[place]?.ref === item.ref) return roster.with(at, chunk.with(place, item));
+  if (place < 0 && chunk.length >= CHUNK) return roster.toSpliced(at + 1, 0, [item]);
+  const grown = chunk.toSpliced(place < 0 ? chunk.length : place, 0, item);
+  if (grown.length <= CHUNK) return roster.with(at, grown);
+  return roster.toSpliced(at, 1, grown.slice(0, CHUNK / 2), grown.slice(CHUNK / 2));
 }
 
 export function drop<T extends Keyed>(roster: Roster<T>, ref: number): Roster<T> {

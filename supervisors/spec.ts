@@ -47,6 +47,11 @@ export interface ChildSpec {
    *   count in the supervisor's budget.
    */
   readonly onBudgetSpent?: 'escalate' | 'leave';
+  /**
+   * `first`: before all children that are there already, which is how what they depend on can come later than they (a
+   * broker that moves to the node of its strategies). Default: `last`. Nobody is restarted because of it.
+   */
+  readonly place?: 'first' | 'last';
   /** The supervisor whose spec this is (`Supervisor.asChild`): cycles are seen by it, and it can be killed while it starts. */
   readonly supervisor?: { kill(): void };
   /**

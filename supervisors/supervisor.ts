@@ -79,6 +79,7 @@ export class Supervisor implements Running {
   private readonly stops: Slots;
   private snapshot: Snapshot;
   private busy = false;
+  private firstRef = 0;
   private nextRef = 0;
   /** As a root: begun with the first child. As a child: whenever the parent starts it. */
   private role: 'undecided' | 'root' | 'child' = 'undecided';
@@ -128,7 +129,7 @@ export class Supervisor implements Running {
       this.role = 'root';
       this.dispatch({ type: 'start', cause: '' });
     }
-    const ref = this.nextRef++;
+    const ref = spec.place === 'first' ? --this.firstRef : this.nextRef++;
     this.entries.set(ref, { ref, spec, instance: undefined, cancelTimer: undefined, error: undefined });
     this.refs.set(name, ref);
     const { kind, id, restart = RESTART, onBudgetSpent = 'escalate' } = spec;
@@ -162,7 +163,7 @@ export class Supervisor implements Running {
 
   /** Chaos: the child is killed as if it had crashed, and that counts. False: there is no such child that runs. */
   crash(kind: string, id: string, cause: string): boolean {
-    const entry = this.entries.get(this.refs.get(nameOf(kind, id)) ?? -1);
+    const entry = this.entries.get(this.refs.get(nameOf(kind, id)) ?? Number.NaN);
     const child = entry && this.child(entry.ref);
     if (entry === undefined || (child?.phase !== 'running' && child?.phase !== 'starting')) return false;
     entry.instance?.kill();
@@ -170,7 +171,7 @@ export class Supervisor implements Running {
     return true;
   }
 
-  /** All children, in the order in which they were added. */
+  /** All children, in the order in which they start. */
   children(): readonly ChildView[] {
     const nowMs = this.o.clock.monotonicMs();
     const { roster, childBudget } = this.context;
@@ -181,7 +182,7 @@ export class Supervisor implements Running {
   }
 
   restartsOf(kind: string, id: string): number {
-    return this.child(this.refs.get(nameOf(kind, id)) ?? -1)?.restarts ?? 0;
+    return this.child(this.refs.get(nameOf(kind, id)) ?? Number.NaN)?.restarts ?? 0;
   }
 
   /** Stops all children, the last first; a pool side by side. Resolves when nothing of them runs any more. */
@@ -366,7 +367,7 @@ export class Supervisor implements Running {
   private tell(event: SupervisorEvent): void {
     const { kind, id, attempt, cause } = event;
     if (event.event === 'failed') {
-      const err = this.entries.get(this.refs.get(nameOf(kind, id)) ?? -1)?.error;
+      const err = this.entries.get(this.refs.get(nameOf(kind, id)) ?? Number.NaN)?.error;
       this.o.log.error({ code: 'ACTOR_CRASHED', kind, id, attempt, err }, `${kind} ${id} failed: ${cause}`);
     }
     this.o.onEvent(event);
