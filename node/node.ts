@@ -2,6 +2,7 @@
  * One node: the actors that are placed here, started in order under their supervisor, stopped in reverse. Built only
  * from what it is given, so that several run in one process on a virtual clock; `main.ts` is its shell.
  */
+import type { OpenLedger } from '../actors/recorder/store.ts';
 import type { Bus } from '../runtime/bus/bus.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Config } from '../runtime/config/index.ts';
@@ -40,8 +41,8 @@ export interface NodeOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** Where the ledger is kept; without it there is no recorder. Holds a password: never logged. */
-  readonly ledger?: string;
+  /** Where the ledger is kept: a PostgreSQL URL, which holds a password and is never logged. None: no recorder. */
+  readonly ledger?: string | OpenLedger;
   /** This run of the node: no other run of a node of this name has had it. */
   readonly instance: string;
   /** At once when the node finds that it must end; it then stops its actors, and `onEnd` follows. */

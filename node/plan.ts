@@ -3,6 +3,7 @@
  */
 import { brokerActor } from '../actors/broker/actor.ts';
 import { recorderActor } from '../actors/recorder/actor.ts';
+import type { OpenLedger } from '../actors/recorder/store.ts';
 import { strategyActor, strategyPlan } from '../actors/strategy/actor.ts';
 import { loadStrategy } from '../actors/strategy/registry.ts';
 import { symbolActor } from '../actors/symbol/actor.ts';
@@ -46,7 +47,7 @@ export interface PlanOptions {
   readonly metrics: Metrics;
   readonly latencies: Latencies;
   /** Where the ledger is kept; without it there is no recorder. */
-  readonly ledger: string | undefined;
+  readonly ledger: string | OpenLedger | undefined;
   /** Revision of this node's claim on the broker. */
   readonly fence: () => number;
   /** A symbol actor of this node has applied ticks. Called for every frame. */
@@ -156,7 +157,8 @@ function planBroker(options: PlanOptions, strategies: readonly string[]): Planne
 function planRecorder({ ledger }: PlanOptions): Planned[] {
   if (ledger === undefined) return [];
   // Made here, so that a bad URL is told before anything runs.
-  const definition = recorderActor({ id: 'ledger', connectionString: ledger });
+  const where = typeof ledger === 'string' ? { connectionString: ledger } : { openLedger: ledger };
+  const definition = recorderActor({ id: 'ledger', ...where });
   return [
     {
       ...{ kind: 'recorder', id: 'ledger', unit: 'recorder.ledger', branch: 'stores', symbol: '', fenced: false },

@@ -1,0 +1,97 @@
+/** One simulated process: its clocks, its timers and what reaches it, all of which stop when it is frozen or killed. */
+import type { Clock } from '../../../runtime/clock.ts';
+import type { Random } from '../../../runtime/random.ts';
+import type { Loop } from './loop.ts';
+import { START_MS } from './loop.ts';
+
+export interface ClockFault {
+  /** Wall clock minus the true one, ms. */
+  skewMs: number;
+  /** Monotonic milliseconds per true one. */
+  readonly rate: number;
+}
+
+export class Host {
+  readonly name: string;
+  readonly clock: Clock;
+  state: 'up' | 'frozen' | 'dead' = 'up';
+  readonly clockFault: ClockFault;
+  private readonly loop: Loop;
+  private readonly random: Random;
+  /** What came due or arrived while it was frozen. */
+  private timers: (() => void)[] = [];
+  private arrived: (() => void)[] = [];
+  private readonly onDeath: (() => void)[] = [];
+
+  constructor(name: string, loop: Loop, random: Random, clockFault: ClockFault = { skewMs: 0, rate: 1 }) {
+    this.name = name;
+    this.loop = loop;
+    this.random = random;
+    this.clockFault = clockFault;
+    const { clock } = loop;
+    const sinceMs = (): number => (clock.monotonicMs() - START_MS) * clockFault.rate;
+    const setTimer = (delayMs: number, fire: () => void): (() => void) => this.setTimer(delayMs, fire);
+    this.clock = {
+      nowMs: () => Math.floor(clock.monotonicMs() + clockFault.skewMs),
+      nowUs: () => Math.round((clock.monotonicMs() + clockFault.skewMs) * 1000),
+      monotonicMs: sinceMs,
+      setTimer,
+      sleep: (delayMs) => new Promise((resolve) => setTimer(delayMs, resolve)),
+      yield: () => Promise.resolve(),
+    };
+  }
+
+  get alive(): boolean {
+    return this.state !== 'dead';
+  }
+
+  /** Something from outside reaches the process. */
+  receive(work: () => void): void {
+    if (this.state === 'dead') return;
+    if (this.state === 'frozen') this.arrived.push(work);
+    else work();
+  }
+
+  freeze(): void {
+    if (this.state === 'up') this.state = 'frozen';
+  }
+
+  /** Goes on where it stood: all at once finds out what has happened meanwhile. */
+  thaw(): void {
+    if (this.state !== 'frozen') return;
+    const timersFirst = this.random.next() < 0.7;
+    const held = timersFirst ? [...this.timers, ...this.arrived] : [...this.arrived, ...this.timers];
+    this.timers = [];
+    this.arrived = [];
+    this.state = 'up';
+    // One after the other, as a process that wakes takes them; what comes due later waits behind them.
+    for (const work of held) this.loop.after(0, () => this.receive(work));
+  }
+
+  /** What SIGKILL is. */
+  kill(): void {
+    if (this.state === 'dead') return;
+    this.state = 'dead';
+    this.timers = [];
+    this.arrived = [];
+    for (const work of this.onDeath) work();
+  }
+
+  whenDead(work: () => void): void {
+    this.onDeath.push(work);
+  }
+
+  private setTimer(delayMs: number, fire: () => void): () => void {
+    let cancelled = false;
+    const due = (): void => {
+      if (cancelled || this.state === 'dead') return;
+      if (this.state === 'frozen') this.timers.push(due);
+      else fire();
+    };
+    const cancel = this.loop.after(Math.max(0, delayMs) / this.clockFault.rate, due);
+    return () => {
+      cancelled = true;
+      cancel();
+    };
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * What lies between the processes and the server: delay, order within a lane, cuts and outages. Messages under way
+ * belong to the network: they arrive although their sender has died.
+ */
+import { MemoryServer } from '../../../runtime/bus/memory.ts';
+import type { Random } from '../../../runtime/random.ts';
+import type { Host } from './host.ts';
+import type { Loop } from './loop.ts';
+
+/** `hold`: packets wait and arrive late, as TCP does over a short cut. `drop`: the connection is reset, all is lost. */
+export type Cut = 'hold' | 'drop';
+
+export interface Weather {
+  /** Usual delay of one way, ms. */
+  readonly meanMs: number;
+  /** Chance that a message takes up to `slowMs`. */
+  readonly slowChance: number;
+  readonly slowMs: number;
+}
+
+/** One direction of one conversation: first in, first out. */
+export class Lane {
+  private readonly network: Network;
+  private readonly host: Host;
+  private lastMs = 0;
+  private epoch = 0;
+  private held: (() => void)[] = [];
+
+  constructor(network: Network, host: Host) {
+    this.network = network;
+    this.host = host;
+    network.lanes.add(this);
+  }
+
+  isOf(host: Host): boolean {
+    return this.host === host;
+  }
+
+  send(work: () => void): void {
+    const { clock } = this.network.loop;
+    const nowMs = clock.monotonicMs();
+    this.lastMs = Math.max(this.lastMs, nowMs + this.network.delayMs());
+    const { epoch } = this;
+    this.network.loop.after(this.lastMs - nowMs, () => {
+      if (epoch === this.epoch) this.arrive(work);
+    });
+  }
+
+  private arrive(work: () => void): void {
+    const cut = this.network.cutOf(this.host);
+    if (cut === 'drop') return;
+    if (cut === 'hold') this.held.push(work);
+    else work();
+  }
+
+  /** The connection is there again. */
+  release(): void {
+    const waiting = this.held;
+    this.held = [];
+    for (const work of waiting) this.send(work);
+  }
+
+  /** The connection was reset: what was under way is gone. */
+  reset(): void {
+    this.epoch++;
+    this.held = [];
+  }
+}
+
+export interface Service {
+  readonly host: Host;
+  readonly filter: string;
+  deliver(data: Uint8Array, subject: string, answer: ((data: Uint8Array) => void) | undefined): void;
+}
+
+/** One write into a bucket, as the server took it. */
+export interface Stored {
+  readonly bucket: string;
+  readonly key: string;
+  readonly revision: number;
+  readonly by: Host;
+}
+
+export class Network {
+  onStored: (write: Stored) => void = () => undefined;
+  readonly loop: Loop;
+  readonly server: MemoryServer;
+  readonly lanes = new Set<Lane>();
+  readonly services = new Set<Service>();
+  weather: Weather = { meanMs: 0.5, slowChance: 0, slowMs: 0 };
+  /** Chance that a place command that the bridge has taken comes a second time, up to so much later. */
+  duplicateChance = 0;
+  duplicateWithinMs = 0;
+  private readonly random: Random;
+  private readonly cuts = new Map<Host, Cut>();
+  private readonly listeners = new Map<Host, Set<() => void>>();
+  /** The server process is gone; what it has stored is not. */
+  private serverDown = false;
+  /** Streams and buckets whose storage answers "unavailable". */
+  readonly unavailable = new Set<string>();
+
+  constructor(loop: Loop, random: Random) {
+    this.loop = loop;
+    this.random = random;
+    this.server = new MemoryServer({ clock: loop.clock });
+  }
+
+  delayMs(): number {
+    const { meanMs, slowChance, slowMs } = this.weather;
+    const usual = meanMs * (0.5 + this.random.next());
+    return this.random.next() < slowChance ? usual + this.random.next() * slowMs : usual;
+  }
+
+  chance(p: number): boolean {
+    return p > 0 && this.random.next() < p;
+  }
+
+  uniform(upTo: number): number {
+    return this.random.next() * upTo;
+  }
+
+  cutOf(host: Host): Cut | undefined {
+    return this.serverDown ? 'drop' : this.cuts.get(host);
+  }
+
+  cut(host: Host, how: Cut): void {
+    this.cuts.set(host, how);
+    if (how === 'drop') for (const lane of this.lanesOf(host)) lane.reset();
+  }
+
+  heal(host: Host): void {
+    const how = this.cuts.get(host);
+    this.cuts.delete(host);
+    if (how !== undefined && !this.serverDown) this.reconnected(host);
+  }
+
+  stopServer(): void {
+    this.serverDown = true;
+    for (const lane of this.lanes) lane.reset();
+  }
+
+  startServer(): void {
+    if (!this.serverDown) return;
+    this.serverDown = false;
+    for (const host of this.listeners.keys()) if (!this.cuts.has(host)) this.reconnected(host);
+  }
+
+  /** Tells when the connection of `host` is mended. */
+  onReconnect(host: Host, work: () => void): () => void {
+    let own = this.listeners.get(host);
+    if (own === undefined) {
+      own = new Set();
+      this.listeners.set(host, own);
+    }
+    own.add(work);
+    return () => own.delete(work);
+  }
+
+  private lanesOf(host: Host): Lane[] {
+    return [...this.lanes].filter((lane) => lane.isOf(host));
+  }
+
+  private reconnected(host: Host): void {
+    for (const lane of this.lanesOf(host)) lane.release();
+    for (const work of [...(this.listeners.get(host) ?? [])]) host.receive(work);
+  }
+}
