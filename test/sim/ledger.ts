@@ -47,7 +47,10 @@ function isNewer(a: Row, b: Row): boolean {
 export function openLedger(ledger: Ledger, loop: Loop, random: Random, host: Host): (run: LedgerRun) => LedgerStore {
   return ({ signal, batchMs }) => {
     const attempt = (rows: readonly Row[], resolve: () => void, reject: (error: unknown) => void): void => {
-      if (signal.aborted) return reject(signal.reason);
+      if (signal.aborted) {
+        reject(signal.reason);
+        return;
+      }
       loop.after(0.2 + random.next(), () => {
         if (ledger.down) {
           host.clock.setTimer(RETRY_MS, () => attempt(rows, resolve, reject));

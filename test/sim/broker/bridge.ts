@@ -129,22 +129,37 @@ export class Bridge {
     this.o.heard({ atMs: this.o.nowMs(), fence, kind: body.case ?? '', orderId, obeyed });
     if (!obeyed) {
       const message = `fence ${fence} is below ${journal.highestFence}`;
-      return answer(create(CommandReplySchema, { commandId, outcome: Outcome.REFUSED, code: 'FENCED', message }));
+      answer(create(CommandReplySchema, { commandId, outcome: Outcome.REFUSED, code: 'FENCED', message }));
+      return;
     }
     journal.fence(fence);
-    if (body.case === 'place') return this.place(command, answer);
-    if (this.link === undefined || this.terminal === undefined) return answer(refusal(commandId));
-    if (body.case === 'snapshot') return this.snapshot(commandId, body.value.dealsSinceMs, answer);
+    if (body.case === 'place') {
+      this.place(command, answer);
+      return;
+    }
+    if (this.link === undefined || this.terminal === undefined) {
+      answer(refusal(commandId));
+      return;
+    }
+    if (body.case === 'snapshot') {
+      this.snapshot(commandId, body.value.dealsSinceMs, answer);
+      return;
+    }
     const waiter = { commandId, replayed: false, answer };
-    if (body.case === 'find') return this.ask('find', body.value.orderId, waiter);
+    if (body.case === 'find') {
+      this.ask('find', body.value.orderId, waiter);
+      return;
+    }
     const ordered: TerminalCommand | undefined =
       body.case === 'cancel'
         ? { kind: 'cancel', orderId: body.value.orderId, ticket: body.value.ticket }
         : body.case === 'protect'
           ? { kind: 'protect', ...body.value }
           : undefined;
-    if (ordered === undefined)
-      return answer(create(CommandReplySchema, { commandId, outcome: Outcome.REFUSED, code: 'BAD_COMMAND' }));
+    if (ordered === undefined) {
+      answer(create(CommandReplySchema, { commandId, outcome: Outcome.REFUSED, code: 'BAD_COMMAND' }));
+      return;
+    }
     this.send(ordered, { kind: 'other', orderId: '', waiters: [waiter], answered: false });
   }
 
@@ -155,7 +170,10 @@ export class Bridge {
     const { orderId } = body.value;
     const known = without === 'journal' ? undefined : journal.find(orderId);
     if (known !== undefined) {
-      if (known.reply !== undefined) return answer({ ...known.reply, commandId, replayed: true });
+      if (known.reply !== undefined) {
+        answer({ ...known.reply, commandId, replayed: true });
+        return;
+      }
       const waiter = { commandId, replayed: true, answer };
       for (const pending of this.pending) {
         if (pending.kind !== 'place' || pending.orderId !== orderId || pending.answered) continue;
@@ -165,7 +183,10 @@ export class Bridge {
       this.ask('resolve', orderId, waiter);
       return;
     }
-    if (this.link === undefined) return answer(refusal(commandId));
+    if (this.link === undefined) {
+      answer(refusal(commandId));
+      return;
+    }
     journal.note(orderId, commandId);
     const waiters = [{ commandId, replayed: false, answer }];
     this.send({ kind: 'place', order: newOrder(body.value) }, { kind: 'place', orderId, waiters, answered: false });
@@ -177,7 +198,10 @@ export class Bridge {
 
   private send(command: TerminalCommand, pending: Pending): void {
     const { link, terminal } = this;
-    if (link === undefined || terminal === undefined) return this.unknown(pending, 'NO_TERMINAL');
+    if (link === undefined || terminal === undefined) {
+      this.unknown(pending, 'NO_TERMINAL');
+      return;
+    }
     this.pending.add(pending);
     link.send('terminal', () => terminal.onCommand(link, command, (result) => this.onResult(pending, result)));
     this.host.clock.setTimer(TIMEOUT_MS, () => {
@@ -225,7 +249,10 @@ export class Bridge {
 
   private snapshot(commandId: string, sinceMs: number, answer: (reply: CommandReply) => void): void {
     const { link, terminal } = this;
-    if (link === undefined || terminal === undefined) return answer(refusal(commandId));
+    if (link === undefined || terminal === undefined) {
+      answer(refusal(commandId));
+      return;
+    }
     const pending: Pending = {
       ...{ kind: 'other', orderId: '', answered: false },
       waiters: [{ commandId, replayed: false, answer }],
