@@ -1,4 +1,5 @@
 /** The counters of /metrics, fed from a node's status: what the actors count themselves is not counted twice. */
+import type { BrokerContext } from '../actors/broker/context.ts';
 import type { Counter, Metrics } from '../runtime/telemetry/metrics.ts';
 import type { Company } from './company.ts';
 import type { Status } from './status.ts';
@@ -40,6 +41,12 @@ export function metricsFeed(metrics: Metrics, company: Company): (status: Status
     }
     for (const [code, n] of Object.entries(denials)) totals.raise(metrics.denials, `denials ${code}`, n, { code });
     totals.raise(metrics.fills, 'fills', fills);
+    const broker = company.of('broker')[0]?.member.summary as BrokerContext | undefined;
+    if (broker !== undefined) {
+      totals.raise(metrics.differences, 'differences', broker.counters.differences);
+      metrics.haltedSymbols.set(Object.values(broker.differences).filter(({ confirmed }) => confirmed).length);
+    }
+    metrics.unknownOrders.set(orders.unknown);
     for (const { member } of company.all) {
       metrics.mailboxDepth.set({ kind: member.kind, id: member.id }, member.depth);
     }

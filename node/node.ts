@@ -2,6 +2,8 @@
  * One node: the actors that are placed here, started in order under their supervisor, stopped in reverse. Built only
  * from what it is given, so that several run in one process on a virtual clock; `main.ts` is its shell.
  */
+import { fenceOf } from '../actors/broker/actor.ts';
+import type { BrokerContext } from '../actors/broker/context.ts';
 import type { OpenLedger } from '../actors/recorder/store.ts';
 import type { Bus } from '../runtime/bus/bus.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -165,7 +167,8 @@ export class Node {
   async terminalBooks(): Promise<TerminalBooks> {
     const broker = this.company.of('broker')[0];
     if (broker === undefined) return { balance: 0, positions: {} };
-    return terminalBooks(this.o.bus, broker.planned.id, this.fence);
+    const { seals = 0 } = (broker.member.summary ?? {}) as Partial<BrokerContext>;
+    return terminalBooks(this.o.bus, broker.planned.id, fenceOf(this.fence, seals));
   }
 
   private async run(planned: Planned): Promise<void> {

@@ -144,6 +144,7 @@ function planBroker(options: PlanOptions, strategies: readonly string[]): Planne
           symbols: Object.keys(config.market.symbols),
           strategies,
           limits: riskLimits(account.risk),
+          safePolicy: account.safe_mode,
           fence,
           onLatency: (latencyMs: number) => {
             latencies.intentToTerminal.record(latencyMs);

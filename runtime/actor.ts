@@ -27,6 +27,24 @@ export interface Input<N extends TopicName = TopicName> {
    * an account's orders a strategy wants its own, and each of the others' would cost it a step. Must be pure and cheap.
    */
   wants?(message: TopicMessage<N>): boolean;
+  /**
+   * With `from: 'now'`: an actor without a snapshot begins after the last message of this topic instead of the end of
+   * the stream. For an actor that owes answers: what was asked before it lived, and has no answer yet, it hears.
+   */
+  readonly after?: { readonly topic: TopicName; readonly key: TopicKey };
+}
+
+/** State and context of a machine as a commit holds them. */
+export interface StoredState {
+  readonly value: unknown;
+  readonly context: unknown;
+}
+
+/** One step from an older version of the context's shape to a newer one. Pure; throws where it cannot. */
+export interface Migration {
+  readonly from: number;
+  readonly to: number;
+  migrate(stored: StoredState): StoredState;
 }
 
 /** What a machine gets for a message of topic `N`. */
@@ -73,8 +91,10 @@ export interface ActorDefinition {
   readonly machine: Machine;
   /** Input of the machine, for a first start. */
   readonly input: unknown;
-  /** Version of the context's shape; a stored snapshot of another version is refused, never misread. */
+  /** Version of the context's shape; a stored snapshot of another version is migrated or refused, never misread. */
   readonly version: number;
+  /** How snapshots of older versions become of this one, step by step. A version without a step is refused. */
+  readonly migrations?: readonly Migration[];
   readonly delivery: Delivery;
   readonly inputs: readonly Input[];
   readonly perform?: Readonly<Record<string, Performer>>;

@@ -2,6 +2,7 @@
  * The committed state of one actor: snapshot, input positions, outbox and timers in one value, replaced by
  * compare-and-set. Losing the compare-and-set means that somebody else owns the actor.
  */
+import type { Migration } from './actor.ts';
 import type { KeyValue } from './bus/bus.ts';
 import type { Family } from './bus/topics.ts';
 import { actorKey } from './bus/topics.ts';
@@ -51,11 +52,16 @@ export class CommitStore {
   private readonly kv: KeyValue;
   private readonly key: string;
   private readonly version: number;
+  private readonly migrations: readonly Migration[];
 
-  constructor(kv: KeyValue, kind: string, id: string, version: number) {
+  constructor(
+    kv: KeyValue,
+    actor: { kind: string; id: string; version: number; migrations?: readonly Migration[] | undefined },
+  ) {
     this.kv = kv;
-    this.key = actorKey(kind, id);
-    this.version = version;
+    this.key = actorKey(actor.kind, actor.id);
+    this.version = actor.version;
+    this.migrations = actor.migrations ?? [];
   }
 
   /** The last commit, undefined for an actor that never lived. Throws SNAPSHOT_CORRUPT or SNAPSHOT_VERSION. */
@@ -63,22 +69,68 @@ export class CommitStore {
     const entry = await this.kv.get(this.key);
     if (entry === undefined) return undefined;
     this.revision = entry.revision;
-    let envelope: Envelope;
+    let envelope: unknown;
     try {
-      envelope = decodeSnapshot(entry.value) as Envelope;
+      envelope = decodeSnapshot(entry.value);
     } catch (thrown) {
-      throw new TroupeError('SNAPSHOT_CORRUPT', `snapshots/${this.key}: ${messageOf(thrown)}`, { cause: thrown });
+      throw this.corrupt(messageOf(thrown), thrown);
     }
-    const whole = typeof envelope === 'object' && envelope !== null && Array.isArray(envelope.outbox);
-    if (!whole) throw new TroupeError('SNAPSHOT_CORRUPT', `snapshots/${this.key}: not a snapshot`);
-    if (envelope.format !== FORMAT || envelope.version !== this.version) {
-      throw new TroupeError(
-        'SNAPSHOT_VERSION',
-        `snapshots/${this.key}: stored as format ${envelope.format} version ${envelope.version}, ` +
-          `this program reads format ${FORMAT} version ${this.version}`,
+    const current = this.migrated(this.checked(envelope));
+    return current.lineage === 0 ? { ...current, lineage: entry.revision } : current;
+  }
+
+  /** Everything that a resume relies on is there; what the machine's context holds is the actor's own business. */
+  private checked(value: unknown): Envelope {
+    if (typeof value !== 'object' || value === null) throw this.corrupt('not a snapshot');
+    const envelope = value as Partial<Record<keyof Envelope, unknown>>;
+    const { format, version } = envelope;
+    if (typeof format !== 'number' || typeof version !== 'number') throw this.corrupt('not a snapshot');
+    if (format !== FORMAT) throw this.refused(`stored as format ${format}, this program reads format ${FORMAT}`);
+    const isRecord = (field: unknown): boolean => typeof field === 'object' && field !== null && !Array.isArray(field);
+    const faults = [
+      ...(Array.isArray(envelope.outbox) ? [] : ['outbox']),
+      ...(Array.isArray(envelope.timers) ? [] : ['timers']),
+      ...(isRecord(envelope.positions) ? [] : ['positions']),
+      ...(Number.isSafeInteger(envelope.made) ? [] : ['made']),
+      ...(Number.isSafeInteger(envelope.lineage) ? [] : ['lineage']),
+      ...(envelope.value === undefined ? ['value'] : []),
+    ];
+    if (faults.length > 0) throw this.corrupt(`${faults.join(', ')}: missing or of the wrong kind`);
+    return value as Envelope;
+  }
+
+  private migrated(envelope: Envelope): Envelope {
+    let { version } = envelope;
+    let stored = { value: envelope.value, context: envelope.context };
+    if (version > this.version) {
+      throw this.refused(
+        `stored as version ${version} by a newer program, this one reads up to ${this.version}; run the newer program`,
       );
     }
-    return envelope.lineage === 0 ? { ...envelope, lineage: entry.revision } : envelope;
+    while (version < this.version) {
+      const step = this.migrations.find(({ from }) => from === version);
+      if (step === undefined || step.to <= version || step.to > this.version) {
+        throw this.refused(
+          `stored as version ${version}, and this program, which reads version ${this.version}, has no step from there`,
+        );
+      }
+      try {
+        stored = step.migrate(stored);
+      } catch (thrown) {
+        throw this.refused(`the step from version ${version} to ${step.to} failed: ${messageOf(thrown)}`, thrown);
+      }
+      version = step.to;
+    }
+    return { ...envelope, ...stored, version };
+  }
+
+  private corrupt(what: string, cause?: unknown): TroupeError {
+    const advice = `the actor does not start blank; restore it, or delete it: nats kv del snapshots ${this.key}`;
+    return new TroupeError('SNAPSHOT_CORRUPT', `snapshots/${this.key}: ${what}; ${advice}`, { cause });
+  }
+
+  private refused(what: string, cause?: unknown): TroupeError {
+    return new TroupeError('SNAPSHOT_VERSION', `snapshots/${this.key}: ${what}`, { cause });
   }
 
   /** Commits. Throws BUS_CONFLICT when another owner has committed since. Returns the revision. */

@@ -101,7 +101,7 @@ export class Interpreter implements Subscriber, Inspectable {
       const tests = this.inputs.filter((input) => input.topic === topic).map(({ wants }) => wants);
       if (tests.every((test) => test !== undefined)) this.wants.set(topic, tests);
     }
-    this.store = new CommitStore(options.snapshots, definition.kind, definition.id, definition.version);
+    this.store = new CommitStore(options.snapshots, definition);
     this.timers = new Timers(clock, (event) => this.push({ kind: 'event', event }));
     const context: EffectContext = { bus, clock, log, layout, signal: this.abort.signal };
     this.effects = new Effects(definition, context, {
@@ -227,7 +227,7 @@ export class Interpreter implements Subscriber, Inspectable {
   private async begin(): Promise<void> {
     const { definition, bus } = this.o;
     const origins = new Map<Family, 'start' | 'now'>();
-    for (const { topic, from } of definition.inputs) {
+    for (const { topic, from, after } of definition.inputs) {
       const { family, stream } = topics[topic];
       const known = origins.get(family);
       if (known !== undefined && known !== from) {
@@ -235,7 +235,8 @@ export class Interpreter implements Subscriber, Inspectable {
       }
       if (known === undefined) {
         origins.set(family, from);
-        const position = from === 'now' ? await bus.lastSequence(stream) : 0;
+        const answered = after && topics[after.topic].subject(after.key, this.o.layout);
+        const position = from === 'now' ? await bus.lastSequence(stream, answered) : 0;
         this.applied.set(family, position);
         this.received.set(family, position);
       }

@@ -3,8 +3,12 @@
  * an earlier snapshot is never touched.
  */
 
-/** Finished order ids that are remembered, so that an intent that is told again is not traded again. */
-export const KEEP_FINISHED = 2000;
+/**
+ * Finished order ids that are remembered of each strategy, so that an intent that is told again is not judged again. By
+ * strategy, because an intent is told again only from its strategy's outbox: whatever the others do in between, it
+ * comes before the strategy's next ones.
+ */
+export const KEEP_FINISHED = 256;
 /** Deal tickets that are remembered one by one; below the lowest of them every ticket counts as seen. */
 export const KEEP_TICKETS = 2000;
 

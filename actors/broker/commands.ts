@@ -12,6 +12,8 @@ export interface CommandParams {
   readonly body: CommandBody;
   /** Wall clock of the intent, µs, for the latency of a place command; 0 where there is none. */
   readonly createdUs: number;
+  /** The context's `seals` when the command was made: a part of its fence. */
+  readonly seal: number;
 }
 
 export interface CommandEffect {

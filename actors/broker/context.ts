@@ -29,6 +29,48 @@ export interface Position extends BookedPosition {
 export interface BrokerDifference extends Difference {
   /** Stays until an operator accepts it: no later snapshot can show that it is gone. */
   readonly sticky: boolean;
+  /** What has to be traded, signed lots, to bring the terminal back to our record, where no snapshot can tell. */
+  readonly undo?: readonly Undo[];
+  /** The orders that correct it: how many have not ended, and what became of those that did not do their work. */
+  readonly correcting?: { readonly id: string; readonly left: number; readonly failed: readonly string[] };
+}
+
+/** Signed lots that are missing at the terminal, and whose they are. */
+export interface Undo {
+  readonly strategy: string;
+  readonly symbol: string;
+  readonly lots: number;
+  /** Position to reduce (hedging); '0' opens or nets. */
+  readonly positionId: string;
+}
+
+/** What the broker does before its node leaves: cancel working orders, close everything as well, or touch nothing. */
+export type SafePolicy = 'cancel' | 'flatten' | 'hold';
+
+/** Work on the whole account: cancellations, closings, and then the terminal's word that it is done. */
+export interface Operation {
+  /** Intents of its orders begin with it. */
+  readonly id: string;
+  readonly kind: SafePolicy;
+  /** Part of safe mode, not an operator's own wish. */
+  readonly safe: boolean;
+  readonly reason: string;
+  /** Rounds of cancellations and of closings sent so far; after the first of each there is a pause. */
+  readonly cancels: number;
+  readonly closes: number;
+  readonly pausing: boolean;
+  /** A pause is over: one more round may be sent. */
+  readonly again: boolean;
+  /** Number of the first snapshot that can confirm it; 0 while there is still something to do. */
+  readonly confirmFrom: number;
+}
+
+export interface SafeMode {
+  readonly policy: SafePolicy;
+  readonly reason: string;
+  readonly outcome: 'securing' | 'confirmed' | 'unconfirmed';
+  /** What was confirmed, or what nobody knows. */
+  readonly text: string;
 }
 
 export interface Counters {
@@ -51,6 +93,9 @@ export interface Counters {
   readonly ignoredMoves: number;
   readonly reconciles: number;
   readonly differences: number;
+  /** Bookings that took over the terminal's word, and differences that were accepted or corrected. */
+  readonly adjustments: number;
+  readonly resolved: number;
 }
 
 export interface BrokerContext extends RiskState {
@@ -73,8 +118,19 @@ export interface BrokerContext extends RiskState {
   readonly snapshots: number;
   /** Market time of the last snapshot applied, UTC ms. */
   readonly snapshotTimeMs: number;
-  /** Symbols ('' for the account) whose difference the operator accepts with the next snapshot. */
+  /** Symbols ('' for the account) whose difference the operator accepts, or has corrected, with the next snapshot. */
   readonly accepting: readonly string[];
+  readonly correcting: readonly string[];
+  /** Under way, and how many there were. */
+  readonly operation: Operation | null;
+  readonly operations: number;
+  readonly safe: SafeMode | null;
+  readonly safePolicy: SafePolicy;
+  /** Limits that an operator has set; they hold instead of the configured ones until they are taken back. */
+  readonly liveLimits: RiskLimits | null;
+  readonly configuredLimits: RiskLimits;
+  /** Raised whenever an answer is lost: commands sent before that are refused by the bridge from then on. */
+  readonly seals: number;
   /** Wall clock of the last event, ms: for the age of quotes only. */
   readonly atMs: number;
   /** Largest market time heard from anybody, UTC ms. */
@@ -89,8 +145,8 @@ export interface BrokerContext extends RiskState {
   readonly held: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** Strategy by magic number. */
   readonly strategies: Readonly<Record<string, string>>;
-  /** compactId of finished orders and of denied intents. */
-  readonly finished: Float64Array;
+  /** compactId of finished orders and of denied intents, by strategy. */
+  readonly finished: Readonly<Record<string, Float64Array>>;
   readonly tickets: TicketMemory;
   readonly rejectedUnseen: readonly string[];
   readonly waiting: readonly Intent[];
@@ -104,6 +160,8 @@ export interface BrokerInput {
   readonly limits: RiskLimits;
   /** Known strategies, so that fills of an earlier life of the account find their owner by magic number. */
   readonly strategies?: readonly string[];
+  /** Default cancel. */
+  readonly safePolicy?: SafePolicy;
 }
 
 const noFunds: Funds = {
@@ -135,6 +193,14 @@ export function firstContext(input: BrokerInput): BrokerContext {
     snapshots: 0,
     snapshotTimeMs: 0,
     accepting: [],
+    correcting: [],
+    operation: null,
+    operations: 0,
+    safe: null,
+    safePolicy: input.safePolicy ?? 'cancel',
+    liveLimits: null,
+    configuredLimits: input.limits,
+    seals: 0,
     atMs: 0,
     marketNowMs: 0,
     day: -1,
@@ -147,7 +213,7 @@ export function firstContext(input: BrokerInput): BrokerContext {
     book: {},
     held: {},
     strategies: Object.fromEntries((input.strategies ?? []).map((name) => [String(magicOf(name)), name])),
-    finished: new Float64Array(0),
+    finished: {},
     tickets: noTickets,
     rejectedUnseen: [],
     recent: [],
@@ -168,6 +234,8 @@ export function firstContext(input: BrokerInput): BrokerContext {
       ignoredMoves: 0,
       reconciles: 0,
       differences: 0,
+      adjustments: 0,
+      resolved: 0,
     },
   };
 }

@@ -8,8 +8,21 @@ import { firstContext } from './context.ts';
 import type { BrokerEvent } from './events.ts';
 import { onExecution } from './turn/execution.ts';
 import { judgeWaiting, queueIntent, takeIntent } from './turn/intents.ts';
-import { accept, isResolved, onConnecting, onDisconnected, onStart, setMode, setPaused } from './turn/lifecycle.ts';
+import {
+  accept,
+  correct,
+  enterSafeMode,
+  flatten,
+  isResolved,
+  onConnecting,
+  onDisconnected,
+  onStart,
+  setLimits,
+  setMode,
+  setPaused,
+} from './turn/lifecycle.ts';
 import { onBar } from './turn/market.ts';
+import { giveUpSecuring, retryOperation, stepOperation } from './turn/operations.ts';
 import { ask } from './turn/orders.ts';
 import { askSnapshot } from './turn/reconcile.ts';
 import { onFailed, onReply } from './turn/replies.ts';
@@ -36,6 +49,10 @@ function action<T extends BrokerEvent['type']>(work: (turn: Turn, event: Of<T>) 
       for (const effect of turn.effects) to(effect);
       for (const { id, delayMs, event: due } of turn.timers) to.raise(due, { id, delay: delayMs });
       for (const raised of turn.raised) to.raise(raised);
+      // Whatever has happened may be what an operation waits for. Prices never are.
+      if (turn.c.operation !== null && event.type !== 'bar' && event.type !== 'operation.step') {
+        to.raise({ type: 'operation.step' });
+      }
     },
   ) as never;
 }
@@ -59,10 +76,20 @@ export const brokerMachine = setup({
     reduce: action<'control.reduce'>((turn, event) => setMode(turn, 'reducing', event.reason)),
     activate: action<'control.activate'>((turn) => setMode(turn, 'active', '')),
     accept: action<'control.accept'>((turn, event) => accept(turn, event.symbol)),
+    correct: action<'control.correct'>((turn, event) => correct(turn, event.symbol)),
+    flatten: action<'control.flatten'>((turn, event) => flatten(turn, event.reason)),
+    enterSafeMode: action<'control.safe_mode'>((turn, event) => enterSafeMode(turn, event.policy, event.reason)),
+    setLimits: action<'control.limits'>((turn, event) => setLimits(turn, event.limits)),
+    stepOperation: action(stepOperation),
+    retryOperation: action(retryOperation),
+    giveUpSecuring: action(giveUpSecuring),
     pause: action((turn) => setPaused(turn, true)),
     resume: action((turn) => setPaused(turn, false)),
   },
   guards: {
+    resolvedSafe: ({ context }) => context.safe !== null && isResolved(context),
+    securing: ({ context }) => context.safe?.outcome === 'securing',
+    secured: ({ context }) => context.safe !== null && context.safe.outcome !== 'securing',
     resolvedPaused: ({ context }) => context.paused && isResolved(context),
     resolvedHalted: ({ context }) => context.mode === 'halted' && isResolved(context),
     resolvedReducing: ({ context }) => context.mode === 'reducing' && isResolved(context),
@@ -83,6 +110,12 @@ export const brokerMachine = setup({
     'control.reduce': { actions: 'reduce' },
     'control.activate': { actions: 'activate' },
     'control.accept': { actions: 'accept' },
+    'control.correct': { actions: 'correct' },
+    'control.flatten': { actions: 'flatten' },
+    'control.safe_mode': { actions: 'enterSafeMode' },
+    'control.limits': { actions: 'setLimits' },
+    'operation.retry': { actions: 'retryOperation' },
+    'safe.due': { guard: 'securing', target: '.safe', actions: 'giveUpSecuring' },
     'control.pause': { target: '.draining', actions: 'pause' },
     'control.resume': { actions: 'resume' },
   },
@@ -90,7 +123,12 @@ export const brokerMachine = setup({
     /** No bridge, or no terminal behind it. */
     disconnected: {
       entry: 'retryLater',
-      on: { retry: 'connecting', 'link.up': 'connecting', 'control.reconcile': 'connecting' },
+      on: {
+        retry: 'connecting',
+        'link.up': 'connecting',
+        'control.reconcile': 'connecting',
+        'safe.begin': 'connecting',
+      },
     },
     /** The terminal has been asked for everything. */
     connecting: {
@@ -104,6 +142,7 @@ export const brokerMachine = setup({
     /** Open questions: orders of which nobody knows the outcome, differences that need a second look. */
     reconciling: {
       always: [
+        { guard: 'resolvedSafe', target: 'securing' },
         { guard: 'resolvedPaused', target: 'draining' },
         { guard: 'resolvedHalted', target: 'trading.halted' },
         { guard: 'resolvedReducing', target: 'trading.reducing' },
@@ -119,7 +158,7 @@ export const brokerMachine = setup({
       },
     },
     trading: {
-      entry: 'judgeWaiting',
+      entry: ['judgeWaiting', 'stepOperation'],
       initial: 'active',
       on: {
         intent: { actions: 'judgeIntent' },
@@ -132,6 +171,8 @@ export const brokerMachine = setup({
         'mode.active': '.active',
         'mode.reducing': '.reducing',
         'mode.halted': '.halted',
+        'operation.step': { actions: 'stepOperation' },
+        'safe.begin': 'securing',
       },
       states: {
         active: {},
@@ -143,8 +184,49 @@ export const brokerMachine = setup({
     },
     /** Paused: intents wait, what is under way is brought to its end. */
     draining: {
+      entry: 'stepOperation',
       on: {
         'control.resume': { target: 'connecting', actions: 'resume' },
+        'order.ask': { actions: 'askOrder' },
+        'reconcile.due': { actions: 'askSnapshot' },
+        'control.reconcile': { actions: 'askSnapshot' },
+        'operation.step': { actions: 'stepOperation' },
+        'safe.begin': 'securing',
+      },
+    },
+    /** The account's policy is being carried out; intents are denied. */
+    securing: {
+      entry: ['judgeWaiting', 'stepOperation'],
+      always: { guard: 'secured', target: 'safe' },
+      on: {
+        intent: { actions: 'judgeIntent' },
+        'operation.step': { actions: 'stepOperation' },
+        'mode.active': 'connecting',
+        'control.pause': {},
+        'link.down': 'disconnected',
+        'link.up': 'connecting',
+        'events.missed': 'connecting',
+        'order.ask': { actions: 'askOrder' },
+        'reconcile.due': { actions: 'askSnapshot' },
+        'control.reconcile': { actions: 'askSnapshot' },
+      },
+    },
+    /**
+     * The policy is carried out and the terminal has confirmed it, or the time for it is over and the description says
+     * what nobody knows. The node may leave; while it does not, what is left is tried further.
+     */
+    safe: {
+      entry: 'judgeWaiting',
+      on: {
+        intent: { actions: 'judgeIntent' },
+        'operation.step': { actions: 'stepOperation' },
+        'safe.begin': 'securing',
+        'mode.active': 'connecting',
+        'control.pause': {},
+        'link.down': { actions: 'retryLater' },
+        'link.up': { actions: 'connect' },
+        retry: { actions: 'connect' },
+        'events.missed': { actions: 'connect' },
         'order.ask': { actions: 'askOrder' },
         'reconcile.due': { actions: 'askSnapshot' },
         'control.reconcile': { actions: 'askSnapshot' },

@@ -1,5 +1,5 @@
 /** The broker in numbers and in one line. */
-import type { BrokerContext, Counters } from './context.ts';
+import type { BrokerContext, Counters, SafeMode } from './context.ts';
 import { isLive } from './order/table.ts';
 import { equityOf, trades } from './risk/money.ts';
 
@@ -18,6 +18,13 @@ export interface BrokerStatus extends Omit<Counters, 'denied'> {
   readonly positions: Readonly<Record<string, number>>;
   /** Symbols that are halted ('' the account), with the reason. */
   readonly halted: Readonly<Record<string, string>>;
+  readonly mode: string;
+  readonly modeReason: string;
+  /** What is being done to the whole account; '' for nothing. */
+  readonly operation: string;
+  /** Safe mode and how far it is; undefined outside it. */
+  readonly safe: SafeMode | undefined;
+  readonly liveLimits: boolean;
 }
 
 export function brokerStatus(context: BrokerContext): BrokerStatus {
@@ -40,6 +47,11 @@ export function brokerStatus(context: BrokerContext): BrokerStatus {
         .filter(([, difference]) => difference.confirmed)
         .map(([symbol, difference]) => [symbol, difference.text]),
     ),
+    mode: context.mode,
+    modeReason: context.modeReason,
+    operation: context.operation === null ? '' : `${context.operation.kind} ${context.operation.id}`,
+    safe: context.safe ?? undefined,
+    liveLimits: context.liveLimits !== null,
   };
 }
 
@@ -53,6 +65,9 @@ export function describeBroker(context: BrokerContext): string {
   for (const [symbol, text] of Object.entries(status.halted)) {
     parts.push(`RECONCILE_DIFFERENCE ${symbol || 'account'}: ${text}`);
   }
+  if (context.operation !== null) parts.push(`${context.operation.kind} under way`);
+  if (context.safe !== null && context.safe.text !== '') parts.push(context.safe.text);
+  if (status.liveLimits) parts.push('limits set live');
   if (context.mode !== 'active')
     parts.push(`${context.mode}${context.modeReason === '' ? '' : `: ${context.modeReason}`}`);
   return parts.join(', ');

@@ -139,6 +139,10 @@ const account = section(
     balance: number(money, 'Opening balance of the simulated terminal').default(100_000),
     leverage: whole({ min: 1, max: 10_000 }, 'Leverage of the account, 100 for 1:100').default(100),
     margin_mode: oneOf(['netting', 'hedging'], 'One position per symbol, or one per order').default('netting'),
+    safe_mode: oneOf(
+      ['cancel', 'flatten', 'hold'],
+      'What is done before a node leaves for good: cancel working orders, close all positions as well, or touch nothing; in each case nothing new is opened until an operator activates the account',
+    ).default('cancel'),
     risk: risk.prefault({}),
   },
   'The trading account; absent: this node does not trade',

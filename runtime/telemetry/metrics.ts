@@ -18,6 +18,11 @@ export interface Metrics {
   readonly fills: Counter;
   /** By `code` of the denial table. */
   readonly denials: Counter<'code'>;
+  /** Times that broker and terminal were found to disagree, and symbols that are halted for it now. */
+  readonly differences: Counter;
+  readonly haltedSymbols: Gauge;
+  /** Orders of which nobody knows the outcome, now. */
+  readonly unknownOrders: Gauge;
   readonly actorRestarts: Counter<'kind'>;
   readonly deadLetters: Counter<'kind'>;
   readonly mailboxDepth: Gauge<'kind' | 'id'>;
@@ -70,6 +75,21 @@ export function createMetrics(): Metrics {
       name: 'troupe_denials_total',
       help: 'Intents denied by the risk gate, by code (docs/errors.md)',
       labelNames: ['code'],
+      registers,
+    }),
+    differences: new Counter({
+      name: 'troupe_reconcile_differences_total',
+      help: 'Differences between broker and terminal that reconciliation has found',
+      registers,
+    }),
+    haltedSymbols: new Gauge({
+      name: 'troupe_reconcile_halted_symbols',
+      help: 'Symbols (and the account, for its balance) halted because broker and terminal disagree',
+      registers,
+    }),
+    unknownOrders: new Gauge({
+      name: 'troupe_orders_unknown',
+      help: 'Orders of which nobody knows the outcome',
       registers,
     }),
     actorRestarts: new Counter({

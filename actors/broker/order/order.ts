@@ -45,6 +45,8 @@ export interface Order {
   readonly answered: boolean;
   /** Known from the terminal only: another program's or a person's order. */
   readonly foreign: boolean;
+  /** A foreign one that carries an id of ours: somebody's record is wrong, and that is a difference. */
+  readonly stray: boolean;
 }
 
 /** What a report says about an order, besides its state. */

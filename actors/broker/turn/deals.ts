@@ -9,11 +9,12 @@ import { isOrderId } from '../ids.ts';
 import { LOTS_EPSILON, roundLots, roundMoney, signOf } from '../numbers.ts';
 import type { Order } from '../order/order.ts';
 import { applyDeal } from '../order/order.ts';
+import { putDifference } from './corrections.ts';
 import { trackEquity } from './market.ts';
 import { findOrder, settle } from './orders.ts';
 import { tellAccount, tellFill, tellPosition } from './tell.ts';
 import type { Turn } from './turn.ts';
-import { count, putDifference, without } from './turn.ts';
+import { count, without } from './turn.ts';
 
 const tradeEntries = new Set(['in', 'out', 'inout', 'out_by']);
 /** Deals that the terminal makes by itself, against whoever holds the position. */
@@ -64,6 +65,10 @@ function bookTrade(turn: Turn, deal: Deal): void {
       confirmed: true,
       sinceMs: turn.c.marketNowMs,
       sticky: true,
+      undo: [
+        ...(turn.c.differences[deal.symbol]?.undo ?? []),
+        { strategy, symbol: deal.symbol, lots: -lots, positionId: turn.c.funds.hedging ? deal.positionId : '0' },
+      ],
     });
     tellAccount(turn);
   }

@@ -56,7 +56,7 @@ function isOurs(turn: Turn, message: OrderIntent): boolean {
 
 function isRepeated(turn: Turn, intent: Intent): boolean {
   const repeated =
-    isKnownIntent(turn, intent.intentId) || turn.c.waiting.some((waiting) => waiting.intentId === intent.intentId);
+    isKnownIntent(turn, intent) || turn.c.waiting.some((waiting) => waiting.intentId === intent.intentId);
   if (repeated) count(turn, 'duplicateIntents');
   return repeated;
 }
@@ -98,7 +98,7 @@ function decide(turn: Turn, raw: Intent): void {
     }
   }
   // With several orders none of them carries the intent's own id, so that id is remembered by itself.
-  if (plan.orders.length > 1) finish(turn, orderIdOf(turn.c.account, intent.intentId));
+  if (plan.orders.length > 1) finish(turn, intent.strategy, orderIdOf(turn.c.account, intent.intentId));
   for (const order of plan.orders) submit(turn, order);
 }
 
@@ -113,7 +113,8 @@ function isAboutTheAccount(code: DenialCode): boolean {
   return ['RISK_BAD_INTENT', 'RISK_HALTED', 'RISK_SYMBOL_HALTED', 'RISK_SYMBOL_NOT_ALLOWED'].includes(code);
 }
 
-function submit(turn: Turn, order: Order): void {
+/** Records an order and sends it. The runtime commits the record before the command leaves. */
+export function submit(turn: Turn, order: Order): void {
   const { order: submitted } = applyEvent(order, 'submit');
   count(turn, trades(order.action) ? 'intended' : 'requests');
   if (order.action === IntentAction.OPEN) noteRecent(turn, order);
@@ -135,7 +136,7 @@ function noteRecent(turn: Turn, order: Order): void {
 function denyIntent(turn: Turn, intent: Intent, code: DenialCode, reason: string): void {
   countDenial(turn, code);
   count(turn, trades(intent.action) ? 'intended' : 'requests');
-  finish(turn, orderIdOf(turn.c.account, intent.intentId));
+  finish(turn, intent.strategy, orderIdOf(turn.c.account, intent.intentId));
   tellDenial(turn, intent, code, reason);
 }
 

@@ -9,6 +9,7 @@ import { applyEvent, isSettled } from '../order/order.ts';
 import type { OrderEventName } from '../order/table.ts';
 import { isFinal } from '../order/table.ts';
 import { trades } from '../risk/money.ts';
+import { noteCorrection } from './corrections.ts';
 import { tellOrder } from './tell.ts';
 import type { Turn } from './turn.ts';
 import { appended, command, count, without } from './turn.ts';
@@ -17,13 +18,22 @@ const FIRST_ASK_MS = 200;
 const LONGEST_ASK_MS = 30_000;
 
 /** Whether this intent has been dealt with, whatever became of it. */
-export function isKnownIntent(turn: Turn, intentId: string): boolean {
-  const id = orderIdOf(turn.c.account, intentId);
-  return turn.c.orders[id] !== undefined || turn.c.finished.includes(compactId(id));
+export function isKnownIntent(turn: Turn, intent: { intentId: string; strategy: string }): boolean {
+  const id = orderIdOf(turn.c.account, intent.intentId);
+  return turn.c.orders[id] !== undefined || (turn.c.finished[intent.strategy]?.includes(compactId(id)) ?? false);
 }
 
-export function finish(turn: Turn, orderId: string): void {
-  turn.c.finished = remember(turn.c.finished, compactId(orderId));
+const none = new Float64Array(0);
+
+export function finish(turn: Turn, strategy: string, orderId: string): void {
+  const own = remember(turn.c.finished[strategy] ?? none, compactId(orderId));
+  turn.c.finished = { ...turn.c.finished, [strategy]: own };
+}
+
+/** Whether an order with this id has come to its end, whosoever it was. */
+export function isFinished(turn: Turn, orderId: string): boolean {
+  const id = compactId(orderId);
+  return Object.values(turn.c.finished).some((own) => own.includes(id));
 }
 
 /** The order with this client id, or else with this ticket. */
@@ -40,7 +50,7 @@ export function putOrder(turn: Turn, order: Order): void {
     return;
   }
   turn.c.orders = without(turn.c.orders, order.id);
-  if (!order.foreign) finish(turn, order.id);
+  if (!order.foreign) finish(turn, order.strategy, order.id);
 }
 
 const finalCounters = { filled: 'filled', cancelled: 'cancelled', rejected: 'rejected', expired: 'expired' } as const;
@@ -54,6 +64,7 @@ export function settle(turn: Turn, before: Order, moved: Moved): void {
     const name = order.state as keyof typeof finalCounters;
     count(turn, finalCounters[name]);
   }
+  if (order.state !== before.state && isFinal(order.state)) noteCorrection(turn, order);
   putOrder(turn, tellOrder(turn, order));
 }
 

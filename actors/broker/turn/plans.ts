@@ -22,7 +22,7 @@ export interface Plan {
 
 type Change = Partial<Order>;
 
-function orderOf(turn: Turn, intent: Intent, part: number, change: Change = {}): Order {
+export function orderOf(turn: Turn, intent: Intent, part: number, change: Change = {}): Order {
   return {
     id: orderIdOf(turn.c.account, intent.intentId, part),
     intentId: intent.intentId,
@@ -54,6 +54,7 @@ function orderOf(turn: Turn, intent: Intent, part: number, change: Change = {}):
     asks: 0,
     answered: false,
     foreign: false,
+    stray: false,
     ...change,
   };
 }

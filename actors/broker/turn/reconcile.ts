@@ -4,18 +4,19 @@
  * balance are sums of facts on our side and are compared.
  */
 import type { CommandReply, TerminalSnapshot } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
-import type { Position } from '../context.ts';
 import { MAX_OLD_SESSIONS } from '../context.ts';
-import { LOTS_EPSILON, roundLots, shown, signOf } from '../numbers.ts';
-import { trades } from '../risk/money.ts';
+import { LOTS_EPSILON, shown, signOf } from '../numbers.ts';
 import type { Spec } from '../risk/state.ts';
-import { bookDeal, hold } from './deals.ts';
+import { acceptSymbol, adopt, correctSymbol, MONEY_EPSILON } from './accept.ts';
+import { dropDifference, isCorrected, putDifference } from './corrections.ts';
+import { bookDeal } from './deals.ts';
 import { onMarketTime, trackEquity } from './market.ts';
-import { ask, moveOrder } from './orders.ts';
+import { judgeOperation } from './operations.ts';
+import { ask } from './orders.ts';
 import { applyAccount, applyPosition, applyRecord } from './reports.ts';
-import { tellAccount, tellPosition } from './tell.ts';
+import { tellAccount } from './tell.ts';
 import type { Turn } from './turn.ts';
-import { appended, command, count, putDifference, without } from './turn.ts';
+import { appended, command, count, without } from './turn.ts';
 
 export const RECONCILE_EVERY_MS = 60_000;
 /** A snapshot that was taken before events that we have already is of no use for comparing; asked again after this. */
@@ -24,8 +25,6 @@ const BEHIND_MS = 200;
 const SECOND_LOOK_MS = 500;
 /** Deals are asked for from a little before the last snapshot on: known ones are recognised by their ticket. */
 const OVERLAP_MS = 60_000;
-/** Half a cent: what rounding of single deals can never reach. */
-const MONEY_EPSILON = 0.005;
 
 /** Asks for a snapshot. `fresh` gives up the one under way: its answer may come from before a lost link. */
 export function askSnapshot(turn: Turn, fresh: boolean): void {
@@ -62,7 +61,7 @@ export function applySnapshot(turn: Turn, snapshot: TerminalSnapshot): void {
   if (snapshot.account !== undefined && !behind) applyAccount(turn, snapshot.account);
   c.marketNowMs = Math.max(c.marketNowMs, snapshot.timeMs);
   for (const deal of snapshot.deals.toSorted((a, b) => Number(a.ticket) - Number(b.ticket))) bookDeal(turn, deal);
-  for (const record of snapshot.orders) applyRecord(turn, record);
+  for (const record of snapshot.orders) applyRecord(turn, record, '', !behind);
   if (behind) {
     turn.timers.push({ id: 'reconcile', delayMs: BEHIND_MS, event: { type: 'reconcile.due' } });
     return;
@@ -72,12 +71,11 @@ export function applySnapshot(turn: Turn, snapshot: TerminalSnapshot): void {
   for (const record of snapshot.positions) applyPosition(turn, record);
   const found = first ? {} : differences(turn, snapshot);
   if (first) adopt(turn, snapshot, undefined);
-  for (const symbol of c.accepting) {
-    adopt(turn, snapshot, symbol);
-    delete found[symbol];
-    c.differences = without(c.differences, symbol);
-  }
+  for (const symbol of c.accepting) acceptSymbol(turn, snapshot, symbol);
+  for (const symbol of c.correcting) correctSymbol(turn, snapshot, symbol);
+  for (const symbol of [...c.accepting, ...c.correcting]) delete found[symbol];
   c.accepting = [];
+  c.correcting = [];
   judgeDifferences(turn, found);
   if (first) beginAccount(turn);
   c.reconciled = true;
@@ -85,6 +83,7 @@ export function applySnapshot(turn: Turn, snapshot: TerminalSnapshot): void {
   c.snapshotTimeMs = snapshot.timeMs;
   count(turn, 'reconciles');
   onMarketTime(turn, snapshot.timeMs);
+  judgeOperation(turn, snapshot);
   tellAccount(turn);
   turn.raised.push({ type: 'snapshot.applied' });
   const open = Object.values(c.differences).some((d) => !d.confirmed);
@@ -129,7 +128,7 @@ function levels(snapshot: TerminalSnapshot): Map<string, { symbol: string; lots:
   );
 }
 
-/** Symbols whose positions differ, and '' when the balance does. */
+/** Symbols whose positions or orders differ, and '' when the balance does. */
 function differences(turn: Turn, snapshot: TerminalSnapshot): Record<string, string> {
   const found: Record<string, string> = {};
   const theirs = levels(snapshot);
@@ -141,6 +140,10 @@ function differences(turn: Turn, snapshot: TerminalSnapshot): Record<string, str
     if (Math.abs(lotsThere - lotsHere) <= LOTS_EPSILON) continue;
     const symbol = there?.symbol ?? here?.symbol ?? '';
     found[symbol] = `position ${id}: ${shown(lotsThere)} lots at the terminal, ${shown(lotsHere)} by our fills`;
+  }
+  for (const order of Object.values(turn.c.orders)) {
+    if (!order.stray) continue;
+    found[order.symbol] ??= `order ${order.ticket} stands at the terminal under an id of ours and not in our record`;
   }
   const { account } = snapshot;
   if (account !== undefined && Math.abs(account.balance - turn.c.funds.balance) > MONEY_EPSILON) {
@@ -157,53 +160,9 @@ function judgeDifferences(turn: Turn, found: Readonly<Record<string, string>>): 
     putDifference(turn, symbol, { text, confirmed: known !== undefined, sinceMs, sticky: false });
   }
   for (const [symbol, difference] of Object.entries(turn.c.differences)) {
-    if (!(symbol in found) && !difference.sticky) turn.c.differences = without(turn.c.differences, symbol);
-  }
-}
-
-/** Takes the terminal's word: for everything at the first sight of an account, later for what an operator accepts. */
-function adopt(turn: Turn, snapshot: TerminalSnapshot, only: string | undefined): void {
-  const { c } = turn;
-  if (snapshot.account !== undefined && (only === undefined || only === '')) {
-    c.funds = { ...c.funds, balance: snapshot.account.balance };
-  }
-  const theirs = new Map(snapshot.positions.filter((p) => p.volumeLots > 0).map((p) => [p.positionId, p]));
-  for (const id of new Set([...theirs.keys(), ...Object.keys(c.book)])) {
-    const there = theirs.get(id);
-    const here = c.book[id];
-    const symbol = there?.symbol ?? here?.symbol ?? '';
-    if (only !== undefined && symbol !== only) continue;
-    const lots = there === undefined ? 0 : signOf(there.side) * there.volumeLots;
-    const missing = roundLots(lots - (here?.lots ?? 0));
-    if (Math.abs(missing) <= LOTS_EPSILON) continue;
-    const strategy = here?.strategy ?? c.strategies[there?.magic ?? '0'] ?? '';
-    hold(turn, strategy, symbol, missing);
-    const position: Position = {
-      symbol,
-      lots,
-      strategy,
-      openPrice: there?.openPrice ?? here?.openPrice ?? 0,
-      stopLoss: there?.stopLoss ?? 0,
-      takeProfit: there?.takeProfit ?? 0,
-      magic: there?.magic ?? here?.magic ?? '0',
-      timeMs: snapshot.timeMs,
-    };
-    c.book = lots === 0 ? without(c.book, id) : { ...c.book, [id]: position };
-    tellPosition(turn, id, position);
-  }
-  forgetLost(turn, only);
-}
-
-/** Accepting a symbol also ends its orders that the terminal has forgotten. */
-function forgetLost(turn: Turn, only: string | undefined): void {
-  if (only === undefined || !turn.c.differences[only]?.sticky) return;
-  for (const order of Object.values(turn.c.orders)) {
-    const forgotten = turn.c.differences[only]?.text.includes(order.id) ?? false;
-    if (order.symbol !== only || !trades(order.action) || !forgotten) continue;
-    moveOrder(turn, order, 'cancel', {
-      code: 'RECONCILE_DIFFERENCE',
-      reason: 'accepted: the terminal does not know it',
-    });
+    if (symbol in found) continue;
+    if (isCorrected(difference)) dropDifference(turn, symbol, 'corrected');
+    else if (!difference.sticky) dropDifference(turn, symbol, 'gone by itself');
   }
 }
 

@@ -5,13 +5,13 @@ import type { CommandFailed, CommandReplied } from '../commands.ts';
 import type { Order } from '../order/order.ts';
 import { isLive } from '../order/table.ts';
 import { trades } from '../risk/money.ts';
+import { putDifference } from './corrections.ts';
 import { bookDeal } from './deals.ts';
 import { ask, asked, askLater, moveOrder, rejectUnseen } from './orders.ts';
 import { snapshotFailed, snapshotReplied } from './reconcile.ts';
 import { applyRecord } from './reports.ts';
 import { tellAccount } from './tell.ts';
 import type { Turn } from './turn.ts';
-import { putDifference } from './turn.ts';
 
 /** Codes that mean that there is no terminal behind the bridge, or no bridge. */
 const unlinked = new Set(['NO_TERMINAL', 'BUS_NO_RESPONDER', 'BUS_UNAVAILABLE']);
@@ -34,6 +34,8 @@ export function onReply(turn: Turn, event: CommandReplied): void {
     else onPlaced(turn, order, reply);
     return;
   }
+  // The order that was cancelled, as it is now: its event may be lost.
+  if (reply.order !== undefined) applyRecord(turn, reply.order);
   const request = turn.c.orders[orderId];
   if (request !== undefined) onRequested(turn, request, reply);
 }
@@ -77,12 +79,15 @@ function onFound(turn: Turn, order: Order, reply: CommandReply): void {
       } else forgotten(turn, order);
       return;
     default:
+      if (reply.code === 'JOURNAL_DISAGREES') forgotten(turn, order);
       askLater(turn, order);
   }
 }
 
-/** The terminal has accepted this order and knows nothing of it any more: no rule can say what that means. */
+/** Somebody has had this order executed or accepted, and the terminal knows nothing of it: no rule can say what that means. */
 function forgotten(turn: Turn, order: Order): void {
+  const before = turn.c.differences[order.symbol];
+  if (before?.sticky && before.text.includes(order.id)) return;
   putDifference(turn, order.symbol, {
     text: `order ${order.id} is ${order.state} for us and unknown to the terminal`,
     confirmed: true,
@@ -105,15 +110,24 @@ function onRequested(turn: Turn, request: Order, reply: CommandReply): void {
       moveOrder(turn, request, 'reject', textOf(reply));
       return;
     default:
-      moveOrder(turn, request, 'lose', { code: 'ORDER_UNKNOWN', reason: reply.message });
+      loseRequest(turn, request, reply.message);
       askLater(turn, turn.c.orders[request.id] ?? request);
   }
 }
 
 function loseOrder(turn: Turn, order: Order, reason: string): void {
+  // The question carries a higher fence than the order did. Once the bridge has seen it, the order cannot arrive any
+  // more, however late it is: "not found" is then the last word.
+  turn.c.seals += 1;
   moveOrder(turn, order, 'lose', { code: 'ORDER_UNKNOWN', reason });
   const lost = turn.c.orders[order.id];
   if (lost?.state === 'unknown') ask(turn, lost.id);
+}
+
+/** It is sent again, and a later one may take its place: the copy that was lost must not arrive after either of them. */
+function loseRequest(turn: Turn, request: Order, reason: string): void {
+  turn.c.seals += 1;
+  moveOrder(turn, request, 'lose', { code: 'ORDER_UNKNOWN', reason });
 }
 
 export function onFailed(turn: Turn, event: CommandFailed): void {
@@ -135,7 +149,7 @@ export function onFailed(turn: Turn, event: CommandFailed): void {
     return;
   }
   if (!trades(order.action)) {
-    moveOrder(turn, order, 'lose', { code: 'ORDER_UNKNOWN', reason: `no answer to the command (${code})` });
+    loseRequest(turn, order, `no answer to the command (${code})`);
   }
   askLater(turn, turn.c.orders[orderId] ?? order);
 }

@@ -5,11 +5,11 @@ import type {
   Position as PositionRecord,
 } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import { IntentAction, OrderState, TimeInForce } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
-import { compactId, isOrderId } from '../ids.ts';
+import { isOrderId } from '../ids.ts';
 import { LOTS_EPSILON, signOf } from '../numbers.ts';
 import type { Order } from '../order/order.ts';
 import type { OrderEventName } from '../order/table.ts';
-import { findOrder, moveOrder } from './orders.ts';
+import { findOrder, isFinished, moveOrder } from './orders.ts';
 import { tellPosition } from './tell.ts';
 import type { Turn } from './turn.ts';
 import { without } from './turn.ts';
@@ -23,13 +23,16 @@ const eventOf: Readonly<Partial<Record<OrderState, OrderEventName>>> = {
   [OrderState.EXPIRED]: 'expire',
 };
 
-/** What the terminal says about one order. Old news moves nothing. */
-export function applyRecord(turn: Turn, record: OrderRecord, message = ''): void {
+/**
+ * What the terminal says about one order. Old news moves nothing. `current` says that it is no news but the terminal's
+ * present state: then an order that has ended for us and is live there is no late report.
+ */
+export function applyRecord(turn: Turn, record: OrderRecord, message = '', current = false): void {
   const event = eventOf[record.state];
   if (event === undefined) return;
   const order = findOrder(turn, record.orderId, record.ticket);
   if (order === undefined) {
-    takeOver(turn, record, event);
+    takeOver(turn, record, event, current);
     return;
   }
   const rejected = event === 'reject';
@@ -47,7 +50,7 @@ export function applyRecord(turn: Turn, record: OrderRecord, message = ''): void
 }
 
 /** A live order that is not ours counts in the limits, and is not told: the trail is of our own orders. */
-function takeOver(turn: Turn, record: OrderRecord, event: OrderEventName): void {
+function takeOver(turn: Turn, record: OrderRecord, event: OrderEventName, current: boolean): void {
   const id = `#${record.ticket}`;
   const live = event === 'accept' || event === 'fillPart';
   if (!live) {
@@ -55,7 +58,8 @@ function takeOver(turn: Turn, record: OrderRecord, event: OrderEventName): void 
     return;
   }
   // Late news about an order of ours that has ended.
-  if (isOrderId(record.orderId) && turn.c.finished.includes(compactId(record.orderId))) return;
+  const named = isOrderId(record.orderId);
+  if (named && !current && isFinished(turn, record.orderId)) return;
   const order: Order = {
     id,
     intentId: '',
@@ -87,8 +91,10 @@ function takeOver(turn: Turn, record: OrderRecord, event: OrderEventName): void 
     asks: 0,
     answered: true,
     foreign: true,
+    stray: named && turn.c.reconciled,
   };
   turn.c.orders = { ...turn.c.orders, [id]: order };
+  if (order.stray && !current) turn.raised.push({ type: 'reconcile.due' });
 }
 
 /**

@@ -79,7 +79,10 @@ export function tellDenial(turn: Turn, intent: Intent, code: string, reason: str
   );
 }
 
-export function tellFill(turn: Turn, deal: Deal, orderId: string, strategy: string): void {
+/** The fields of a deal that a fill carries: an adjustment has them without being a deal of the terminal. */
+export type Told = Omit<Deal, '$typeName' | '$unknown' | 'orderId'>;
+
+export function tellFill(turn: Turn, deal: Told, orderId: string, strategy: string): void {
   turn.effects.push(
     publish('fill', {
       account: turn.c.account,
@@ -120,6 +123,11 @@ export function tellPosition(turn: Turn, positionId: string, position: Position)
       timeMs: position.timeMs,
     }),
   );
+}
+
+/** An edge in the life of the account, for whoever watches the company: sys.lifecycle.broker.<account>. */
+export function tellLifecycle(turn: Turn, event: string, cause: string): void {
+  turn.effects.push(publish('lifecycle', { kind: 'broker', id: turn.c.account, event, cause, timeMs: turn.atMs }));
 }
 
 export interface Cash {

@@ -5,7 +5,7 @@
 import type { PublishEffect } from '../../../runtime/actor.ts';
 import type { MachineEvent } from '../../../runtime/xstate.ts';
 import type { CommandBody, CommandEffect } from '../commands.ts';
-import type { BrokerContext, BrokerDifference, Counters } from '../context.ts';
+import type { BrokerContext, Counters } from '../context.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -31,7 +31,7 @@ export function beginTurn(context: BrokerContext, atMs: number | undefined): Tur
 }
 
 export function command(turn: Turn, commandId: string, orderId: string, body: CommandBody, createdUs = 0): void {
-  turn.effects.push({ type: 'command', params: { commandId, orderId, body, createdUs } });
+  turn.effects.push({ type: 'command', params: { commandId, orderId, body, createdUs, seal: turn.c.seals } });
 }
 
 type PlainCounter = Exclude<keyof Counters, 'denied'>;
@@ -53,12 +53,4 @@ export function without<T>(record: Readonly<Record<string, T>>, key: string): Re
 /** Appends and forgets the oldest beyond `limit`. */
 export function appended<T>(list: readonly T[], value: T, limit: number): readonly T[] {
   return [...list.slice(Math.max(0, list.length + 1 - limit)), value];
-}
-
-/** Notes a difference between broker and terminal under a symbol, '' for the account. */
-export function putDifference(turn: Turn, symbol: string, difference: BrokerDifference): void {
-  const before = turn.c.differences[symbol];
-  if (before?.sticky && !difference.sticky) return;
-  turn.c.differences = { ...turn.c.differences, [symbol]: difference };
-  if (difference.confirmed && !before?.confirmed) count(turn, 'differences');
 }

@@ -40,6 +40,7 @@ const submitted: Order = {
   asks: 0,
   answered: false,
   foreign: false,
+  stray: false,
 };
 
 describe('order: one table', () => {

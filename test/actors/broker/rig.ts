@@ -3,8 +3,9 @@
  * deadlines; and it can crash between any two of them.
  */
 import { create } from '@bufbuild/protobuf';
+import { fenceOf } from '../../../actors/broker/actor.ts';
 import type { CommandParams } from '../../../actors/broker/commands.ts';
-import type { BrokerContext, BrokerInput } from '../../../actors/broker/context.ts';
+import type { BrokerContext, BrokerInput, SafePolicy } from '../../../actors/broker/context.ts';
 import { brokerMachine } from '../../../actors/broker/machine.ts';
 import type { RiskLimits } from '../../../actors/broker/risk/limits.ts';
 import { BarSchema } from '../../../proto/gen/troupe/market/v1/market_pb.js';
@@ -32,7 +33,7 @@ interface Commit {
 }
 
 /** What becomes of one command on its way. */
-export type Fate = 'answered' | 'reply-lost' | 'never-received' | 'no-responder';
+export type Fate = 'answered' | 'reply-lost' | 'never-received' | 'no-responder' | 'late';
 
 export class Rig {
   readonly terminal: ScriptedTerminal;
@@ -50,6 +51,10 @@ export class Rig {
   crashAt: number | undefined;
   steps = 0;
   crashes = 0;
+  /** Revision of the claim; each life has a higher one. */
+  claim = 1;
+  /** Commands that are still on their way, with the fence that they carry. */
+  readonly late: { params: CommandParams; fence: number }[] = [];
   private committed!: Commit;
   private made = 0;
   private fresh: Outgoing[] = [];
@@ -60,13 +65,16 @@ export class Rig {
   private taken = 0;
   private answers: { n: number; event: MachineEvent }[] = [];
 
-  constructor(options: { limits?: RiskLimits; hedging?: boolean; strategies?: string[]; commands?: boolean } = {}) {
+  constructor(
+    options: { limits?: RiskLimits; hedging?: boolean; strategies?: string[]; safePolicy?: SafePolicy } = {},
+  ) {
     this.terminal = new ScriptedTerminal(ACCOUNT, options.hedging ?? false);
     this.input = {
       account: ACCOUNT,
       symbols: ['EURUSD', 'GBPUSD'],
       limits: { duplicateWindowMs: 0, ...options.limits },
       strategies: options.strategies ?? [],
+      safePolicy: options.safePolicy ?? 'cancel',
     };
     // What happened before the first start is history, not news.
     this.taken = this.terminal.events.length;
@@ -165,6 +173,7 @@ export class Rig {
   /** The process dies: what was not committed is gone, answers under way are gone, and it starts again. */
   crash(): void {
     this.crashes += 1;
+    this.claim += 1;
     const { bytes, made, outbox, inputs, timers } = this.committed;
     const stored = decodeSnapshot(bytes) as { value: unknown; context: unknown };
     this.snapshot = restore(brokerMachine, stored);
@@ -176,6 +185,12 @@ export class Rig {
     // As the actor's `redeliver` says: messages again, commands never.
     this.fresh = outbox.filter((o) => o.type !== 'command');
     this.apply({ type: 'broker.start', restored: true, input: this.input });
+  }
+
+  /** What was on its way arrives; nobody waits for the answers any more. */
+  arrive(): void {
+    for (const { params, fence } of this.late.splice(0)) this.terminal.handle(params, fence);
+    this.settle();
   }
 
   topic(name: string): Record<string, unknown>[] {
@@ -227,10 +242,13 @@ export class Rig {
     const fate = this.fate(params);
     this.sent.push(params);
     const failed = (code: string, sent: boolean): MachineEvent => ({ type: 'command.failed', ...about, code, sent });
-    if (fate === 'no-responder') this.answers.push({ n, event: failed('BUS_NO_RESPONDER', false) });
+    const fence = fenceOf(this.claim, params.seal);
+    if (fate === 'late') this.late.push({ params, fence });
+    if (fate === 'late') this.answers.push({ n, event: failed('BUS_TIMEOUT', true) });
+    else if (fate === 'no-responder') this.answers.push({ n, event: failed('BUS_NO_RESPONDER', false) });
     else if (fate === 'never-received') this.answers.push({ n, event: failed('BUS_TIMEOUT', true) });
     else {
-      const reply = this.terminal.handle(params);
+      const reply = this.terminal.handle(params, fence);
       const lost = fate === 'reply-lost';
       this.answers.push({ n, event: lost ? failed('BUS_TIMEOUT', true) : { type: 'command.reply', ...about, reply } });
     }

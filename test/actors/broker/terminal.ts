@@ -61,6 +61,10 @@ export class ScriptedTerminal {
   >();
   readonly events: ExecutionEvent[] = [];
   behaviour: (orderId: string) => Behaviour = () => 'fill';
+  /** Highest fence heard; a command with a lower one is refused, as by the bridge. */
+  highestFence = 0;
+  /** Without it nothing is ever found: a bridge whose journal is gone, a terminal whose history is. */
+  forgetful = false;
   private sequence = 0;
   private nextTicket = 1;
 
@@ -74,13 +78,17 @@ export class ScriptedTerminal {
   }
 
   /** What the bridge answers. A place command is executed at most once, whatever the number of times it is told. */
-  handle(params: CommandParams): CommandReply {
+  handle(params: CommandParams, fence = this.highestFence): CommandReply {
     const { body, commandId } = params;
-    create(CommandSchema, { commandId, fence: 1, body });
+    create(CommandSchema, { commandId, fence, body });
+    if (fence < this.highestFence) return this.reply(commandId, Outcome.REFUSED, { code: 'FENCED' });
+    this.highestFence = fence;
     if (body.case === 'snapshot') return this.reply(commandId, Outcome.DONE, { snapshot: this.snapshot() });
     if (body.case === 'place') return this.place(params);
     if (body.case === 'find') return this.find(commandId, body.value.orderId ?? '');
-    if (body.case === 'cancel') return this.cancel(commandId, body.value.orderId ?? '');
+    if (body.case === 'cancel') {
+      return this.cancel(commandId, body.value.orderId ?? '', String(body.value.ticket ?? '0'));
+    }
     if (body.case === 'protect') {
       const position = this.positions.get(body.value.positionId ?? '');
       if (position === undefined) return this.reply(commandId, Outcome.REJECTED, { retcode: 10036 });
@@ -103,6 +111,12 @@ export class ScriptedTerminal {
   trade(symbol: string, side: Side, lots: number, extra: Partial<BookedDeal> = {}): void {
     const order = this.newOrder('', symbol, side, lots, extra.magic ?? '0', extra.positionId ?? '0');
     this.execute(order, lots, extra);
+  }
+
+  /** An order appears that nobody of us has sent. */
+  stand(orderId: string, symbol: string, side: Side, lots: number, magic = '0'): string {
+    const order = this.newOrder(orderId, symbol, side, lots, magic, '0');
+    return order.ticket;
   }
 
   emit(body: ExecutionEvent['body'] | { case: string; value: unknown }): void {
@@ -145,7 +159,7 @@ export class ScriptedTerminal {
   }
 
   private find(commandId: string, orderId: string): CommandReply {
-    const order = this.orders.find((o) => o.orderId === orderId);
+    const order = this.forgetful ? undefined : this.orders.find((o) => o.orderId === orderId);
     if (order === undefined) return this.reply(commandId, Outcome.NOT_FOUND, {});
     const outcome = order.state === OrderState.REJECTED ? Outcome.REJECTED : Outcome.DONE;
     return this.reply(commandId, outcome, {
@@ -154,14 +168,14 @@ export class ScriptedTerminal {
     });
   }
 
-  private cancel(commandId: string, orderId: string): CommandReply {
-    const order = this.orders.find((o) => o.orderId === orderId);
+  private cancel(commandId: string, orderId: string, ticket: string): CommandReply {
+    const order = this.orders.find((o) => (orderId === '' ? o.ticket === ticket : o.orderId === orderId));
     if (order === undefined || (order.state !== OrderState.WORKING && order.state !== OrderState.PARTIAL)) {
       return this.reply(commandId, Outcome.REJECTED, { retcode: 10013, code: 'ORDER_REJECTED' });
     }
     order.state = OrderState.CANCELLED;
     this.emit({ case: 'order', value: this.record(order) });
-    return this.reply(commandId, Outcome.DONE, { retcode: 10009 });
+    return this.reply(commandId, Outcome.DONE, { retcode: 10009, order: this.record(order) });
   }
 
   private newOrder(orderId: string, symbol: string, side: Side, volumeLots: number, magic: string, positionId: string) {

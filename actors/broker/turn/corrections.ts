@@ -1,0 +1,55 @@
+/** Differences between broker and terminal: noted, told, ended, and how far their correction has come. */
+import type { BrokerDifference } from '../context.ts';
+import type { Order } from '../order/order.ts';
+import { tellAccount, tellLifecycle } from './tell.ts';
+import type { Turn } from './turn.ts';
+import { count, without } from './turn.ts';
+
+/** Notes a difference under a symbol, '' for the account. It is told once it is believed. */
+export function putDifference(turn: Turn, symbol: string, difference: BrokerDifference): void {
+  const before = turn.c.differences[symbol];
+  if (before?.sticky && !difference.sticky) return;
+  turn.c.differences = { ...turn.c.differences, [symbol]: difference };
+  if (!difference.confirmed || before?.confirmed) return;
+  count(turn, 'differences');
+  tellLifecycle(turn, 'difference', `RECONCILE_DIFFERENCE ${symbol || 'account'}: ${difference.text}`);
+}
+
+/** A difference is over. One that was only suspected was never told, and its end is not either. */
+export function dropDifference(turn: Turn, symbol: string, how: string): void {
+  const before = turn.c.differences[symbol];
+  if (before === undefined) return;
+  turn.c.differences = without(turn.c.differences, symbol);
+  if (!before.confirmed) return;
+  count(turn, 'resolved');
+  tellLifecycle(turn, 'difference_resolved', `${symbol || 'account'}: ${how}; it was: ${before.text}`);
+}
+
+/** An order has ended. If it was to correct a difference, that has come one step further, or has failed. */
+export function noteCorrection(turn: Turn, order: Order): void {
+  const found = Object.entries(turn.c.differences).find(
+    ([, { correcting }]) => correcting !== undefined && order.intentId.startsWith(`${correcting.id}.`),
+  );
+  const correcting = found?.[1].correcting;
+  if (found === undefined || correcting === undefined) return;
+  const [symbol, difference] = found;
+  const failed =
+    order.state === 'filled'
+      ? correcting.failed
+      : [...correcting.failed, `${order.id} ${order.state} ${order.code} ${order.reason}`.trim()];
+  const left = correcting.left - 1;
+  const text = failed.length > 0 ? `the correction has failed: ${failed.join('; ')}` : difference.text;
+  turn.c.differences = {
+    ...turn.c.differences,
+    [symbol]: { ...difference, text, correcting: { ...correcting, left, failed } },
+  };
+  if (left > 0) return;
+  tellAccount(turn);
+  // The terminal's word is what ends it.
+  turn.raised.push({ type: 'reconcile.due' });
+}
+
+/** Corrected as far as our own orders go; a snapshot without the difference ends it. */
+export function isCorrected({ correcting }: BrokerDifference): boolean {
+  return correcting !== undefined && correcting.left === 0 && correcting.failed.length === 0;
+}
