@@ -22,6 +22,7 @@ import { createLogger } from '../runtime/telemetry/log.ts';
 import { createMetrics } from '../runtime/telemetry/metrics.ts';
 import { Node } from './node.ts';
 import { Pace } from './pace.ts';
+import { Threads } from './thread/threads.ts';
 
 /** Making a status takes a millisecond or two, in which no order moves: often enough for a person is enough. */
 const STATUS_MS = 500;
@@ -45,10 +46,13 @@ async function run(): Promise<void> {
   const log = createLogger({ level: config.log.level, service: `node ${config.node.name}` });
   const env = process.env;
   const metrics = createMetrics();
-  const bus = await connectNats({
+  const login = {
     url: env.TROUPE_NATS_URL ?? 'nats://127.0.0.1:4222',
     ...(env.TROUPE_NATS_USER === undefined ? {} : { user: env.TROUPE_NATS_USER }),
     ...(env.TROUPE_NATS_PASSWORD === undefined ? {} : { password: env.TROUPE_NATS_PASSWORD }),
+  };
+  const bus = await connectNats({
+    ...login,
     name: `troupe node ${config.node.name}`,
     clock,
     log,
@@ -64,6 +68,15 @@ async function run(): Promise<void> {
   metrics.busConnected.set(1);
   if (values.prepared) await checkStreams(bus, { replay: values.replay });
   else await ensureStreams(bus, { replay: values.replay });
+  const threads = new Threads({
+    bus: { ...login, name: `troupe node ${config.node.name}, thread` },
+    settings: config.supervision.thread,
+    layout: { partitions: config.market.partitions },
+    clock,
+    log,
+    node: config.node.name,
+    spare: true,
+  });
   let stopping = false;
   /** Everything has STOP_LIMIT_MS from the first word of an end on, whatever hangs. */
   const endsSoon = (): void => {
@@ -83,6 +96,7 @@ async function run(): Promise<void> {
     random: seededRandom(env.TROUPE_NODE_SEED ?? secretToken(8)),
     log,
     metrics,
+    threads,
     ...(env.TROUPE_LEDGER_URL === undefined ? {} : { ledger: env.TROUPE_LEDGER_URL }),
     instance: secretToken(8),
     onFailure: (error) => {
@@ -92,6 +106,7 @@ async function run(): Promise<void> {
     },
     onEnd: async ({ error }) => {
       await http.close();
+      await threads.close();
       await bus.drain();
       say({ event: 'stopped' });
       process.exit(error === undefined ? 0 : 1);

@@ -22,10 +22,13 @@ import { ActorChild } from './child.ts';
 import { Company } from './company.ts';
 import { metricsFeed } from './feed-metrics.ts';
 import { Levels } from './levels.ts';
+import type { Member } from './member.ts';
 import type { Latencies, Planned } from './plan.ts';
 import { planCompany } from './plan.ts';
 import { statusOf } from './report.ts';
 import type { Status } from './status.ts';
+import { ThreadMember } from './thread/member.ts';
+import type { Threads } from './thread/threads.ts';
 
 const SETTLE_AGAIN_MS = 5;
 
@@ -45,6 +48,8 @@ export interface NodeOptions {
   readonly metrics: Metrics;
   /** Where the ledger is kept: a PostgreSQL URL, which holds a password and is never logged. None: no recorder. */
   readonly ledger?: string | OpenLedger;
+  /** For strategies with `isolation: thread`; without it they run in the node's own thread. */
+  readonly threads?: Threads;
   /** This run of the node: no other run of a node of this name has had it. */
   readonly instance: string;
   /** At once when the node finds that it must end; it then stops its actors, and `onEnd` follows. */
@@ -172,11 +177,21 @@ export class Node {
   }
 
   private async run(planned: Planned): Promise<void> {
-    const member = new ActorChild(planned.definition(), this.stage, planned.shutdownMs, async () => {
-      if (planned.fenced) this.fence = await this.levels.claim(planned.kind, planned.id);
-    });
+    const member = this.memberOf(planned);
     this.company.add(planned, member);
     await this.supervisor.add(member);
+  }
+
+  private memberOf(planned: Planned): Member {
+    const { kind, id, shutdownMs, thread, fenced } = planned;
+    const { threads, metrics, log } = this.o;
+    if (thread !== undefined && threads !== undefined) {
+      const onState = (state: string, detail: string): void => this.levels.state(kind, id, state, detail);
+      return new ThreadMember({ run: thread, threads, shutdownMs, metrics, log, onState });
+    }
+    return new ActorChild(planned.definition(), this.stage, shutdownMs, async () => {
+      if (fenced) this.fence = await this.levels.claim(kind, id);
+    });
   }
 
   private end(error: TroupeError | undefined): Promise<void> {

@@ -15,6 +15,7 @@ import type { Config } from '../runtime/config/index.ts';
 import type { LatencyHistogram } from '../runtime/telemetry/latency.ts';
 import type { Metrics } from '../runtime/telemetry/metrics.ts';
 import { riskLimits } from './risk-limits.ts';
+import type { Assignment } from './thread/protocol.ts';
 
 /** Branch of the tree, in the order of start; shutdown is the reverse. */
 export type Branch = 'stores' | 'market' | 'trading';
@@ -31,6 +32,8 @@ export interface Planned {
   readonly symbol: string;
   /** Its claim is made anew before each start: what an earlier start still has under way is refused by the bridge. */
   readonly fenced: boolean;
+  /** Where it runs in a thread of its own: what is to run there. */
+  readonly thread?: Assignment;
   /** Throws CONFIG_INVALID. */
   definition(): ActorDefinition;
 }
@@ -81,13 +84,16 @@ async function planStrategies({ config, folder }: PlanOptions): Promise<PlannedS
   const { account, market } = config;
   if (account === undefined) return [];
   const planned: PlannedStrategy[] = [];
-  for (const { id, use, symbol, params } of config.strategies) {
+  for (const { id, use, symbol, params, isolation } of config.strategies) {
+    const featureTimeframes = market.feature_timeframes;
+    const thread = { id, use, symbol, params, account: account.id, featureTimeframes, folder };
     const options = {
       ...{ id, account: account.id, symbol, params },
       definition: await loadStrategy(use, folder, `strategies.${id}.use`),
-      featureTimeframes: market.feature_timeframes,
+      featureTimeframes,
     };
     planned.push({
+      ...(isolation === 'thread' ? { thread } : {}),
       ...{ kind: 'strategy', id, unit: `strategy.${id}`, branch: 'trading', symbol, fenced: false },
       shutdownMs: SHUTDOWN_MS.strategy,
       plan: strategyPlan(options),

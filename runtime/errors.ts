@@ -46,6 +46,15 @@ export const errorTable = {
     'An input at which the actor failed 5 times was put to sys.dlq; the actor went on without it.',
   ),
   ACTOR_GIVEN_UP: operator('An actor failed more often than its restart budget allows.'),
+  ACTOR_HUNG: retry(
+    'The thread of an actor gave no sign of life for longer than supervision.thread.hang_after_ms (an endless loop, a wait that blocks) and was ended. The supervisor restarts the actor.',
+  ),
+  ACTOR_MEMORY: retry(
+    'The thread of an actor held more memory than supervision.thread.memory_mb and was ended. The supervisor restarts the actor.',
+  ),
+  ACTOR_EXITED: retry(
+    'The thread of an actor ended by itself, for instance by process.exit. The supervisor restarts the actor.',
+  ),
   SNAPSHOT_CORRUPT: operator(
     'A stored snapshot cannot be read. Restore or delete the key; the actor does not start blank.',
   ),
@@ -169,7 +178,11 @@ export class TroupeError extends Error {
   }
 }
 
-/** Text of anything thrown, for logs and events. */
+/** Text of anything thrown, for logs and events. Never throws itself: users' code may throw whatever it likes. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  try {
+    return thrown instanceof Error ? thrown.message : String(thrown);
+  } catch {
+    return `something that is no error and has no text (${typeof thrown})`;
+  }
 }

@@ -21,15 +21,27 @@ export interface PoisonOptions {
   readonly log: Logger;
   readonly layout: Layout;
   readonly onBuried?: () => void;
+  /** What earlier starts found; for an actor whose record is kept on another thread than its own. */
+  readonly known?: PoisonState;
+  /** After each change, with all that is known now. */
+  readonly onChange?: (state: PoisonState) => void;
+}
+
+/** Plain data. Inputs are named `<family>.<sequence>`. */
+export interface PoisonState {
+  readonly attempts: readonly (readonly [input: string, attempts: number])[];
+  readonly buried: readonly string[];
 }
 
 export class PoisonRecord {
-  private readonly attempts = new Map<string, number>();
-  private readonly buried = new Set<string>();
+  private readonly attempts: Map<string, number>;
+  private readonly buried: Set<string>;
   private readonly o: PoisonOptions;
 
   constructor(options: PoisonOptions) {
     this.o = options;
+    this.attempts = new Map(options.known?.attempts);
+    this.buried = new Set(options.known?.buried);
   }
 
   isBuried(family: Family, sequence: number): boolean {
@@ -42,6 +54,7 @@ export class PoisonRecord {
     const attempts = (this.attempts.get(key) ?? 0) + 1;
     this.attempts.set(key, attempts);
     if (attempts >= POISON_ATTEMPTS) this.bury(input, cause, attempts);
+    else this.changed();
   }
 
   /** Puts the input to the dead letters; it is skipped from now on. */
@@ -50,6 +63,7 @@ export class PoisonRecord {
     if (this.buried.has(key)) return;
     this.buried.add(key);
     this.attempts.delete(key);
+    this.changed();
     const { kind, id, bus, clock, log, layout } = this.o;
     const { stream } = topics[input.topic];
     this.o.onBuried?.();
@@ -71,5 +85,9 @@ export class PoisonRecord {
         }),
       })
       .catch((error: unknown) => log.error({ error }, 'a dead letter could not be published'));
+  }
+
+  private changed(): void {
+    this.o.onChange?.({ attempts: [...this.attempts], buried: [...this.buried] });
   }
 }

@@ -36,7 +36,7 @@ const packages: readonly { readonly name: RegExp; readonly in: readonly string[]
   { name: /^prom-client$/, in: ['runtime/telemetry/'], instead: 'runtime/telemetry/metrics.ts' },
   { name: /^(pg|node-pg-migrate)$/, in: ['actors/recorder/', 'cli/', 'bench/'], instead: 'actors/recorder' },
   { name: /^(node:)?timers(\/|$)/, in: [], instead: 'runtime/clock.ts' },
-  { name: /^(node:)?worker_threads$/, in: ['runtime/'], instead: 'an isolated actor' },
+  { name: /^(node:)?worker_threads$/, in: ['runtime/', 'node/thread/'], instead: 'node/thread' },
 ];
 
 interface Located {

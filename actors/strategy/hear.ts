@@ -4,6 +4,7 @@ import { IntentAction, OrderState, Side } from '../../proto/gen/troupe/trading/v
 import type { InputEvent } from '../../runtime/actor.ts';
 import { publish } from '../../runtime/actor.ts';
 import type { TopicMessage } from '../../runtime/bus/topics.ts';
+import { messageOf } from '../../runtime/errors.ts';
 import type { Effect } from '../../runtime/xstate.ts';
 import type { BarCtx, BarView, FillCtx, FillView, TickCtx } from './author.ts';
 import type { Moment } from './desk.ts';
@@ -177,8 +178,7 @@ function call(plan: Plan, memory: Memory, moment: Moment, name: string, run: (de
     for (const text of settled.log) effects.push(log(text));
     return { memory: settled.memory, effects };
   } catch (thrown) {
-    const cause = thrown instanceof Error ? thrown.message : String(thrown);
-    throw new Error(`strategy ${plan.id} (${plan.strategy.name}): ${name}: ${cause}`, { cause: thrown });
+    throw new Error(`strategy ${plan.id} (${plan.strategy.name}): ${name}: ${messageOf(thrown)}`, { cause: thrown });
   }
 }
 

@@ -100,4 +100,11 @@ export function* rulesBetween(raw: unknown): Generator<RawFault> {
   if (isNumber(first_ms) && isNumber(longest_ms) && longest_ms < first_ms) {
     yield { path: ['supervision', 'backoff', 'longest_ms'], allowed: `at least first_ms, ${first_ms} ms` };
   }
+  const { heartbeat_ms = 250, hang_after_ms = 2_000 } = section(section(config.supervision).thread);
+  if (isNumber(heartbeat_ms) && isNumber(hang_after_ms) && hang_after_ms < 3 * heartbeat_ms) {
+    yield {
+      path: ['supervision', 'thread', 'hang_after_ms'],
+      allowed: `at least three heartbeats, ${3 * heartbeat_ms} ms`,
+    };
+  }
 }

@@ -164,6 +164,10 @@ const strategy = section(
         allowed: 'a section of the strategy’s own parameters',
       })
       .prefault({}),
+    isolation: oneOf(
+      ['thread', 'inline'],
+      'thread: in a thread of its own, where a loop without end or a memory without bound harms nobody else; inline: in the node’s own thread',
+    ).default('thread'),
   },
   'One strategy instance',
 );
@@ -223,6 +227,22 @@ const supervision = section(
         longest_ms: whole({ min: 1, max: 600_000, unit: 'ms' }, 'Longest delay').default(10_000),
       },
       'Delay between restarts',
+    ).prefault({}),
+    thread: section(
+      {
+        heartbeat_ms: whole({ min: 10, max: 10_000, unit: 'ms' }, 'How often the thread shows that it lives').default(
+          250,
+        ),
+        hang_after_ms: whole(
+          { min: 100, max: 600_000, unit: 'ms' },
+          'Silence after which it is ended and started again; at least three heartbeats',
+        ).default(2_000),
+        memory_mb: whole(
+          { min: 48, max: 16_384, unit: 'MB' },
+          'Memory that it may hold, its heap and its buffers together',
+        ).default(128),
+      },
+      'Watch over strategies that run in threads of their own',
     ).prefault({}),
   },
   'When failed actors are started again',

@@ -121,10 +121,10 @@ describe('while it trades', () => {
     const strategy = (id: string, fault: string): string => {
       writeFileSync(
         scratch.file(`${id}.ts`),
-        `import { appendFileSync } from 'node:fs';
+        `import { appendFileSync, readFileSync } from 'node:fs';
 import { defineStrategy, z } from 'troupe/strategy';
 
-let stumbled = false;
+const heardOnce = (): boolean => readFileSync(${JSON.stringify(log(id))}, 'utf8').split(' 40\\n').length === 2;
 
 /** Turns round every fifth bar, and writes down what it sees. */
 export default defineStrategy({
@@ -147,7 +147,8 @@ export default defineStrategy({
     };
     const strategies = [
       CROSS,
-      strategy('stumbler', `if (ctx.state.bars === 40 && !stumbled) { stumbled = true; throw new Error('stumbled'); }`),
+      // Once and not again, which only the file remembers: its thread is made anew.
+      strategy('stumbler', `if (ctx.state.bars === 40 && heardOnce()) throw new Error('stumbled');`),
       strategy('poisoned', `if (ctx.bar.openTimeMs === ${poisonMs}) throw new Error('cannot take this bar');`),
     ];
     await withCompany('crash', strategies, async (company) => {

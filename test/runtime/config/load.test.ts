@@ -42,7 +42,9 @@ describe('configuration', () => {
       child: { restarts: 5, window_ms: 60_000 },
       supervisor: { restarts: 20, window_ms: 60_000 },
       backoff: { first_ms: 100, longest_ms: 10_000 },
+      thread: { heartbeat_ms: 250, hang_after_ms: 2_000, memory_mb: 128 },
     });
+    for (const { isolation } of config.strategies) assert.equal(isolation, 'thread');
     assert.equal(config.market.symbols.EURUSD?.volume_step, 0.01);
   });
 
@@ -121,6 +123,11 @@ log: { level: loud }
         { ...good, supervision: { backoff: { longest_ms: 5 } } },
         /longest_ms: found 5; allowed: at least first_ms, 100 ms/,
       ],
+      [
+        { ...good, supervision: { thread: { heartbeat_ms: 1_000 } } },
+        /hang_after_ms: .*allowed: at least three heartbeats, 3000 ms/,
+      ],
+      [{ ...good, supervision: { thread: { memory_mb: 47 } } }, /memory_mb: found 47; allowed: a whole number, 48\.\./],
       [{ ...good, account: { id: 'x'.repeat(32) } }, /account\.id: found "x+"; allowed: 1\.\.31 letters/],
     ];
     for (const [config, wanted] of cases) {

@@ -1,0 +1,196 @@
+/**
+ * Inside a thread: runs one strategy over a bus connection and readers of its own, and tells the main side what it
+ * has to know. Nothing that a bar or an order waits for crosses the threads.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { strategyActor } from '../../actors/strategy/actor.ts';
+import { loadStrategy } from '../../actors/strategy/registry.ts';
+import type { ActorDefinition } from '../../runtime/actor.ts';
+import type { NatsBus } from '../../runtime/bus/nats.ts';
+import { connectNats } from '../../runtime/bus/nats.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { InputHub } from '../../runtime/hub.ts';
+import { Inspector } from '../../runtime/inspect/inspector.ts';
+import { Interpreter } from '../../runtime/interpreter.ts';
+import { PoisonRecord } from '../../runtime/poison.ts';
+import type { Logger } from '../../runtime/telemetry/log.ts';
+import { createLogger } from '../../runtime/telemetry/log.ts';
+import type { Snapshot } from '../../runtime/xstate.ts';
+import { Captive } from './captive.ts';
+import type { Birth, BusLogin, FromThread, ToThread } from './protocol.ts';
+import { faultOf } from './protocol.ts';
+import type { Vitals } from './vitals.ts';
+
+/** The main side hears of a changed summary at most this often. */
+const NEWS_MS = 250;
+const BREATH_MS = 1_000;
+/** Durations of commits that one news carries; the rest of a burst is not measured. */
+const MOST_COMMITS = 4_096;
+
+type Run = Extract<ToThread, { type: 'run' }>;
+
+export class Host {
+  private readonly port: MessagePort;
+  private readonly birth: Birth;
+  private readonly vitals: Vitals;
+  private readonly clock: Clock;
+  private readonly log: Logger;
+  private readonly captive: Captive;
+  private readonly login: BusLogin;
+  private connecting: Promise<NatsBus | undefined>;
+  private bus: NatsBus | undefined;
+  private hub: InputHub | undefined;
+  private interpreter: Interpreter | undefined;
+  private definition: ActorDefinition | undefined;
+  private told: Snapshot | undefined;
+  private commitsMs: number[] = [];
+
+  constructor(port: MessagePort, birth: Birth, vitals: Vitals, clock: Clock) {
+    this.port = port;
+    this.birth = birth;
+    this.vitals = vitals;
+    this.clock = clock;
+    const { bus } = birth;
+    if (bus === undefined) throw new RangeError('a thread is born once');
+    this.login = bus;
+    birth.bus = undefined;
+    this.log = createLogger(birth.log);
+    this.captive = new Captive(this.log);
+    // A spare connects before it is needed. Where that fails it is tried again, and reported, when it is.
+    this.connecting = this.connect().catch(() => undefined);
+  }
+
+  listen(): void {
+    this.captive.captureOutput();
+    this.captive.limitCommands(this.birth.blockMs);
+    this.every(BREATH_MS, () => this.captive.breathe());
+    this.port.on('message', (message: ToThread) => this.hear(message));
+    this.say({ type: 'ready' });
+  }
+
+  private hear(message: ToThread): void {
+    switch (message.type) {
+      case 'run':
+        this.run(message).then(
+          () => this.say({ type: 'started' }),
+          (thrown: unknown) => this.fail('crash', thrown),
+        );
+        break;
+      case 'tell':
+        try {
+          this.interpreter?.tell(message.event);
+        } catch (thrown) {
+          this.log.error({ err: thrown, event: message.event.type }, 'an event was not taken');
+        }
+        break;
+      case 'settled':
+        this.settled().then(
+          (settled) => {
+            this.tellNews();
+            this.say({ type: 'settled', ask: message.ask, settled });
+          },
+          () => this.say({ type: 'settled', ask: message.ask, settled: false }),
+        );
+        break;
+      case 'stop':
+        this.stop().then(
+          () => this.say({ type: 'stopped' }),
+          (thrown: unknown) => this.say({ type: 'stopped', error: faultOf(thrown) }),
+        );
+        break;
+    }
+  }
+
+  private async run({ run, layout, poison }: Run): Promise<void> {
+    const { clock } = this;
+    const { id, account, symbol, params, featureTimeframes, use, folder } = run;
+    const [bus, strategy] = await Promise.all([
+      this.connecting.then((early) => early ?? this.connect()),
+      loadStrategy(use, folder, `strategies.${id}.use`),
+    ]);
+    this.bus = bus;
+    const actor = strategyActor({ id, account, symbol, definition: strategy, params, featureTimeframes });
+    const log = this.log.child({ kind: actor.kind, id });
+    this.definition = {
+      ...actor,
+      observe: (event, snapshot) => {
+        this.vitals.depth = this.interpreter?.depth ?? 0;
+        actor.observe?.(event, snapshot);
+      },
+    };
+    this.hub = new InputHub({ bus, layout, log, onFailure: (error) => this.fail('crash', error) });
+    this.interpreter = new Interpreter({
+      definition: this.definition,
+      bus,
+      snapshots: await bus.kv('snapshots'),
+      hub: this.hub,
+      clock,
+      log,
+      layout,
+      poison: new PoisonRecord({
+        ...{ kind: actor.kind, id, bus, clock, log, layout },
+        known: poison,
+        onChange: (state) => this.say({ type: 'poison', state }),
+      }),
+      onExit: (exit) => {
+        if (exit.reason !== 'shutdown') this.fail(exit.reason, exit.error);
+      },
+      onCommit: (tookMs) => {
+        if (this.commitsMs.length < MOST_COMMITS) this.commitsMs.push(tookMs);
+      },
+      inspector: new Inspector({ bus, clock, log, node: this.birth.node }),
+      onState: (state, detail) => this.say({ type: 'state', state, detail }),
+    });
+    await this.interpreter.start();
+    this.tellNews();
+    this.every(NEWS_MS, () => this.tellNews());
+  }
+
+  private async settled(): Promise<boolean> {
+    const { interpreter, hub } = this;
+    if (interpreter === undefined || hub === undefined) return false;
+    const idle = (): boolean => interpreter.depth === 0 && interpreter.pendingEffects === 0;
+    return idle() && (await hub.caughtUp()) && idle();
+  }
+
+  private async stop(): Promise<void> {
+    try {
+      await this.interpreter?.stop();
+      this.tellNews();
+    } finally {
+      await (this.bus ?? (await this.connecting))?.drain();
+    }
+  }
+
+  private tellNews(): void {
+    const { interpreter, definition } = this;
+    if (interpreter === undefined || definition === undefined) return;
+    this.vitals.depth = interpreter.depth;
+    const { current } = interpreter;
+    if (current === undefined || (current === this.told && this.commitsMs.length === 0)) return;
+    this.told = current;
+    const { commitsMs } = this;
+    this.commitsMs = [];
+    this.say({ type: 'news', summary: definition.summary?.(current) ?? current.context, commitsMs });
+  }
+
+  private fail(reason: 'crash' | 'fenced', thrown: unknown): void {
+    this.tellNews();
+    this.say({ type: 'exit', reason, error: faultOf(thrown) });
+  }
+
+  private connect(): Promise<NatsBus> {
+    return connectNats({ ...this.login, clock: this.clock, log: this.log });
+  }
+
+  private say(message: FromThread): void {
+    this.port.postMessage(message);
+  }
+
+  private every(ms: number, work: () => void): void {
+    this.clock.setTimer(ms, () => {
+      work();
+      this.every(ms, work);
+    });
+  }
+}

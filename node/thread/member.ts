@@ -1,0 +1,188 @@
+/** A strategy that runs in a thread of its own, as the node and its supervisor know it. */
+import { TroupeError } from '../../runtime/errors.ts';
+import type { PoisonState } from '../../runtime/poison.ts';
+import type { Logger } from '../../runtime/telemetry/log.ts';
+import type { Metrics } from '../../runtime/telemetry/metrics.ts';
+import type { ChildSpec, Running } from '../../supervisors/supervisor.ts';
+import type { Member } from '../member.ts';
+import type { Assignment, FromThread } from './protocol.ts';
+import { errorOf } from './protocol.ts';
+import type { Thread, ThreadEnd } from './thread.ts';
+import type { Threads } from './threads.ts';
+
+/** From birth to its first turn, with a store that is away for a while. */
+const START_MS = 30_000;
+const SETTLED_MS = 2_000;
+/** A state that a strategy is in before it has said any. */
+const KIND = 'strategy';
+
+export interface ThreadMemberOptions {
+  readonly run: Assignment;
+  readonly threads: Threads;
+  readonly shutdownMs: number;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** The state's name or the description changed. */
+  readonly onState: (state: string, detail: string) => void;
+  /** Runs before every start. */
+  readonly beforeStart?: () => Promise<void>;
+}
+
+type Exit = Parameters<Parameters<ChildSpec['start']>[0]>[0];
+
+export class ThreadMember implements Member {
+  readonly kind = KIND;
+  readonly id: string;
+  readonly shutdownMs: number;
+  /** It costs itself, not its supervisor: it stays down until somebody starts it again. */
+  readonly onBudgetSpent = 'leave';
+  private readonly o: ThreadMemberOptions;
+  /** Survives the threads: an input is poison however often the thread is made anew. */
+  private poison: PoisonState = { attempts: [], buried: [] };
+  private known: unknown;
+  private thread: Thread | undefined;
+  private asks = 0;
+  private readonly answers = new Map<number, (settled: boolean) => void>();
+
+  constructor(options: ThreadMemberOptions) {
+    this.o = options;
+    this.id = options.run.id;
+    this.shutdownMs = options.shutdownMs;
+  }
+
+  async start(onExit: (exit: Exit) => void, signal?: AbortSignal): Promise<Running> {
+    await this.o.beforeStart?.();
+    const { threads, run } = this.o;
+    const thread = threads.take();
+    this.thread = thread;
+    const running = new RunningThread(thread);
+    let started = (): void => undefined;
+    let failed = (_error: unknown): void => undefined;
+    const start = new Promise<void>((resolve, reject) => {
+      started = resolve;
+      failed = reject;
+    });
+    let isUp = false;
+    thread.attach({
+      onMessage: (message) => {
+        if (message.type === 'started') started();
+        else if (message.type === 'stopped') running.stopped(message.error && errorOf(message.error));
+        else this.hear(message);
+      },
+      onEnd: (end) => {
+        this.left(thread);
+        running.stopped(end.error);
+        if (isUp) onExit(exitOf(end));
+        else failed(end.error);
+      },
+    });
+    const { poison } = this;
+    thread.post({ type: 'run', run, layout: threads.layout, poison });
+    const cancel = threads.clock.setTimer(START_MS, () =>
+      failed(new TroupeError('ACTOR_HUNG', `did not start within ${START_MS} ms`)),
+    );
+    signal?.addEventListener('abort', () => failed(new TroupeError('ACTOR_HUNG', 'nobody waits for the start')));
+    try {
+      await start;
+      isUp = true;
+      return running;
+    } catch (thrown) {
+      await thread.end();
+      this.left(thread);
+      throw thrown;
+    } finally {
+      cancel();
+    }
+  }
+
+  get summary(): unknown {
+    return this.known;
+  }
+
+  get depth(): number {
+    return this.thread?.vitals.depth ?? 0;
+  }
+
+  /** False where it does not answer in time: who hangs has not settled. */
+  settled(): Promise<boolean> {
+    const { thread } = this;
+    if (thread === undefined) return Promise.resolve(false);
+    const ask = ++this.asks;
+    return new Promise((resolve) => {
+      const cancel = this.o.threads.clock.setTimer(SETTLED_MS, () => answer(false));
+      const answer = (settled: boolean): void => {
+        cancel();
+        this.answers.delete(ask);
+        resolve(settled);
+      };
+      this.answers.set(ask, answer);
+      thread.post({ type: 'settled', ask });
+    });
+  }
+
+  tell(event: Parameters<Member['tell']>[0]): void {
+    this.thread?.post({ type: 'tell', event });
+  }
+
+  private hear(message: FromThread): void {
+    const { metrics, onState } = this.o;
+    switch (message.type) {
+      case 'state':
+        onState(message.state, message.detail);
+        break;
+      case 'news':
+        this.known = message.summary;
+        for (const tookMs of message.commitsMs) metrics.commitLatency.observe(tookMs);
+        break;
+      case 'poison':
+        if (message.state.buried.length > this.poison.buried.length) metrics.deadLetters.inc({ kind: KIND });
+        this.poison = message.state;
+        break;
+      case 'settled':
+        this.answers.get(message.ask)?.(message.settled);
+        break;
+    }
+  }
+
+  private left(thread: Thread): void {
+    if (this.thread !== thread) return;
+    this.thread = undefined;
+    for (const answer of [...this.answers.values()]) answer(false);
+  }
+}
+
+/** One run of the strategy in one thread. */
+class RunningThread implements Running {
+  private readonly thread: Thread;
+  private stopping: PromiseWithResolvers<void> | undefined;
+
+  constructor(thread: Thread) {
+    this.thread = thread;
+  }
+
+  /** Rejects with the cause where it could not commit, or ended before it had. */
+  async stop(): Promise<void> {
+    if (!this.thread.alive) return;
+    this.stopping ??= Promise.withResolvers<void>();
+    this.thread.post({ type: 'stop' });
+    try {
+      await this.stopping.promise;
+    } finally {
+      await this.thread.end();
+    }
+  }
+
+  kill(): void {
+    this.stopping?.resolve();
+    void this.thread.end();
+  }
+
+  stopped(error: unknown): void {
+    if (error === undefined) this.stopping?.resolve();
+    else this.stopping?.reject(error);
+  }
+}
+
+function exitOf(end: ThreadEnd): Exit {
+  return end as Exit;
+}

@@ -1,0 +1,90 @@
+/** What the two sides of a thread say to each other. Everything is plain data that a structured clone carries. */
+import type { ControlEvent } from '../../runtime/actor.ts';
+import type { Layout } from '../../runtime/bus/topics.ts';
+import type { ErrorCode } from '../../runtime/errors.ts';
+import { isErrorCode, messageOf, TroupeError } from '../../runtime/errors.ts';
+import type { PoisonState } from '../../runtime/poison.ts';
+import type { LogLevel } from '../../runtime/telemetry/log.ts';
+import type { MachineEvent } from '../../runtime/xstate.ts';
+
+export interface BusLogin {
+  readonly url: string;
+  readonly user?: string;
+  readonly password?: string;
+  /** Shown by `nats server report connections`. */
+  readonly name: string;
+}
+
+/** What a thread is born with, before anybody knows which strategy will run in it. */
+export interface Birth {
+  /** Taken away from here by the thread as soon as it has read it: user code finds no password. */
+  bus: BusLogin | undefined;
+  readonly vitals: SharedArrayBuffer;
+  readonly heartbeatMs: number;
+  /** Longest time for which a command that the strategy runs may block it. */
+  readonly blockMs: number;
+  /** Name of the node. */
+  readonly node: string;
+  readonly log: { readonly level: LogLevel; readonly service: string };
+}
+
+/** One strategy instance, as the configuration has it. */
+export interface Assignment {
+  readonly id: string;
+  readonly use: string;
+  readonly symbol: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly account: string;
+  readonly featureTimeframes: readonly string[];
+  /** Folder of the configuration: paths in `use` are relative to it. */
+  readonly folder: string;
+}
+
+export type ToThread =
+  | { readonly type: 'run'; readonly run: Assignment; readonly layout: Layout; readonly poison: PoisonState }
+  | { readonly type: 'tell'; readonly event: ControlEvent | MachineEvent }
+  | { readonly type: 'settled'; readonly ask: number }
+  | { readonly type: 'stop' };
+
+/** What the main side knows of the actor between two of these is a moment old. */
+export interface News {
+  readonly summary: unknown;
+  /** Durations of the commits since the last news, ms. */
+  readonly commitsMs: readonly number[];
+}
+
+export type FromThread =
+  /** Its modules are loaded: from now on a silence is a hang. */
+  | { readonly type: 'ready' }
+  | { readonly type: 'started' }
+  | { readonly type: 'state'; readonly state: string; readonly detail: string }
+  | ({ readonly type: 'news' } & News)
+  | { readonly type: 'poison'; readonly state: PoisonState }
+  | { readonly type: 'settled'; readonly ask: number; readonly settled: boolean }
+  /** The actor has ended by itself, or could not start. */
+  | { readonly type: 'exit'; readonly reason: 'crash' | 'fenced'; readonly error: Fault }
+  /** In answer to `stop`. */
+  | { readonly type: 'stopped'; readonly error?: Fault };
+
+/** An error as it travels: a structured clone keeps neither the code nor the class of ours. */
+export interface Fault {
+  readonly message: string;
+  readonly stack: string;
+  readonly code?: ErrorCode;
+}
+
+/** Much of a stack is the same; a message may be anything that a strategy throws. */
+const LONGEST_TEXT = 8_192;
+
+export function faultOf(thrown: unknown): Fault {
+  const fault = thrown instanceof Error ? thrown : new Error(messageOf(thrown));
+  const head = { message: fault.message.slice(0, LONGEST_TEXT), stack: (fault.stack ?? '').slice(0, LONGEST_TEXT) };
+  const code = (thrown as { code?: unknown } | undefined)?.code;
+  return isErrorCode(code) ? { ...head, code } : head;
+}
+
+export function errorOf(fault: Fault): Error {
+  const error = fault.code === undefined ? new Error(fault.message) : new TroupeError(fault.code, fault.message);
+  error.stack = fault.stack;
+  return error;
+}

@@ -1,0 +1,108 @@
+/**
+ * The threads of one node: makes them, keeps one warm for the next start, and looks after all of them from one timer.
+ */
+import type { Layout } from '../../runtime/bus/topics.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/telemetry/log.ts';
+import type { BusLogin } from './protocol.ts';
+import { Thread } from './thread.ts';
+import type { MemoryWatch } from './watchdog.ts';
+import { isTimeToAsk, LOOK_MS } from './watchdog.ts';
+
+const MB = 2 ** 20;
+/** A spare is made this long after the last start: loading its modules must not slow down the start at hand. */
+const SPARE_AFTER_MS = 1_000;
+
+export interface ThreadsOptions {
+  /** Holds a password: never logged. */
+  readonly bus: BusLogin;
+  readonly settings: {
+    readonly heartbeat_ms: number;
+    readonly hang_after_ms: number;
+    readonly memory_mb: number;
+  };
+  readonly layout: Layout;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Name of the node. */
+  readonly node: string;
+  /** Whether a thread with everything loaded waits for the next start. It costs a connection and some 20 MB. */
+  readonly spare: boolean;
+}
+
+export class Threads {
+  readonly layout: Layout;
+  readonly clock: Clock;
+  private readonly o: ThreadsOptions;
+  private readonly alive = new Set<Thread>();
+  private spare: Thread | undefined;
+  private memory: MemoryWatch = { askedMs: Number.NEGATIVE_INFINITY, rssBytes: 0 };
+  private cancelLook: (() => void) | undefined;
+  private cancelSpare: (() => void) | undefined;
+  private closed = false;
+
+  constructor(options: ThreadsOptions) {
+    this.o = options;
+    this.layout = options.layout;
+    this.clock = options.clock;
+  }
+
+  /** A thread for one actor: the spare, or a new one. */
+  take(): Thread {
+    const { spare } = this;
+    this.spare = undefined;
+    this.prepareSpare();
+    return spare?.alive ? spare : this.make();
+  }
+
+  /** Ends every thread, whatever it does. */
+  async close(): Promise<void> {
+    this.closed = true;
+    this.cancelSpare?.();
+    const ended = [...this.alive].map((thread) => thread.end());
+    this.alive.clear();
+    this.cancelLook?.();
+    this.cancelLook = undefined;
+    await Promise.all(ended);
+  }
+
+  private make(): Thread {
+    if (this.closed) throw new RangeError('the threads of this node are closed');
+    const { bus, settings, log, node, clock } = this.o;
+    const limits = { hangAfterMs: settings.hang_after_ms, memoryBytes: settings.memory_mb * MB };
+    const thread = new Thread({ bus, heartbeatMs: settings.heartbeat_ms, limits, log, node, clock });
+    this.alive.add(thread);
+    if (this.cancelLook === undefined) this.lookAgain();
+    return thread;
+  }
+
+  /** Not while others still start: it would take the processor from them. */
+  private prepareSpare(): void {
+    if (!this.o.spare || this.closed) return;
+    this.cancelSpare?.();
+    this.cancelSpare = this.clock.setTimer(SPARE_AFTER_MS, () => {
+      this.cancelSpare = undefined;
+      this.spare = this.make();
+    });
+  }
+
+  private lookAgain(): void {
+    this.cancelLook = this.clock.setTimer(LOOK_MS, () => {
+      this.cancelLook = undefined;
+      this.look();
+      if (this.alive.size > 0) this.lookAgain();
+    });
+  }
+
+  private look(): void {
+    const nowMs = this.clock.monotonicMs();
+    for (const thread of this.alive) {
+      if (thread.alive) thread.look(nowMs);
+      else this.alive.delete(thread);
+    }
+    const rssBytes = process.memoryUsage.rss();
+    if (!isTimeToAsk(this.memory, nowMs, rssBytes)) return;
+    this.memory = { askedMs: nowMs, rssBytes };
+    for (const thread of this.alive) void thread.weigh();
+  }
+}

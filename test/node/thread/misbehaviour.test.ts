@@ -1,0 +1,155 @@
+/** A strategy that misbehaves costs itself a restart, and in the end itself; the one beside it does not notice. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { until, World } from './world.ts';
+
+const LIMIT = { timeout: 60_000 };
+
+interface Misbehaviour {
+  readonly name: string;
+  readonly id: string;
+  /** Runs in the handler. */
+  readonly fault: string;
+  /** What the supervisor is told. */
+  readonly cause: RegExp;
+}
+
+const misbehaviours: readonly Misbehaviour[] = [
+  { name: 'a loop without end', id: 'loop', fault: 'for (;;);', cause: /no sign of life for 1000 ms/ },
+  {
+    name: 'a wait that blocks the thread',
+    id: 'wait',
+    fault: 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);',
+    cause: /no sign of life for 1000 ms/,
+  },
+  {
+    name: 'a command that blocks the thread',
+    id: 'command',
+    fault: "execSync('sleep 600');",
+    // The command ends with the patience of the watchdog, so either may come first.
+    cause: /no sign of life for 1000 ms|ETIMEDOUT/,
+  },
+  {
+    name: 'small objects without end',
+    id: 'heap',
+    fault: 'for (;;) kept.push({ a: [kept.length] });',
+    cause: /it held \d+ MB, allowed: 128 MB/,
+  },
+  {
+    name: 'a map that doubles',
+    id: 'map',
+    fault: 'const map = new Map(); kept.push(map); for (let i = 0; ; i++) map.set(i, i);',
+    cause: /it held \d+ MB, allowed: 128 MB/,
+  },
+  {
+    name: 'arrays of 80 MB each',
+    id: 'array',
+    fault: 'for (;;) kept.push(new Array(1e7).fill(1));',
+    cause: /it held \d+ MB, allowed: 128 MB/,
+  },
+  {
+    name: 'buffers without end',
+    id: 'buffer',
+    fault: 'for (;;) kept.push(Buffer.alloc(4e6, 1));',
+    cause: /it held \d+ MB, allowed: 128 MB/,
+  },
+  { name: 'a throw', id: 'throw', fault: "throw new Error('had enough');", cause: /onBar: had enough/ },
+  { name: 'a throw of something odd', id: 'odd', fault: 'throw { toString: undefined };', cause: /strategy odd/ },
+  {
+    name: 'a rejection that nobody handles',
+    id: 'reject',
+    fault: "void Promise.reject(new Error('unheard')); return;",
+    cause: /unheard/,
+  },
+  {
+    name: 'an error in a callback',
+    id: 'callback',
+    fault: "queueMicrotask(() => { throw new Error('later'); }); return;",
+    cause: /later/,
+  },
+  { name: 'process.exit(0)', id: 'exit', fault: 'process.exit(0);', cause: /ended by itself with code 0/ },
+];
+
+const quantile = (sorted: readonly number[], q: number): number => sorted[Math.floor(q * (sorted.length - 1))]!;
+
+describe('a strategy that always does it', () => {
+  let world: World;
+  before(async () => {
+    world = await World.make({ restarts: 1 });
+    await world.add('good', '');
+    await world.tellWhile(() => world.heard('good').length < 100);
+  });
+  after(() => world.stop());
+
+  for (const { name, id, fault, cause } of misbehaviours) {
+    test(`${name}: a restart, then the end of it, and nobody else's`, LIMIT, async (t) => {
+      const calmTo = world.bars;
+      await world.add(id, fault);
+      const from = world.bars;
+      await world.tellWhile(() => !world.givenUp(id));
+      const to = world.bars;
+      await until('the other has heard everything', () => world.heard('good').length === to);
+
+      const failures = world.of(id, 'failed');
+      assert.equal(failures.length, 2, JSON.stringify(failures));
+      for (const failure of failures) assert.match(failure.cause, cause);
+      assert.equal(world.of(id, 'restarted').length, 1);
+      assert.deepEqual(world.of('good', 'failed'), []);
+      // The other one heard every bar once, and no later than it does when nothing is wrong.
+      assert.deepEqual(
+        world.heard('good').map(({ bar }) => bar),
+        Array.from({ length: to }, (_, bar) => bar),
+      );
+      const calm = world.latencies('good', 20, calmTo);
+      const wild = world.latencies('good', from, to);
+      const figures = [0.5, 0.99].map((q) => `${quantile(calm, q).toFixed(2)} -> ${quantile(wild, q).toFixed(2)} ms`);
+      t.diagnostic(`${name}: median ${figures[0]}, p99 ${figures[1]}, ${wild.length} bars`);
+      assert.ok(quantile(wild, 0.5) < 3 * quantile(calm, 0.5) + 5, figures[0]);
+      assert.ok(quantile(wild, 0.99) < 3 * quantile(calm, 0.99) + 50, figures[1]);
+    });
+  }
+});
+
+describe('a strategy that does it once', () => {
+  let world: World;
+  before(async () => {
+    world = await World.make({ restarts: 2 });
+  });
+  after(() => world.stop());
+
+  for (const { name, id, fault, cause } of misbehaviours) {
+    test(`${name}: it goes on where it was; no bar and no order is lost or doubled`, LIMIT, async () => {
+      const from = world.bars;
+      await world.add(id, `if (ctx.state.bars === 5 && once()) { ${fault} }`);
+      await world.tellWhile(() => world.of(id, 'restarted').length === 0);
+      const to = world.bars + 5;
+      await world.tellWhile(() => world.bars < to);
+      // Strategies hear from now on: the first bar is the first one told after the start.
+      await until('it has heard everything', () => world.heard(id).at(-1)?.bar === world.bars - 1);
+      assert.equal(world.of(id, 'failed').length, 1);
+      assert.match(world.of(id, 'failed')[0]!.cause, cause);
+      // A bar whose step was not committed is heard again, with the count that it had.
+      const heard = new Map(world.heard(id).map(({ bar, count }) => [bar, count]));
+      const bars = Array.from({ length: world.bars - from }, (_, i) => from + i);
+      // These two do not throw inside the step: the bar that caused them may have been committed as heard.
+      const lenient = id === 'reject' || id === 'callback';
+      const expected = bars.filter((bar) => !lenient || heard.has(bar));
+      assert.ok(bars.length - expected.length <= 1);
+      assert.deepEqual([...heard.keys()], expected);
+      assert.deepEqual(
+        [...heard.values()],
+        expected.map((bar) => bar - from + 1),
+      );
+      let intents = await world.intents(id);
+      await until('its intents are there', async () => {
+        intents = await world.intents(id);
+        return intents.length >= expected.length;
+      });
+      assert.deepEqual(
+        intents.map(({ targetIntentId }) => targetIntentId),
+        expected.map((bar) => `bar-${bar}`),
+      );
+      assert.equal(new Set(intents.map(({ intentId }) => intentId)).size, expected.length);
+    });
+  }
+});
