@@ -3,17 +3,14 @@ import { TroupeError } from '../../runtime/errors.ts';
 import type { PoisonState } from '../../runtime/poison.ts';
 import type { Logger } from '../../runtime/telemetry/log.ts';
 import type { Metrics } from '../../runtime/telemetry/metrics.ts';
-import type { ChildSpec, Running } from '../../supervisors/supervisor.ts';
+import type { ChildExit, Running } from '../../supervisors/spec.ts';
 import type { Member } from '../member.ts';
 import type { Assignment, FromThread } from './protocol.ts';
 import { errorOf } from './protocol.ts';
-import type { Thread, ThreadEnd } from './thread.ts';
+import type { Thread } from './thread.ts';
 import type { Threads } from './threads.ts';
 
-/** From birth to its first turn, with a store that is away for a while. */
-const START_MS = 30_000;
 const SETTLED_MS = 2_000;
-/** A state that a strategy is in before it has said any. */
 const KIND = 'strategy';
 
 export interface ThreadMemberOptions {
@@ -27,8 +24,6 @@ export interface ThreadMemberOptions {
   /** Runs before every start. */
   readonly beforeStart?: () => Promise<void>;
 }
-
-type Exit = Parameters<Parameters<ChildSpec['start']>[0]>[0];
 
 export class ThreadMember implements Member {
   readonly kind = KIND;
@@ -50,7 +45,7 @@ export class ThreadMember implements Member {
     this.shutdownMs = options.shutdownMs;
   }
 
-  async start(onExit: (exit: Exit) => void, signal?: AbortSignal): Promise<Running> {
+  async start(onExit: (exit: ChildExit) => void, signal: AbortSignal): Promise<Running> {
     await this.o.beforeStart?.();
     const { threads, run } = this.o;
     const thread = threads.take();
@@ -72,16 +67,13 @@ export class ThreadMember implements Member {
       onEnd: (end) => {
         this.left(thread);
         running.stopped(end.error);
-        if (isUp) onExit(exitOf(end));
+        if (isUp) onExit(end);
         else failed(end.error);
       },
     });
     const { poison } = this;
     thread.post({ type: 'run', run, layout: threads.layout, poison });
-    const cancel = threads.clock.setTimer(START_MS, () =>
-      failed(new TroupeError('ACTOR_HUNG', `did not start within ${START_MS} ms`)),
-    );
-    signal?.addEventListener('abort', () => failed(new TroupeError('ACTOR_HUNG', 'nobody waits for the start')));
+    signal.addEventListener('abort', () => failed(new TroupeError('ACTOR_HUNG', 'it did not start in time')));
     try {
       await start;
       isUp = true;
@@ -90,8 +82,6 @@ export class ThreadMember implements Member {
       await thread.end();
       this.left(thread);
       throw thrown;
-    } finally {
-      cancel();
     }
   }
 
@@ -181,8 +171,4 @@ class RunningThread implements Running {
     if (error === undefined) this.stopping?.resolve();
     else this.stopping?.reject(error);
   }
-}
-
-function exitOf(end: ThreadEnd): Exit {
-  return end as Exit;
 }

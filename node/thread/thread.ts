@@ -23,10 +23,10 @@ const YOUNG_MB = 16;
 /** A thread that is blocked outside JavaScript (a system call) ends when that returns; nobody waits longer for it. */
 const END_MS = 3_000;
 
-export type ThreadEnd =
-  | { readonly reason: 'crash'; readonly error: unknown }
-  | { readonly reason: 'hang'; readonly error: unknown }
-  | { readonly reason: 'fenced'; readonly error: unknown };
+export interface ThreadEnd {
+  readonly reason: 'crash' | 'hang' | 'fenced';
+  readonly error: unknown;
+}
 
 export interface ThreadHooks {
   onMessage(message: FromThread): void;

@@ -94,6 +94,7 @@ describe('a strategy that always does it', () => {
       assert.equal(failures.length, 2, JSON.stringify(failures));
       for (const failure of failures) assert.match(failure.cause, cause);
       assert.equal(world.of(id, 'restarted').length, 1);
+      assert.equal(world.phase(id), 'failed');
       assert.deepEqual(world.of('good', 'failed'), []);
       // The other one heard every bar once, and no later than it does when nothing is wrong.
       assert.deepEqual(

@@ -35,8 +35,8 @@ export class World {
   private readonly nats = new TestNats();
   private readonly folder = mkdtempSync(join(tmpdir(), 'troupe-thread-'));
   private bus!: NatsBus;
-  private threads!: Threads;
-  private supervisor!: Supervisor;
+  threads!: Threads;
+  supervisor!: Supervisor;
   private told = 0;
   /** Wall clock, µs, at which each bar was stored. */
   readonly toldUs: number[] = [];
@@ -74,8 +74,13 @@ export class World {
     return join(this.folder, name);
   }
 
-  /** A strategy whose handler runs `fault`, then writes down what it heard and says one intent. */
-  async add(id: string, fault: string): Promise<ThreadMember> {
+  /** Phase of a strategy, as its supervisor has it. */
+  phase(id: string): string | undefined {
+    return this.supervisor.children().find((child) => child.id === id)?.phase;
+  }
+
+  /** A strategy whose handler runs `fault`, then writes down what it heard and says one intent. `top` runs when it is loaded. */
+  async add(id: string, fault: string, top = ''): Promise<ThreadMember> {
     writeFileSync(
       this.file(`${id}.ts`),
       `import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
@@ -90,6 +95,7 @@ const once = (): boolean => {
   return true;
 };
 const kept: unknown[] = [];
+${top}
 
 export default defineStrategy({
   name: '${id}',
