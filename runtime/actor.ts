@@ -28,6 +28,13 @@ export interface Input<N extends TopicName = TopicName> {
    */
   wants?(message: TopicMessage<N>): boolean;
   /**
+   * Whether `next` may be taken in one step with `previous`, the message of this topic taken before it. Where it is given,
+   * messages that wait behind each other become one event, with all but the first in `more`: a step costs several times
+   * what a frame of ticks does. The machine must do with them what it would do one by one, and say with `of` which of
+   * them an output comes from. Must be pure and cheap.
+   */
+  joins?(previous: TopicMessage<N>, next: TopicMessage<N>): boolean;
+  /**
    * With `from: 'now'`: an actor without a snapshot begins after the last message of this topic instead of the end of
    * the stream. For an actor that owes answers: what was asked before it lived, and has no answer yet, it hears.
    */
@@ -51,7 +58,9 @@ export interface Migration {
 export interface InputEvent<N extends TopicName> {
   readonly type: N;
   readonly message: TopicMessage<N>;
-  /** Sequence in the stream. */
+  /** Those that came right after it and are taken in the same step; see `Input.joins`. */
+  readonly more?: readonly TopicMessage<N>[];
+  /** Sequence in the stream, of the first. */
   readonly sequence: number;
   /** Wall clock when it was taken from the mailbox: for rates and latency, never for a replayable output. */
   readonly atMs: number;
@@ -61,12 +70,17 @@ export interface InputEvent<N extends TopicName> {
 /** The effect that the runtime performs by itself: one message on one topic. */
 export interface PublishEffect<N extends TopicName = TopicName> {
   readonly type: 'publish';
-  readonly params: { readonly topic: N; readonly message: TopicInit<N> };
+  readonly params: {
+    readonly topic: N;
+    readonly message: TopicInit<N>;
+    /** Which message of the event it comes from, 0 for the first; its id is derived from that one. Absent: 0. */
+    readonly of?: number;
+  };
 }
 
 /** Builds the publish effect, typed. In a machine: `enqueue(publish('bar', {...}))`. */
-export function publish<N extends TopicName>(topic: N, message: TopicInit<N>): PublishEffect<N> {
-  return { type: 'publish', params: { topic, message } };
+export function publish<N extends TopicName>(topic: N, message: TopicInit<N>, of = 0): PublishEffect<N> {
+  return { type: 'publish', params: of === 0 ? { topic, message } : { topic, message, of } };
 }
 
 export interface EffectContext {

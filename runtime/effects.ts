@@ -56,14 +56,23 @@ export class Effects {
     return this.waiting.length > 0;
   }
 
-  add(effects: readonly Effect[], cause: { family: string; sequence: number } | undefined): void {
-    const fromInput = this.definition.delivery === 'replay' && cause !== undefined;
-    effects.forEach((effect, index) => {
+  /** `causes`: the inputs that were taken in this step. An id is that of its input, and the effect's place among its. */
+  add(effects: readonly Effect[], causes: readonly { family: string; sequence: number }[]): void {
+    const fromInput = this.definition.delivery === 'replay' && causes.length > 0;
+    let of = -1;
+    let index = 0;
+    for (const effect of effects) {
       const entry = { n: ++this.made, type: effect.type, params: effect.params };
-      this.waiting.push(
-        fromInput ? { ...entry, messageId: `${this.prefix}.${cause.family}.${cause.sequence}.${index}` } : entry,
-      );
-    });
+      if (!fromInput) {
+        this.waiting.push(entry);
+        continue;
+      }
+      const from = (effect.params as { of?: number } | undefined)?.of ?? 0;
+      index = from === of ? index + 1 : 0;
+      of = from;
+      const { family, sequence } = causes[from]!;
+      this.waiting.push({ ...entry, messageId: `${this.prefix}.${family}.${sequence}.${index}` });
+    }
   }
 
   /** Takes over the outbox of a commit: what the actor's definition lets be performed again is begun again. */

@@ -24,6 +24,8 @@ import { restore, start, stateName, step } from './xstate.ts';
 /** One turn ends after so many events or so long, whichever comes first; then everybody else has a turn. */
 export const TURN_EVENTS = 64;
 export const TURN_MS = 2;
+/** Inputs taken in one step at most, where they may be joined: their effects wait for the step's end. */
+export const JOINED_INPUTS = 32;
 /** Who watches is told of a new state at once, and of a new description at most this often: prices change all the time. */
 const SHOW_MS = 100;
 /** So many unwanted messages are worth a commit: a restart would read them again. */
@@ -74,6 +76,7 @@ export class Interpreter implements Subscriber, Inspectable {
   private readonly abort = new AbortController();
   /** Tests of topics of which not every message is wanted. */
   private readonly wants = new Map<TopicName, ((message: never) => boolean)[]>();
+  private readonly joins = new Map<TopicName, (previous: never, next: never) => boolean>();
   private skipped = 0;
   private snapshot!: Snapshot;
   /** Last sequence put into the mailbox, and last one applied. */
@@ -97,7 +100,8 @@ export class Interpreter implements Subscriber, Inspectable {
     this.o = options;
     const { definition, clock, bus, layout, log } = options;
     this.inputs = definition.inputs;
-    for (const { topic } of this.inputs) {
+    for (const { topic, joins } of this.inputs) {
+      if (joins !== undefined) this.joins.set(topic, joins);
       const tests = this.inputs.filter((input) => input.topic === topic).map(({ wants }) => wants);
       if (tests.every((test) => test !== undefined)) this.wants.set(topic, tests);
     }
@@ -308,13 +312,60 @@ export class Interpreter implements Subscriber, Inspectable {
     await this.effects.perform();
   }
 
-  private apply(waiting: Waiting): void {
+  /** Returns how many of the mailbox it has taken. */
+  private apply(waiting: Waiting): number {
     if (waiting.kind === 'event') {
       if (waiting.completes !== undefined) this.effects.complete(waiting.completes);
       this.accept(step(this.o.definition.machine, this.snapshot, this.stamped(waiting.event)), waiting.event);
-      return;
+      return 1;
     }
-    const { delivered } = waiting;
+    const inputs = this.joined(waiting.delivered);
+    if (inputs.length === 1) this.applyInput(waiting.delivered);
+    else if (!this.applyTogether(inputs)) for (const input of inputs) this.applyInput(input);
+    return inputs.length;
+  }
+
+  /** `first` and those right behind it that its input lets be taken with it. */
+  private joined(first: Delivered): Delivered[] {
+    const inputs = [first];
+    const joins = this.joins.get(first.topic);
+    if (joins === undefined || !this.isUsable(first)) return inputs;
+    let last = first;
+    const test = (waiting: Waiting): boolean =>
+      waiting.kind === 'input' &&
+      waiting.delivered.topic === first.topic &&
+      this.isUsable(waiting.delivered) &&
+      joins(last.message as never, waiting.delivered.message as never);
+    while (inputs.length < JOINED_INPUTS) {
+      const next = this.mailbox.takeIf(test);
+      if (next?.kind !== 'input') break;
+      last = next.delivered;
+      inputs.push(last);
+    }
+    return inputs;
+  }
+
+  private isUsable({ fault, family, sequence }: Delivered): boolean {
+    return fault === undefined && !this.o.poison.isBuried(family, sequence);
+  }
+
+  /** False when the machine threw: then nothing has happened, and which of them it was shows one by one. */
+  private applyTogether(inputs: readonly Delivered[]): boolean {
+    const [first, ...rest] = inputs as [Delivered, ...Delivered[]];
+    const more = rest.map(({ message }) => message);
+    const event = { type: first.topic, message: first.message, more, sequence: first.sequence };
+    let next: Step;
+    try {
+      next = step(this.o.definition.machine, this.snapshot, this.stamped(event));
+    } catch {
+      return false;
+    }
+    this.accept(next, event, inputs);
+    this.applied.set(first.family, inputs.at(-1)!.sequence);
+    return true;
+  }
+
+  private applyInput(delivered: Delivered): void {
     const { poison } = this.o;
     const { family, sequence, fault } = delivered;
     if (fault !== undefined) poison.bury(delivered, fault);
@@ -322,7 +373,7 @@ export class Interpreter implements Subscriber, Inspectable {
     else {
       const event = { type: delivered.topic, message: delivered.message, sequence };
       try {
-        this.accept(step(this.o.definition.machine, this.snapshot, this.stamped(event)), event, delivered);
+        this.accept(step(this.o.definition.machine, this.snapshot, this.stamped(event)), event, [delivered]);
       } catch (thrown) {
         poison.failed(delivered, messageOf(thrown));
         throw thrown;
@@ -337,11 +388,7 @@ export class Interpreter implements Subscriber, Inspectable {
     return { ...event, atMs: Math.floor(atUs / 1000), atUs };
   }
 
-  private accept(
-    next: Step,
-    event?: MachineEvent,
-    cause?: { family: Family; sequence: number; topic: TopicName },
-  ): void {
+  private accept(next: Step, event?: MachineEvent, causes: readonly Delivered[] = []): void {
     if (this.watch !== undefined && event !== undefined) this.watch.stepped(this.snapshot, event, next);
     this.snapshot = next.snapshot;
     this.dirty = true;
@@ -349,7 +396,7 @@ export class Interpreter implements Subscriber, Inspectable {
     for (const { id, delayMs, event: due } of next.timers) {
       this.timers.arm({ id, atMs: this.o.clock.nowMs() + delayMs, event: due });
     }
-    this.effects.add(next.effects, cause);
+    this.effects.add(next.effects, causes);
     if (event !== undefined) this.o.definition.observe?.(event, next.snapshot);
   }
 

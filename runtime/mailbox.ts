@@ -69,6 +69,12 @@ export class Mailbox<T> {
     return event;
   }
 
+  /** The next input when nothing overtakes it and it passes `test`; otherwise everything stays where it is. */
+  takeIf(test: (event: T) => boolean): T | undefined {
+    if (this.control.length > 0 || this.own.length > 0 || this.head === this.events.length) return undefined;
+    return test(this.events[this.head]!) ? this.take() : undefined;
+  }
+
   /** Resolves when there is room, at once if there is. */
   space(): Promise<void> {
     if (!this.full) return Promise.resolve();

@@ -86,12 +86,13 @@ export function hearTicks(plan: Plan, memory: Memory, event: InputEvent<'ticks'>
   if (onTick === undefined || frame.symbol !== plan.symbol) return quiet(memory);
   let now = memory;
   const effects: Effect[] = [];
-  for (let i = 0; i < frame.bid.length; i++) {
-    const timeMs = frame.baseTimeMs + (frame.timeOffsetMs[i] ?? 0);
+  const { timeOffsetMs, bid: bids, ask: asks } = frame;
+  for (let i = 0; i < frame.count; i++) {
+    const timeMs = frame.baseTimeMs + (timeOffsetMs[i] ?? 0);
     if (timeMs < now.quote.timeMs) continue;
     // A side that a tick does not carry is 0 there: the last known one stands.
-    const bid = frame.bid[i] || now.quote.bid;
-    const ask = frame.ask[i] || now.quote.ask;
+    const bid = bids[i] || now.quote.bid;
+    const ask = asks[i] || now.quote.ask;
     now = withQuote(now, bid, ask, timeMs);
     if (!awake || !isWarm(now)) continue;
     const moment: Moment = { timeframe: plan.timeframes[0]!, timeMs, atUs: event.atUs, tick: { timeMs, bid, ask } };

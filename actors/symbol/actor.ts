@@ -1,7 +1,6 @@
 /** A symbol as an actor: hears its ticks, says its bars and features. */
-import type { ActorDefinition } from '../../runtime/actor.ts';
-import type { TickColumns } from '../../runtime/bus/ticks.ts';
-import { symbolMachine } from './machine.ts';
+import type { ActorDefinition, Input } from '../../runtime/actor.ts';
+import { follows, symbolMachine } from './machine.ts';
 import type { SymbolContext } from './market.ts';
 import type { SymbolSettings } from './rules.ts';
 import { makeRules } from './rules.ts';
@@ -12,9 +11,12 @@ const VERSION = 1;
 export interface SymbolActorOptions extends SymbolSettings {
   /** Source of the ticks, as it stands in their subject. */
   readonly source: string;
-  /** Metrics: after each frame, with the ticks that were applied of it. */
-  readonly onTicksApplied?: (n: number, frame: TickColumns) => void;
-  /** Metrics: for each published bar, milliseconds from the terminal's sending of the closing frame to its making. */
+  /** Metrics: after each step, with the ticks that were applied in it. */
+  readonly onTicksApplied?: (n: number) => void;
+  /**
+   * Metrics: for each published bar, milliseconds from the terminal's sending of the closing frame to its making; of frames
+   * that were taken in one step, the oldest one's.
+   */
   readonly onBar?: (latencyMs: number) => void;
 }
 
@@ -22,6 +24,7 @@ export interface SymbolActorOptions extends SymbolSettings {
 export function symbolActor(options: SymbolActorOptions): ActorDefinition {
   const { symbol, source, onTicksApplied, onBar } = options;
   const rules = makeRules(options);
+  const ticks: Input<'ticks'> = { topic: 'ticks', key: { source, symbol }, from: 'start', joins: follows };
   return {
     kind: 'symbol',
     id: symbol,
@@ -29,12 +32,12 @@ export function symbolActor(options: SymbolActorOptions): ActorDefinition {
     input: undefined,
     version: VERSION,
     delivery: 'replay',
-    inputs: [{ topic: 'ticks', key: { source, symbol }, from: 'start' }],
+    inputs: [ticks],
     describe: ({ context }) => describe(context as SymbolContext),
     observe: (event, { context }) => {
       if (event.type !== 'ticks') return;
       const { applied, bars, latencyMs } = (context as SymbolContext).last;
-      onTicksApplied?.(applied, (event as unknown as { message: TickColumns }).message);
+      onTicksApplied?.(applied);
       if (onBar === undefined || Number.isNaN(latencyMs)) return;
       for (let i = 0; i < bars; i++) onBar(latencyMs);
     },

@@ -11,6 +11,7 @@
  * bars by (symbol, timeframe, open time) is right either way.
  */
 import type { TickColumns } from '../../runtime/bus/ticks.ts';
+import { pricesOf } from '../../runtime/bus/ticks.ts';
 import type { DayGrid, Timeframe } from './timeframes.ts';
 import { followsBrokerDay, slotOf, TIMEFRAME_MS } from './timeframes.ts';
 
@@ -97,10 +98,10 @@ export function applyTicks(
   from: number,
   onClose: OnClose,
 ): Applied {
-  const { timeOffsetMs, bid, ask, baseTimeMs } = frame;
-  const count = bid.length;
+  const { baseTimeMs, count } = frame;
   if (!Number.isFinite(baseTimeMs)) return { applied: 0, late: 0, invalid: count - from };
   const at = rowAt(0);
+  const { timeOffsetMs, bid, ask } = pricesOf(frame);
   let late = 0;
   let invalid = 0;
   // The open second, in local numbers: nothing of it lives in memory until it ends or the frame does.

@@ -3,10 +3,11 @@
  * replay gives the same bars and features whatever happened in between.
  */
 import type { InputEvent } from '../../runtime/actor.ts';
+import type { TickColumns } from '../../runtime/bus/ticks.ts';
 import type { Machine } from '../../runtime/xstate.ts';
 import { assign, enqueueActions, setup } from '../../runtime/xstate.ts';
 import type { Outcome, SymbolContext } from './market.ts';
-import { applyFrame, emptyMarket, flushMarket, isUsable } from './market.ts';
+import { applyFrames, emptyMarket, flushMarket, isUsable } from './market.ts';
 import type { Continuity } from './numbering.ts';
 import { continuityOf } from './numbering.ts';
 import type { SymbolRules } from './rules.ts';
@@ -19,20 +20,30 @@ export interface FlushEvent {
 
 export type SymbolEvent = InputEvent<'ticks'> | FlushEvent;
 
-function continuity(rules: SymbolRules, context: SymbolContext, event: SymbolEvent): Continuity {
-  if (event.type !== 'ticks' || !isUsable(rules, event.message)) return 'old';
-  return continuityOf(context.numbering, event.message);
+function continuity(rules: SymbolRules, context: SymbolContext, frame: TickColumns): Continuity {
+  return isUsable(rules, frame) ? continuityOf(context.numbering, frame) : 'old';
 }
 
+/** Frames of one step follow each other without a gap, so a gap can only be before the first. */
+const skipsTicks = (rules: SymbolRules, context: SymbolContext, event: SymbolEvent): boolean =>
+  event.type === 'ticks' && continuity(rules, context, event.message) === 'gap';
+
+/** ... and what is new stands at the end. */
 const isNew = (rules: SymbolRules, context: SymbolContext, event: SymbolEvent): boolean =>
-  continuity(rules, context, event) !== 'old';
+  event.type === 'ticks' && continuity(rules, context, event.more?.at(-1) ?? event.message) !== 'old';
+
+/** Whether `next` goes on where `previous` ends, so that both may be taken in one step. */
+export const follows = (previous: TickColumns, next: TickColumns): boolean =>
+  next.session === previous.session &&
+  next.firstSequence === previous.firstSequence + previous.count &&
+  next.symbol === previous.symbol;
 
 const isWarm = (context: SymbolContext): boolean => context.barsToWarm === 0 && context.ticksApplied > 0;
 
 /**
  * States: `warming` (indicators are not all numbers yet), `live`, `stale` (no tick for staleAfterMs, wall clock; looked
  * at once per staleAfterMs, so it is seen after at most twice that), `gap` (tick numbers were passed over; ends with the
- * next frame that is in order), `closed` (flushed; ends with the next new tick). A symbol that has never ticked keeps
+ * next step that is in order), `closed` (flushed; ends with the next new tick). A symbol that has never ticked keeps
  * warming.
  */
 export function symbolMachine(rules: SymbolRules): Machine {
@@ -40,7 +51,7 @@ export function symbolMachine(rules: SymbolRules): Machine {
     types: { context: {} as SymbolContext, events: {} as SymbolEvent },
     delays: { staleAfter: rules.staleAfterMs },
     guards: {
-      skipsTicks: ({ context, event }) => continuity(rules, context, event) === 'gap',
+      skipsTicks: ({ context, event }) => skipsTicks(rules, context, event),
       isNew: ({ context, event }) => isNew(rules, context, event),
       isNewAndWarm: ({ context, event }) => isWarm(context) && isNew(rules, context, event),
       isWarm: ({ context }) => isWarm(context),
@@ -50,7 +61,8 @@ export function symbolMachine(rules: SymbolRules): Machine {
     actions: {
       applyTicks: enqueueActions(({ context, event, enqueue }) => {
         if (event.type !== 'ticks') return;
-        perform(enqueue, applyFrame(rules, context, event.message, event.atUs));
+        const frames = event.more === undefined ? [event.message] : [event.message, ...event.more];
+        perform(enqueue, applyFrames(rules, context, frames, event.atUs));
       }),
       flushBars: enqueueActions(({ context, event, enqueue }) => {
         perform(enqueue, flushMarket(rules, context, (event as { atUs?: number }).atUs ?? 0));

@@ -35,7 +35,7 @@ import { followsBrokerDay } from './timeframes.ts';
 export interface StepFigures {
   readonly applied: number;
   readonly bars: number;
-  /** From the terminal's sending of the frame to this step, milliseconds; NaN where the frame does not say. */
+  /** From the terminal's sending of the oldest frame to this step, milliseconds; NaN where no frame says. */
   readonly latencyMs: number;
 }
 
@@ -76,7 +76,6 @@ export interface Outcome {
   readonly effects: readonly PublishEffect[];
 }
 
-const nothing: readonly PublishEffect[] = [];
 const idle: StepFigures = { applied: 0, bars: 0, latencyMs: Number.NaN };
 
 export function emptyMarket(rules: SymbolRules): SymbolContext {
@@ -112,16 +111,22 @@ class Closing {
   private readonly copied: boolean[] = [];
   private ownCounts: Partial<Record<Timeframe, number>> | undefined;
   private readonly rules: SymbolRules;
-  private readonly sentUs: number;
   private readonly madeUs: number;
+  private sentUs = 0;
+  private of = 0;
 
-  constructor(rules: SymbolRules, context: SymbolContext, sentUs: number, madeUs: number) {
+  constructor(rules: SymbolRules, context: SymbolContext, madeUs: number) {
     this.rules = rules;
     this.features = context.features;
     this.barCounts = context.barCounts;
     this.barsToWarm = context.barsToWarm;
-    this.sentUs = sentUs;
     this.madeUs = madeUs;
+  }
+
+  /** What closes from now on is closed by the `of`th frame of the step, which left the terminal at `sentUs`. */
+  by(sentUs: number, of: number): void {
+    this.sentUs = sentUs;
+    this.of = of;
   }
 
   close(index: number, bars: Float64Array): void {
@@ -143,7 +148,7 @@ class Closing {
     const { values, warm } = readFeatures(plan, state);
     const timeframe = this.rules.bars.timeframes[index]!;
     this.effects.push(
-      publish('features', { symbol: this.rules.symbol, timeframe, timeMs: bars[at + END_MS]!, values, warm }),
+      publish('features', { symbol: this.rules.symbol, timeframe, timeMs: bars[at + END_MS]!, values, warm }, this.of),
     );
   }
 
@@ -151,25 +156,24 @@ class Closing {
     const timeframe = this.rules.bars.timeframes[index]!;
     this.published++;
     if (bars[at + PUBLISHED_TICKS] === 0) this.count(timeframe);
-    this.effects.push(
-      publish('bar', {
-        symbol: this.rules.symbol,
-        timeframe,
-        openTimeMs: bars[at + START_MS]!,
-        closeTimeMs: bars[at + END_MS]!,
-        open: bars[at + OPEN]!,
-        high: bars[at + HIGH]!,
-        low: bars[at + LOW]!,
-        close: bars[at + CLOSE]!,
-        askClose: bars[at + ASK_CLOSE]!,
-        ticks: bars[at + TICKS]!,
-        spreadMin: bars[at + SPREAD_MIN]!,
-        spreadMean: spreadMean(bars, at),
-        lastTickMs: bars[at + LAST_TICK_MS]!,
-        sentUs: this.sentUs,
-        madeUs: this.madeUs,
-      }),
-    );
+    const bar = {
+      symbol: this.rules.symbol,
+      timeframe,
+      openTimeMs: bars[at + START_MS]!,
+      closeTimeMs: bars[at + END_MS]!,
+      open: bars[at + OPEN]!,
+      high: bars[at + HIGH]!,
+      low: bars[at + LOW]!,
+      close: bars[at + CLOSE]!,
+      askClose: bars[at + ASK_CLOSE]!,
+      ticks: bars[at + TICKS]!,
+      spreadMin: bars[at + SPREAD_MIN]!,
+      spreadMean: spreadMean(bars, at),
+      lastTickMs: bars[at + LAST_TICK_MS]!,
+      sentUs: this.sentUs,
+      madeUs: this.madeUs,
+    };
+    this.effects.push(publish('bar', bar, this.of));
   }
 
   private count(timeframe: Timeframe): void {
@@ -192,36 +196,58 @@ export function isUsable(rules: SymbolRules, frame: TickColumns): boolean {
   return frame.symbol === rules.symbol && Number.isSafeInteger(frame.firstSequence) && frame.firstSequence >= 1;
 }
 
-/** One frame. `madeUs`: wall clock now, microseconds; it stands in the outputs and decides nothing. */
-export function applyFrame(rules: SymbolRules, stored: SymbolContext, frame: TickColumns, madeUs: number): Outcome {
+/**
+ * One step: frames in the order in which they came. `madeUs`: wall clock now, microseconds; it stands in the outputs and
+ * decides nothing.
+ */
+export function applyFrames(
+  rules: SymbolRules,
+  stored: SymbolContext,
+  frames: readonly TickColumns[],
+  madeUs: number,
+): Outcome {
   const context = laidOut(rules, stored);
-  if (!isUsable(rules, frame)) {
-    const ticksInvalid = context.ticksInvalid + frame.bid.length;
-    return { context: { ...context, ticksInvalid, last: idle }, effects: nothing };
-  }
-  const { numbering, from, missing } = place(context.numbering, frame);
   const bars = context.bars.slice();
-  const closing = new Closing(rules, context, frame.firstSentUs, madeUs);
-  const { applied, late, invalid } = applyTicks(rules.bars, bars, frame, from, (index) => closing.close(index, bars));
+  const closing = new Closing(rules, context, madeUs);
+  let { numbering, ticksApplied, ticksLate, ticksDuplicate, ticksMissing, ticksInvalid, sentUs } = context;
+  const onClose = (index: number): void => closing.close(index, bars);
+  for (let i = 0; i < frames.length; i++) {
+    const frame = frames[i]!;
+    if (!isUsable(rules, frame)) {
+      ticksInvalid += frame.count;
+      continue;
+    }
+    const placed = place(numbering, frame);
+    numbering = placed.numbering;
+    closing.by(frame.firstSentUs, i);
+    const { applied, late, invalid } = applyTicks(rules.bars, bars, frame, placed.from, onClose);
+    ticksApplied += applied;
+    ticksLate += late;
+    ticksDuplicate += placed.from;
+    ticksMissing += placed.missing;
+    ticksInvalid += invalid;
+    if (applied > 0) sentUs = frame.firstSentUs;
+  }
+  const applied = ticksApplied - context.ticksApplied;
   return {
     context: {
       layout: rules.layout,
       bars,
       features: closing.features,
       numbering,
-      ticksApplied: context.ticksApplied + applied,
-      ticksLate: context.ticksLate + late,
-      ticksDuplicate: context.ticksDuplicate + from,
-      ticksMissing: context.ticksMissing + missing,
-      ticksInvalid: context.ticksInvalid + invalid,
+      ticksApplied,
+      ticksLate,
+      ticksDuplicate,
+      ticksMissing,
+      ticksInvalid,
       barCounts: closing.barCounts,
       barsToWarm: closing.barsToWarm,
       bid: bars[BID]!,
       ask: bars[ASK]!,
       lastTickMs: bars[LAST_MS]!,
-      sentUs: applied > 0 ? frame.firstSentUs : context.sentUs,
+      sentUs,
       ticksAtCheck: context.ticksAtCheck,
-      last: { applied, bars: closing.published, latencyMs: latencyMs(frame.firstSentUs, madeUs) },
+      last: { applied, bars: closing.published, latencyMs: latencyMs(frames[0]!.firstSentUs, madeUs) },
     },
     effects: closing.effects,
   };
@@ -230,7 +256,8 @@ export function applyFrame(rules: SymbolRules, stored: SymbolContext, frame: Tic
 /** The end of the data: every open bar is published as it stands, with its features. See bars.ts. */
 export function flushMarket(rules: SymbolRules, stored: SymbolContext, madeUs: number): Outcome {
   const context = laidOut(rules, stored);
-  const closing = new Closing(rules, context, context.sentUs, madeUs);
+  const closing = new Closing(rules, context, madeUs);
+  closing.by(context.sentUs, 0);
   const bars = flushBars(rules.bars, context.bars, (index, shown) => closing.close(index, shown));
   // Indicators and warmth stay as they were: the bars are only shown, and their true close is still to come.
   const last = { applied: 0, bars: closing.published, latencyMs: Number.NaN };

@@ -41,7 +41,7 @@ export function continuityOf(numbering: Numbering, frame: TickColumns): Continui
   const last = lastKnown(numbering, frame);
   if (last === undefined) return 'fresh';
   if (frame.firstSequence > last + 1) return 'gap';
-  return frame.firstSequence + frame.bid.length - 1 > last ? 'fresh' : 'old';
+  return frame.firstSequence + frame.count - 1 > last ? 'fresh' : 'old';
 }
 
 export interface Placed {
@@ -54,7 +54,7 @@ export interface Placed {
 
 /** Places a frame after what has been taken. */
 export function place(numbering: Numbering, frame: TickColumns): Placed {
-  const count = frame.bid.length;
+  const count = frame.count;
   // The stream may have dropped what is older than its age limit, so nothing is missing before the very first frame.
   const last = lastKnown(numbering, frame) ?? frame.firstSequence - 1;
   const from = Math.min(count, Math.max(0, last + 1 - frame.firstSequence));

@@ -57,15 +57,16 @@ const LONGEST_BACKOFF_MS = 2_000;
 /** Queued messages handled in one go before others get a turn. */
 const BURST = 512;
 
-/** Tokens of a message's reply subject, counted from where both of its forms agree: $JS.ACK[.domain.account]... */
+/**
+ * Tokens of a message's reply subject: $JS.ACK.<stream>.<consumer>.<tries>.<sequence>.<delivery>.<time>.<pending>, or
+ * $JS.ACK.<domain>.<account>.<stream>... with a random token at the end. No name in it has a dot.
+ */
 function parseReply(reply: string): { sequence: number; delivery: number; pending: number } {
-  const tokens = reply.split('.');
-  const shift = tokens.length >= 11 ? 2 : 0;
-  return {
-    sequence: Number(tokens[5 + shift]),
-    delivery: Number(tokens[6 + shift]),
-    pending: Number(tokens[8 + shift]),
-  };
+  const dots: number[] = [];
+  for (let at = reply.indexOf('.'); at !== -1; at = reply.indexOf('.', at + 1)) dots.push(at);
+  const shift = dots.length >= 10 ? 2 : 0;
+  const token = (n: number): number => Number(reply.slice(dots[n + shift - 1]! + 1, dots[n + shift]));
+  return { sequence: token(5), delivery: token(6), pending: token(8) };
 }
 
 type Queued = RawMessage | { readonly flowReply: string; readonly generation: number };

@@ -9,8 +9,8 @@ import { topics } from '../../runtime/bus/topics.ts';
 import { systemClock, VirtualClock } from '../../runtime/clock.ts';
 import { InputHub } from '../../runtime/hub.ts';
 import type { Exit } from '../../runtime/interpreter.ts';
-import { Interpreter } from '../../runtime/interpreter.ts';
-import { PoisonRecord } from '../../runtime/poison.ts';
+import { Interpreter, JOINED_INPUTS } from '../../runtime/interpreter.ts';
+import { POISON_ATTEMPTS, PoisonRecord } from '../../runtime/poison.ts';
 import { silentLogger } from '../../runtime/telemetry/log.ts';
 import { enqueueActions, setup } from '../../runtime/xstate.ts';
 
@@ -370,4 +370,103 @@ describe('exactly once', () => {
       );
     });
   }
+});
+
+interface Together {
+  readonly steps: readonly (readonly string[])[];
+}
+
+/** Says one order per intent, and remembers which of them came in one step. */
+const together = setup({
+  types: { context: {} as Together, events: {} as InputEvent<'intent'> },
+  actions: { publish: (_, _params: unknown) => undefined },
+}).createMachine({
+  id: 'together',
+  context: { steps: [] },
+  on: {
+    intent: {
+      actions: enqueueActions(({ context, event, enqueue }) => {
+        const ids = [event.message, ...(event.more ?? [])].map(({ intentId }) => intentId);
+        if (ids.includes('poison')) throw new Error('cannot stomach this');
+        enqueue.assign({ steps: [...context.steps, ids] });
+        ids.forEach((intentId, of) => {
+          for (const orderId of ['a', 'b']) {
+            enqueue(publish('order', { account: 'a', orderId, intentId }, of) as never);
+          }
+        });
+      }),
+    },
+  },
+});
+
+describe('inputs that may be joined', () => {
+  const joining = (w: World, joins?: (previous: never, next: never) => boolean): ActorDefinition => ({
+    ...definition(w, { machine: together, delivery: 'replay' }),
+    inputs: [{ topic: 'intent', key: { account: 'a' }, from: 'start', ...(joins === undefined ? {} : { joins }) }],
+  });
+  const stepsOf = (life: Life): readonly (readonly string[])[] => (life.interpreter.current.context as Together).steps;
+  const idsOf = (w: World): string[] =>
+    w.server.messages('TRADING').flatMap(({ subject, data }) => {
+      if (!subject.startsWith('trade.order.')) return [];
+      const { intentId, orderId } = topics.order.decode(data);
+      return [`${intentId}${orderId}`];
+    });
+  const many = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `i${from + i}`);
+
+  test('come in one step, at most so many, and a restart that cuts them elsewhere says nothing twice', async () => {
+    const w = world();
+    const bus = w.server.connect();
+    for (const id of many(0, 80)) await intend(bus, id);
+    // Alone: every output has the id that its own input gives it.
+    const alone = await live(bus, { ...joining(w), id: 't' });
+    await until(() => stepsOf(alone).flat().length === 80 && alone.interpreter.pendingEffects === 0);
+    assert.ok(stepsOf(alone).every((ids) => ids.length === 1));
+    alone.interpreter.kill();
+    const said = idsOf(w);
+    assert.equal(said.length, 160);
+    const joined = await live(
+      bus,
+      joining(w, () => true),
+    );
+    await until(() => stepsOf(joined).flat().length === 80 && joined.interpreter.pendingEffects === 0);
+    assert.ok(stepsOf(joined).some((ids) => ids.length > 1));
+    assert.ok(stepsOf(joined).every((ids) => ids.length <= JOINED_INPUTS));
+    assert.deepEqual(stepsOf(joined).flat(), many(0, 80));
+    assert.deepEqual(idsOf(w), said, 'published twice with the same ids: stored once');
+    await joined.interpreter.stop();
+  });
+
+  test('only where the input says so', async () => {
+    const w = world();
+    const bus = w.server.connect();
+    for (const id of many(0, 20)) await intend(bus, id);
+    const even = ({ intentId }: { intentId: string }): boolean => Number(intentId.slice(1)) % 2 === 0;
+    const life = await live(
+      bus,
+      joining(w, (previous) => even(previous)),
+    );
+    await until(() => stepsOf(life).flat().length === 20);
+    for (const ids of stepsOf(life)) assert.ok(ids.length === 1 || (ids.length === 2 && even({ intentId: ids[0]! })));
+    await life.interpreter.stop();
+  });
+
+  test('one of them is poisoned: the others are taken, it alone is buried', async () => {
+    const w = world();
+    const bus = w.server.connect();
+    for (const id of [...many(0, 5), 'poison', ...many(5, 10)]) await intend(bus, id);
+    const def = joining(w, () => true);
+    const poison = new PoisonRecord({ kind: def.kind, id: def.id, bus, clock: systemClock, log, layout });
+    for (let attempt = 1; attempt <= POISON_ATTEMPTS; attempt++) {
+      const life = await live(bus, def, poison);
+      assert.equal((await life.exit).reason, 'crash');
+    }
+    const last = await live(bus, def, poison);
+    await until(() => stepsOf(last).flat().at(-1) === 'i9' && last.interpreter.pendingEffects === 0);
+    await last.interpreter.stop();
+    assert.deepEqual(
+      [...new Set(idsOf(w))].sort(),
+      many(0, 10).flatMap((id) => [`${id}a`, `${id}b`]),
+    );
+    assert.equal(w.server.messages('SYSTEM').length, 1);
+  });
 });

@@ -39,6 +39,7 @@ describe('behind a symbol actor', () => {
       });
       yield {
         ...{ symbol: 'EURUSD', source: 'mt5', session: 's', utcOffsetS: 0, firstSentUs: 0 },
+        count,
         firstSequence: 1 + n * count,
         baseTimeMs: Date.UTC(2024, 0, 8) + n * count * 2000,
         timeOffsetMs: Uint32Array.from({ length: count }, (_, i) => i * 2000),

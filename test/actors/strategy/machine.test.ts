@@ -344,6 +344,7 @@ describe('ticks', () => {
     type: 'ticks',
     message: {
       symbol: 'EURUSD',
+      count: bid.length,
       baseTimeMs: 10 * MINUTE_MS,
       timeOffsetMs: new Uint32Array(offsets),
       bid: new Float64Array(bid),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { symbolMachine } from '../../../actors/symbol/machine.ts';
+import { follows, symbolMachine } from '../../../actors/symbol/machine.ts';
 import type { SymbolContext } from '../../../actors/symbol/market.ts';
 import type { SymbolSettings } from '../../../actors/symbol/rules.ts';
 import { makeRules } from '../../../actors/symbol/rules.ts';
@@ -24,6 +24,7 @@ const settings: SymbolSettings = {
 
 interface Output {
   topic: string;
+  of?: number;
   message: Record<string, unknown>;
 }
 
@@ -358,5 +359,78 @@ describe('symbol machine', () => {
     refused({ day: 'tokyo' }, /day: tokyo/);
     refused({ warmupBars: -1 }, /warmupBars/);
     refused({ features: ['nope'] }, /nope/);
+  });
+});
+
+describe('frames taken in one step', () => {
+  const plan = fc.record({
+    count: fc.integer({ min: 20, max: 400 }),
+    stepMs: fc.constantFrom(7, 90, 1_500, 70_000),
+    cuts: fc.array(fc.nat(400), { minLength: 1, maxLength: 30 }),
+    joined: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 30 }),
+    /** Ticks left out before the first frame, and frames that had come before and come again. */
+    skipped: fc.constantFrom(0, 0, 3),
+    again: fc.boolean(),
+  });
+
+  test('say what they would have said one by one, each output of its own frame', () => {
+    fc.assert(
+      fc.property(plan, ({ count, stepMs, cuts, joined, skipped, again }) => {
+        const ticks = wander(count, monday, stepMs);
+        const edges = [...new Set([0, ...cuts.filter((at) => at < count), count])].sort((a, b) => a - b);
+        const before = frameOf(wander(5, monday - 60_000, 10));
+        const frames = edges
+          .slice(1)
+          .map((end, i) => frameOf(ticks.slice(edges[i], end), { firstSequence: 6 + skipped + edges[i]! }));
+        const one = new Run();
+        const many = new Run();
+        const event = { type: 'ticks', sequence: 1, atMs: 0, atUs: 2_000_000 };
+        const outputs: unknown[] = [];
+        const expected: unknown[] = [];
+        for (const run of [one, many]) run.send({ ...event, message: before });
+        for (const run of [one, many]) run.outputs = [];
+        for (let at = 0, turn = 0; at < frames.length; turn++) {
+          const step = frames.slice(at, at + joined[turn % joined.length]!);
+          at += step.length;
+          const [message, ...more] = step;
+          assert.ok(step.every((frame, i) => i === 0 || follows(step[i - 1]!, frame)));
+          for (const round of again ? [0, 1] : [0]) {
+            step.forEach((frame, of) => {
+              one.outputs = [];
+              one.send({ ...event, message: frame });
+              for (const output of one.outputs) expected.push({ ...output, round, turn, of });
+            });
+            many.outputs = [];
+            many.send({ ...event, message, more });
+            for (const output of many.outputs) outputs.push({ ...output, round, turn, of: output.of ?? 0 });
+          }
+        }
+        assert.deepEqual(outputs, expected);
+        const { last: _a, ...left } = one.context;
+        const { last: _b, ...right } = many.context;
+        assert.deepEqual(right, left);
+        // Only where the gap itself was in the last step may the state still say so.
+        if (many.state !== 'gap') assert.equal(many.state, one.state);
+      }),
+    );
+  });
+
+  test('a gap before them is seen', () => {
+    const run = new Run().ticks(wander(3, monday, 10));
+    const [message, next] = [10, 13].map((firstSequence) => frameOf(wander(3, monday + 60_000, 10), { firstSequence }));
+    run.send({ type: 'ticks', message, more: [next], sequence: 2, atMs: 0, atUs: 0 });
+    assert.equal(run.state, 'gap');
+    assert.equal(run.context.ticksMissing, 6);
+    run.ticks(wander(3, monday + 120_000, 10), { firstSequence: 16 });
+    assert.notEqual(run.state, 'gap');
+  });
+
+  test('only those that go on where the one before ends', () => {
+    const frame = (firstSequence: number, parts: FrameParts = {}) =>
+      frameOf(wander(3, monday, 10), { ...parts, firstSequence });
+    assert.ok(follows(frame(1), frame(4)));
+    for (const next of [frame(5), frame(3), frame(1), frame(4, { session: 'b' }), frame(4, { symbol: 'GBPUSD' })]) {
+      assert.ok(!follows(frame(1), next));
+    }
   });
 });

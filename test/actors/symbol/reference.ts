@@ -84,6 +84,7 @@ export function frameOf(ticks: Tick[], parts: FrameParts = {}): TickColumns {
     source: 'test',
     session: parts.session ?? 'a',
     firstSequence: parts.firstSequence ?? 1,
+    count: ticks.length,
     baseTimeMs,
     utcOffsetS: parts.utcOffsetS ?? 0,
     timeOffsetMs: Uint32Array.from(ticks, ({ timeMs }) => timeMs - baseTimeMs),
