@@ -95,6 +95,7 @@ export class Bridge {
     const { source, layout } = this.o;
     const frame = {
       ...{ symbol, source, session: link.session, firstSequence: first, baseTimeMs: batch.timeMs[0]!, utcOffsetS: 0 },
+      count: batch.timeMs.length,
       timeOffsetMs: Uint32Array.from(batch.timeMs, (timeMs) => timeMs - batch.timeMs[0]!),
       ...{ bid: Float64Array.from(batch.bid), ask: Float64Array.from(batch.ask), flags: new Uint32Array(0) },
       firstSentUs: this.host.clock.nowUs(),
