@@ -46,6 +46,9 @@ export const nativeTable: Readonly<Record<string, ErrorEntry>> = {
   E_LINK_IO: retry('Reading or writing the link failed.'),
   E_LINK_CLOSED: retry('The other side closed the link.'),
   E_LINK_SILENT: retry('Nothing was heard for 5 seconds; the link counts as dead.'),
+  E_LINK_NO_STORE: retry(
+    'JetStream could not be asked which ticks it keeps; the terminal links again until the bridge knows.',
+  ),
   E_LINK_OVERFLOW: retry('The other side does not read; more is waiting than the link holds.'),
   E_LINK_VERSION: fatal('The other side speaks another version of the link. Use matching programs.'),
   E_LINK_TOO_LONG: fatal('A frame is longer than the link allows.'),
@@ -72,6 +75,9 @@ export const nativeTable: Readonly<Record<string, ErrorEntry>> = {
   E_HISTORY_WRITE: operator('The terminal’s history cannot be written; it stops rather than forget an order.'),
   E_HISTORY_DAMAGED: operator('The terminal’s history is damaged before its end. Restore it from a copy.'),
   E_HISTORY_TAIL: retry('The history’s last record was cut by a crash and is dropped.'),
+  E_HISTORY_BEHIND: operator(
+    'The company keeps ticks that the terminal’s history does not know of (a power cut, or a file that was put back). Start a new run.',
+  ),
   E_HISTORY_LOCKED: operator('Another terminal uses this history file.'),
   E_HISTORY_ACCOUNT: operator('The history file belongs to another account.'),
 };

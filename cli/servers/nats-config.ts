@@ -55,6 +55,8 @@ export function permissions(account: string, source: string): Record<NatsUser, P
           '$KV.machines.bridge',
           '$JS.API.STREAM.INFO.>',
           '$JS.API.STREAM.NAMES',
+          // After a restart: which tick of each symbol is kept.
+          '$JS.API.STREAM.MSG.GET.MARKET',
         ],
       },
       subscribe: { allow: [`bridge.${accountToken}.command`, '_INBOX.bridge.>'] },

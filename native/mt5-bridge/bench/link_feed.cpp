@@ -67,6 +67,7 @@ int main(int argc, char** argv) {
   }
   link::Hello hello{};
   link::setTextCut(hello.session, "feed" + std::to_string(clock.wallUs()));
+  link::setTextCut(hello.feed, "feed" + std::to_string(clock.wallUs()));
   link::setTextCut(hello.login, "1");
   link::setTextCut(hello.terminal, "link_feed");
   link->send(link::FrameType::kHello, hello);
@@ -76,6 +77,11 @@ int main(int argc, char** argv) {
   std::vector<link::Spec> specs(static_cast<size_t>(symbols));
   for (long s = 0; s < symbols; ++s) link::setTextCut(specs[static_cast<size_t>(s)].name, "FEED" + std::to_string(s));
   link->sendArray(link::FrameType::kSymbols, specs.data(), specs.size());
+  // Nothing of this feed is kept yet; the answer only says that the bridge is ready for ticks.
+  for (bool resumed = false; !resumed;) {
+    while (!resumed && link->next(frame) == link::Next::kFrame) resumed = frame.type == link::FrameType::kResume;
+    if (!resumed && link->wait(5000) != link::LinkError::kNone) return 1;
+  }
 
   std::vector<link::Tick> out(static_cast<size_t>(batch));
   const int64_t from = clock.steadyUs();

@@ -11,8 +11,9 @@ namespace {
 constexpr uint32_t kBothSides = 2 | 4;
 }
 
-void Framer::begin(const std::string& source, const std::string& session, int32_t utc_offset_s,
-                   const std::vector<std::string>& symbols) {
+void Framer::begin(const std::string& source, const std::string& feed, int32_t utc_offset_s,
+                   const std::vector<std::string>& symbols, const std::vector<uint64_t>& kept) {
+  feed_ = feed;
   symbols_.clear();
   symbols_.resize(symbols.size());
   open_head_ = open_tail_ = kNone;
@@ -20,16 +21,31 @@ void Framer::begin(const std::string& source, const std::string& session, int32_
   offset_ms_ = int64_t{1000} * utc_offset_s;
   const int columns = static_cast<int>(config_.max_ticks);
   for (size_t i = 0; i < symbols.size(); ++i) {
+    symbols_[i].next_sequence = kept[i] + 1;
     market::v1::TickFrame& frame = symbols_[i].frame;
     frame.set_symbol(symbols[i]);
     frame.set_source(source);
-    frame.set_session(session);
+    frame.set_session(feed);
     frame.set_utc_offset_s(utc_offset_s);
     frame.mutable_time_offset_ms()->Reserve(columns);
     frame.mutable_bid()->Reserve(columns);
     frame.mutable_ask()->Reserve(columns);
     frame.mutable_flags()->Reserve(columns);
   }
+}
+
+std::vector<std::string> Framer::symbols() const {
+  std::vector<std::string> names;
+  for (const Open& open : symbols_) names.push_back(open.frame.symbol());
+  return names;
+}
+
+std::vector<uint64_t> Framer::taken() const {
+  std::vector<uint64_t> taken;
+  for (const Open& open : symbols_) {
+    taken.push_back(open.next_sequence - 1 + static_cast<uint64_t>(open.frame.bid_size()));
+  }
+  return taken;
 }
 
 size_t Framer::add(const link::Tick* ticks, size_t count, uint64_t sent_us, int64_t now_us, LinkError& error) {

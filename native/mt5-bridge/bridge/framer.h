@@ -43,9 +43,14 @@ class Framer {
  public:
   Framer(FramerConfig config, FrameSink& sink) : config_(config), sink_(sink) {}
 
-  // Begins a session: tick numbers start at 1 for every symbol. Nothing may be open (see flush).
-  void begin(const std::string& source, const std::string& session, int32_t utc_offset_s,
-             const std::vector<std::string>& symbols);
+  // Begins a feed, or goes on with it: `kept[i]` ticks of symbol i are there already, and the next that add() is given
+  // has the number after. Nothing may be open (see flush).
+  void begin(const std::string& source, const std::string& feed, int32_t utc_offset_s,
+             const std::vector<std::string>& symbols, const std::vector<uint64_t>& kept);
+  // The feed that was begun last, its symbols, and how many ticks of each have been taken.
+  const std::string& feed() const { return feed_; }
+  std::vector<std::string> symbols() const;
+  std::vector<uint64_t> taken() const;
 
   // Takes ticks in order and says how many it took: fewer than `count` when a full frame waits for room in the window.
   // On a tick that is no tick (`error` set) it stops before it.
@@ -87,6 +92,7 @@ class Framer {
   FrameSink& sink_;
   std::vector<Open> symbols_;
   google::protobuf::RepeatedField<uint32_t> flags_aside_;
+  std::string feed_;
   int64_t offset_ms_ = 0;
   uint32_t open_head_ = kNone, open_tail_ = kNone;
   uint32_t open_frames_ = 0;

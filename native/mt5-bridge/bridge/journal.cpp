@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "bridge/crc32.h"
+#include "link/crc32.h"
 
 namespace troupe::bridge {
 
@@ -45,7 +45,7 @@ bool takeText(std::string_view& from, std::string& text) {
 std::string record(const std::string& body) {
   std::string out;
   put(out, static_cast<uint32_t>(body.size()));
-  put(out, crc32(body.data(), body.size()));
+  put(out, link::crc32(body.data(), body.size()));
   return out + body;
 }
 
@@ -55,7 +55,7 @@ std::string_view bodyAt(std::string_view file, size_t at) {
   uint32_t size, crc;
   if (!take(rest, size) || !take(rest, crc) || size == 0 || size > kMaxBodyBytes || rest.size() < size) return {};
   const std::string_view body = rest.substr(0, size);
-  return crc32(body.data(), body.size()) == crc ? body : std::string_view{};
+  return link::crc32(body.data(), body.size()) == crc ? body : std::string_view{};
 }
 
 std::string systemError(const std::string& path) { return path + ": " + std::strerror(errno); }

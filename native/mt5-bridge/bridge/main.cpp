@@ -124,9 +124,10 @@ int run(const Options& options) {
   Publisher ticks(settings, {.name = "bridge-ticks", .window = options.window}, clock);
   Status status(events, clock, options.account);
   TickSink sink(ticks, options.source, options.partitions);
+  TickStore store(settings);
   Framer framer({}, sink);
   ExecutionFeed feed(events, options.account);
-  Room room{clock, ticks, sink, framer, feed, desk, status, options.source, options.account, {}, {}};
+  Room room{clock, ticks, sink, store, framer, feed, desk, status, options.source, options.account, {}};
   status.start();
   if (!commands.serve(error)) {
     logError("E_NATS_DENIED", error);

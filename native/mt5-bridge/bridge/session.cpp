@@ -1,6 +1,7 @@
 #include "bridge/session.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "bridge/log.h"
 #include "link/validate.h"
@@ -37,12 +38,12 @@ LinkError Session::run(const std::atomic<bool>& stopping, const std::function<vo
     }
     if (error == LinkError::kNone) error = await(now);
   }
-  // What was framed is kept: it came from the terminal, and nobody will send it again.
+  // What was framed is kept, so that the terminal need not send it again when it comes back.
   const int64_t deadline = room_.clock.steadyUs() + 1'500'000;
   while (stage_ == Stage::kReady && !room_.framer.flush()) {
     const int64_t now = room_.clock.steadyUs();
     if (stopping && now >= deadline) {
-      logError("E_BRIDGE_STOPPED_SHORT", "stopped while JetStream did not take the last ticks; they are lost");
+      logError("E_BRIDGE_STOPPED_SHORT", "stopped while JetStream did not take the last ticks; the terminal sends them again to the next bridge");
       break;
     }
     room_.desk.pass(now);
@@ -106,11 +107,6 @@ LinkError Session::onHello(const link::FrameView& frame) {
   if (!link::readOne(frame, hello_)) return LinkError::kBadSize;
   if (const LinkError e = link::validate(hello_); e != LinkError::kNone) return e;
   const std::string session(link::textOf(hello_.session));
-  // Tick numbers begin at 1 on every link, and JetStream drops a message id that it has seen: so a session name that
-  // comes twice gets a mark for the second link.
-  frame_session_ = session;
-  for (int n = 2; !room_.sessions.insert(frame_session_).second; ++n)
-    frame_session_ = session + "-" + std::to_string(n);
   link::Welcome welcome{};
   link::setTextCut(welcome.bridge, "troupe-bridge 1");
   welcome.wall_us = static_cast<uint64_t>(room_.clock.wallUs());
@@ -129,14 +125,34 @@ LinkError Session::onSymbols(const link::FrameView& frame) {
   std::vector<std::string> names;
   for (size_t i = 0; i < count; ++i) names.emplace_back(link::textOf(specs[i].name));
   const std::string session(link::textOf(hello_.session));
-  room_.sink.begin(frame_session_, names);
-  room_.framer.begin(room_.source, frame_session_, hello_.utc_offset_s, names);
+  const std::string feed(link::textOf(hello_.feed));
+  std::vector<uint64_t> kept;
+  if (!keptTicks(names, kept)) return LinkError::kNoStore;
+  feed_ticks_ = std::accumulate(kept.begin(), kept.end(), uint64_t{0});
+  room_.sink.begin(feed, names);
+  room_.framer.begin(room_.source, feed, hello_.utc_offset_s, names, kept);
   room_.feed.begin(session, hello_.utc_offset_s);
-  acked_before_ = room_.ticks.ackedUnits();
   room_.desk.attach({connection_, session, hello_.utc_offset_s, std::vector<link::Spec>(specs, specs + count)});
   stage_ = Stage::kReady;
-  room_.status.step(State::kReady, std::to_string(count) + " symbols");
-  return LinkError::kNone;
+  room_.status.step(State::kReady, std::to_string(count) + " symbols, after " + std::to_string(feed_ticks_) + " ticks");
+  return link_.sendArray(FrameType::kResume, kept.data(), kept.size());
+}
+
+bool Session::keptTicks(const std::vector<std::string>& symbols, std::vector<uint64_t>& kept) {
+  const std::string feed(link::textOf(hello_.feed));
+  // This very process has taken them: they stand in the stream, or in the publisher until they do.
+  if (room_.framer.feed() == feed && room_.framer.symbols() == symbols) {
+    kept = room_.framer.taken();
+    return true;
+  }
+  // Frames of an earlier feed, or of this one under other symbols, must have arrived before the stream is asked.
+  if (room_.ticks.inFlight() > 0) return false;
+  std::string error;
+  std::vector<std::string> subjects;
+  for (const std::string& symbol : symbols) subjects.push_back(room_.sink.subjectOf(symbol));
+  if (room_.store.kept(feed, subjects, kept, error)) return true;
+  logWarn("E_LINK_NO_STORE", "asking for the last ticks: " + error);
+  return false;
 }
 
 LinkError Session::onTicks(const link::FrameView& frame, int64_t now_us) {
@@ -157,7 +173,7 @@ LinkError Session::takeTicks(int64_t now_us) {
   const size_t taken = room_.framer.add(ticks_at_, ticks_left_, sent_us_, now_us, error);
   ticks_at_ += taken;
   ticks_left_ -= taken;
-  session_ticks_ += taken;
+  feed_ticks_ += taken;
   room_.ticks_received.fetch_add(taken, std::memory_order_relaxed);
   return error;
 }
@@ -165,9 +181,9 @@ LinkError Session::takeTicks(int64_t now_us) {
 LinkError Session::onTapeEnd(const link::FrameView& frame) {
   link::TapeEnd end;
   if (!link::readOne(frame, end)) return LinkError::kBadSize;
-  if (end.ticks != session_ticks_) {
-    logError("E_LINK_COUNT", "the terminal says it sent " + std::to_string(end.ticks) + " ticks, " +
-                                 std::to_string(session_ticks_) + " came");
+  if (end.ticks != feed_ticks_) {
+    logError("E_LINK_COUNT", "the terminal says its feed has " + std::to_string(end.ticks) + " ticks, " +
+                                 std::to_string(feed_ticks_) + " came");
     return LinkError::kBadCount;
   }
   tape_ended_ = true;
@@ -177,7 +193,7 @@ LinkError Session::onTapeEnd(const link::FrameView& frame) {
 void Session::finishTape() {
   if (!room_.framer.flush() || room_.ticks.inFlight() > 0) return;
   tape_ended_ = false;
-  printEvent({{"event", "tape_end"}, {"ticks", room_.ticks.ackedUnits() - acked_before_}});
+  printEvent({{"event", "tape_end"}, {"ticks", feed_ticks_}});
 }
 
 }  // namespace troupe::bridge

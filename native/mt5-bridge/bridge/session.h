@@ -5,7 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <unordered_set>
+#include <vector>
 
 #include "bridge/clock.h"
 #include "bridge/command_desk.h"
@@ -13,6 +13,7 @@
 #include "bridge/framer.h"
 #include "bridge/status.h"
 #include "bridge/tick_sink.h"
+#include "bridge/tick_store.h"
 #include "link/connection.h"
 
 namespace troupe::bridge {
@@ -22,13 +23,13 @@ struct Room {
   const Clock& clock;
   Publisher& ticks;
   TickSink& sink;
+  TickStore& store;
   Framer& framer;
   ExecutionFeed& feed;
   CommandDesk& desk;
   Status& status;
   std::string source, account;
   std::atomic<uint64_t> ticks_received{0};
-  std::unordered_set<std::string> sessions;  // names seen by this run of the bridge
 };
 
 class Session {
@@ -51,6 +52,8 @@ class Session {
   link::LinkError onFrame(const link::FrameView& frame, int64_t now_us);
   link::LinkError onHello(const link::FrameView& frame);
   link::LinkError onSymbols(const link::FrameView& frame);
+  // How many ticks of each symbol of this feed are kept, or will be without the terminal's doing.
+  bool keptTicks(const std::vector<std::string>& symbols, std::vector<uint64_t>& kept);
   link::LinkError onTicks(const link::FrameView& frame, int64_t now_us);
   link::LinkError onTapeEnd(const link::FrameView& frame);
   link::LinkError takeTicks(int64_t now_us);
@@ -64,14 +67,12 @@ class Session {
   link::Connection& link_;
   Stage stage_ = Stage::kHello;
   link::Hello hello_{};
-  std::string frame_session_;
   // Ticks of the current frame that the framer has not taken yet; they stay in the decoder's buffer, so nothing may be
   // read until they are gone.
   const link::Tick* ticks_at_ = nullptr;
   size_t ticks_left_ = 0;
   uint64_t sent_us_ = 0;
-  uint64_t session_ticks_ = 0;
-  uint64_t acked_before_ = 0;
+  uint64_t feed_ticks_ = 0;  // of the whole feed, over all links
   bool tape_ended_ = false;
   uint64_t heard_bytes_ = 0;
   int64_t heard_us_ = 0, beat_us_ = 0, idle_us_ = 0;

@@ -48,6 +48,7 @@ inline std::string lifecycleSubject(std::string_view account) { return "sys.life
 inline std::string actorKeySubject(std::string_view account) { return "$KV.actors.bridge." + token(account); }
 inline std::string machineKeySubject() { return "$KV.machines.bridge"; }
 inline std::string streamInfoSubject(std::string_view stream) { return "$JS.API.STREAM.INFO." + std::string(stream); }
+inline constexpr const char* kTickStream = "MARKET";
 inline constexpr const char* kInboxPrefix = "_INBOX.bridge";
 
 }  // namespace troupe::bridge

@@ -16,15 +16,17 @@ class TickSink : public FrameSink {
   TickSink(Publisher& publisher, std::string source, uint32_t partitions)
       : publisher_(publisher), source_(std::move(source)), partitions_(partitions) {}
 
-  void begin(const std::string& session, const std::vector<std::string>& symbols) {
+  void begin(const std::string& feed, const std::vector<std::string>& symbols) {
     routes_.clear();
     for (const std::string& symbol : symbols) {
       // The publisher keeps order within a key, over sessions too: so keys belong to symbols, not to places in a list.
       const auto key = keys_.try_emplace(symbol, static_cast<uint32_t>(keys_.size())).first->second;
       routes_.push_back({tickSubject(source_, symbol, partitions_),
-                         token(source_) + "." + token(session) + "." + token(symbol) + ".", key});
+                         token(source_) + "." + token(feed) + "." + token(symbol) + ".", key});
     }
   }
+
+  std::string subjectOf(const std::string& symbol) const { return tickSubject(source_, symbol, partitions_); }
 
   size_t room() const override { return publisher_.room(); }
   size_t window() const override { return publisher_.window(); }
@@ -33,7 +35,10 @@ class TickSink : public FrameSink {
     const Route& route = routes_[symbol];
     frame.SerializeToString(&bytes_);
     id_ = route.id_prefix;
-    id_ += std::to_string(static_cast<uint64_t>(frame.first_sequence()));
+    // Both ends: after a restart the same ticks may be cut into other frames, and a longer one must not be dropped as
+    // the double of a shorter one.
+    const auto first = static_cast<uint64_t>(frame.first_sequence());
+    id_ += std::to_string(first) + "-" + std::to_string(first + static_cast<uint64_t>(frame.bid_size()) - 1);
     return publisher_.offer(
         {route.subject, id_, bytes_.data(), bytes_.size(), route.key, static_cast<uint32_t>(frame.bid_size())});
   }

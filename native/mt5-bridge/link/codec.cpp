@@ -54,6 +54,7 @@ LinkError checkFromTerminal(FrameType type, uint32_t size) {
     case FrameType::kProtect:
     case FrameType::kFind:
     case FrameType::kSnapshot:
+    case FrameType::kResume:
       return LinkError::kWrongSide;
   }
   return LinkError::kUnknownType;
@@ -75,6 +76,8 @@ LinkError checkFromBridge(FrameType type, uint32_t size) {
       return exact(size, sizeof(Find));
     case FrameType::kSnapshot:
       return exact(size, sizeof(TakeSnapshot));
+    case FrameType::kResume:
+      return list(size, 0, sizeof(uint64_t), 1);
     case FrameType::kHeartbeat:
       return exact(size, sizeof(Heartbeat));
     default:

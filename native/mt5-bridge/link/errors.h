@@ -24,6 +24,7 @@ enum class LinkError : uint8_t {
   kEventGap,     // EventHeader::sequence jumped: an execution event is missing
   kSilent,       // no frame, not even a heartbeat, for the dead time
   kOverflow,     // the other side does not read: too many bytes are waiting to leave
+  kNoStore,      // the bridge cannot ask JetStream which ticks are kept, so it cannot say where to go on
 };
 
 const char* codeOf(LinkError error);

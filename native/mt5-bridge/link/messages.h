@@ -13,7 +13,7 @@
 
 namespace troupe::link {
 
-inline constexpr uint16_t kVersion = 1;
+inline constexpr uint16_t kVersion = 2;
 inline constexpr uint32_t kMaxPayloadBytes = 4u << 20;
 inline constexpr uint32_t kMaxTicksPerFrame = 4096;
 
@@ -30,7 +30,7 @@ enum class FrameType : uint16_t {
   // terminal -> bridge
   kHello = 1,           // Hello: first frame of a connection
   kSymbols = 2,         // Spec[n]: the symbols, sent after kWelcome; index in this list = Tick::symbol
-  kTicks = 3,           // TickBatchHeader + Tick[n]
+  kTicks = 3,           // TickBatchHeader + Tick[n]; after kResume, beginning with the first tick that is not kept
   kResult = 4,          // Result (+ Deal[n]): answer to one command
   kOrder = 5,           // EventHeader + Order: an order changed
   kDeal = 6,            // EventHeader + Deal
@@ -44,17 +44,21 @@ enum class FrameType : uint16_t {
   kTapeEnd = 14,        // TapeEnd: the simulated terminal has played all its ticks
   kHeartbeat = 15,      // Heartbeat, both directions, at least every second
   // bridge -> terminal
-  kWelcome = 32,  // Welcome: answer to kHello; only after it the terminal sends kSymbols, then ticks
+  kWelcome = 32,  // Welcome: answer to kHello; only after it the terminal sends kSymbols
   kPlace = 33,    // Place
   kCancel = 34,   // Cancel
   kModify = 35,   // Modify
   kProtect = 36,  // Protect
   kFind = 37,     // Find
   kSnapshot = 38, // TakeSnapshot
+  kResume = 39,   // u64[n], answer to kSymbols: per symbol, how many ticks of Hello::feed are kept. Ticks come after it
 };
 
 struct Hello {
-  char session[32];      // unique per start of the terminal
+  char session[32];      // unique per connection: its execution events are numbered from 1
+  // Unique per life of the terminal's history: its ticks are numbered from 1 for each symbol, across restarts and
+  // reconnects, and a tick that the bridge has not kept is sent again with the number it had.
+  char feed[32];
   char login[32];
   char terminal[32];     // product and build
   int32_t utc_offset_s;  // broker's wall clock minus UTC
@@ -214,7 +218,7 @@ struct SnapshotPart {
 };
 
 struct TapeEnd {
-  uint64_t ticks;  // sent in this session
+  uint64_t ticks;  // of the feed, all in all
 };
 
 struct Heartbeat {

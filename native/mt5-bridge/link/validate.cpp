@@ -66,6 +66,8 @@ const char* codeOf(LinkError error) {
       return "E_LINK_SILENT";
     case LinkError::kOverflow:
       return "E_LINK_OVERFLOW";
+    case LinkError::kNoStore:
+      return "E_LINK_NO_STORE";
   }
   return "E_LINK";
 }
@@ -108,6 +110,8 @@ const char* messageOf(LinkError error) {
       return "nothing heard for 5 s";
     case LinkError::kOverflow:
       return "the other side does not read: more than 64 MiB are waiting";
+    case LinkError::kNoStore:
+      return "JetStream cannot be asked which ticks are kept";
   }
   return "";
 }
@@ -134,7 +138,8 @@ bool isUtf8(std::string_view text) {
 
 LinkError validate(const Hello& h) {
   const bool offset = h.utc_offset_s > -86400 && h.utc_offset_s < 86400;
-  if (!texts(h.session, h.login, h.terminal) || textOf(h.session).empty()) return LinkError::kBadText;
+  if (!texts(h.session, h.feed, h.login, h.terminal)) return LinkError::kBadText;
+  if (textOf(h.session).empty() || textOf(h.feed).empty()) return LinkError::kBadText;
   return offset ? LinkError::kNone : LinkError::kBadNumber;
 }
 

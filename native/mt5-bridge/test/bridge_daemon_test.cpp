@@ -262,10 +262,11 @@ TEST_F(DaemonTest, oneTerminalAtATimeAndBadOnesAreClosedWithTheirCode) {
     EXPECT_TRUE(liar.closed());
     EXPECT_TRUE(logged("E_LINK_COUNT"));
   }
-  // The same session name again: tick numbers begin anew, so the frames must not look like those of before.
+  // The same feed again, by another link: its numbers go on.
   for (const size_t count : {size_t{1}, size_t{2}}) {
     FakeTerminal same(port);
-    same.greet("s9", {"EURUSD"});
+    same.greet("s9-" + std::to_string(count), {"EURUSD"}, 0, "feed");
+    EXPECT_EQ(same.kept, std::vector<uint64_t>{count - 1});
     same.ticks({{1, 1.0, 2.0, 0, 6}});
     EXPECT_TRUE(same.pumpUntil([&] { return nats->messages("MARKET") == count; })) << count;
   }

@@ -32,7 +32,7 @@ struct Fixture : testing::Test {
   LinkError error = LinkError::kNone;
 
   void begin(std::vector<std::string> symbols = {"A", "B"}, int32_t offset_s = 0) {
-    framer.begin("SRC", "s1", offset_s, symbols);
+    framer.begin("SRC", "s1", offset_s, symbols, std::vector<uint64_t>(symbols.size(), 0));
   }
   size_t add(std::vector<link::Tick> ticks, int64_t now_us) {
     return framer.add(ticks.data(), ticks.size(), 77, now_us, error);
@@ -185,7 +185,7 @@ TEST(FramerProperty, everyTickOnceInOrder) {
     const uint32_t symbols = 1 + below(6);
     std::vector<std::string> names;
     for (uint32_t s = 0; s < symbols; ++s) names.push_back(std::string(1, static_cast<char>('A' + s)));
-    framer.begin("SRC", "s", 0, names);
+    framer.begin("SRC", "s", 0, names, std::vector<uint64_t>(symbols, 0));
     std::vector<link::Tick> ticks(200 + below(300));
     int64_t ms = 1'000'000;
     for (size_t i = 0; i < ticks.size(); ++i) {

@@ -7,11 +7,11 @@
 #include <sstream>
 
 #include "bridge/ack_window.h"
-#include "bridge/crc32.h"
 #include "bridge/log.h"
 #include "bridge/options.h"
 #include "bridge/status.h"
 #include "bridge/subjects.h"
+#include "link/crc32.h"
 
 using namespace troupe::bridge;
 
@@ -32,7 +32,7 @@ TEST(Subjects, tokens) {
   EXPECT_EQ(fnv1a32(""), 2166136261u);
   EXPECT_EQ(fnv1a32("a"), 0xe40c292cu);
   EXPECT_EQ(fnv1a32("foobar"), 0xbf9cf968u);
-  EXPECT_EQ(crc32("123456789", 9), 0xCBF43926u);
+  EXPECT_EQ(troupe::link::crc32("123456789", 9), 0xCBF43926u);
   EXPECT_EQ(tickSubject("SIM.1", "EURUSD.m", 12), "md.4.ticks.SIM=2E1.EURUSD=2Em");
   EXPECT_EQ(commandSubject("A.1"), "bridge.A=2E1.command");
 }

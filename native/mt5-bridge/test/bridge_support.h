@@ -44,10 +44,11 @@ inline std::string slurp(const fs::path& path) {
 class Child {
  public:
   Child(std::vector<std::string> words, fs::path out, fs::path err,
-        std::vector<std::pair<std::string, std::string>> environment = {})
+        std::vector<std::pair<std::string, std::string>> environment = {}, int in = -1)
       : out_(std::move(out)), err_(std::move(err)) {
     pid_ = ::fork();
     if (pid_ != 0) return;
+    if (in >= 0) ::dup2(in, 0);
     ::dup2(::open(out_.c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600), 1);
     ::dup2(::open(err_.c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600), 2);
     for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
@@ -102,7 +103,8 @@ class NatsServer {
         { user: admin, password: admin }
         { user: bridge, password: secret, permissions: {
             publish: { allow: ["md.*.ticks.SIM.>", "trade.execution.ACC", "sys.lifecycle.bridge.>",
-                               "$KV.actors.bridge.>", "$KV.machines.bridge", "$JS.API.STREAM.INFO.>"] }
+                               "$KV.actors.bridge.>", "$KV.machines.bridge", "$JS.API.STREAM.INFO.>",
+                               "$JS.API.STREAM.MSG.GET.MARKET"] }
             subscribe: { allow: ["bridge.ACC.command", "_INBOX.bridge.>"] }
             allow_responses: true } } ] })";
     fs::remove_all(folder_ / "ports");
@@ -198,9 +200,12 @@ class FakeTerminal {
     EXPECT_TRUE(link_) << error;
   }
   link::Connection& link() { return *link_; }
-  void greet(const std::string& session, std::vector<std::string> symbols, int32_t offset_s = 0) {
+  // A feed named like the session, unless it is the same one again. Afterwards `kept` is what the bridge keeps of it.
+  void greet(const std::string& session, std::vector<std::string> symbols, int32_t offset_s = 0,
+             const std::string& feed = "") {
     link::Hello hello{};
     link::setTextCut(hello.session, session);
+    link::setTextCut(hello.feed, feed.empty() ? session : feed);
     link::setTextCut(hello.login, "1");
     link::setTextCut(hello.terminal, "test");
     hello.utc_offset_s = offset_s;
@@ -209,7 +214,19 @@ class FakeTerminal {
     std::vector<link::Spec> specs(symbols.size());
     for (size_t i = 0; i < symbols.size(); ++i) link::setTextCut(specs[i].name, symbols[i]);
     link_->sendArray(link::FrameType::kSymbols, specs.data(), specs.size());
+    ASSERT_TRUE(eventually([&] {
+      link::FrameView frame;
+      while (link_->next(frame) == link::Next::kFrame) {
+        if (frame.type != link::FrameType::kResume) continue;
+        kept.resize(frame.size / sizeof(uint64_t));
+        std::memcpy(kept.data(), frame.data, frame.size);
+        return true;
+      }
+      return link_->wait(20) != link::LinkError::kNone;
+    }));
+    ASSERT_EQ(kept.size(), symbols.size());
   }
+  std::vector<uint64_t> kept;
   // The next frame of this type; heartbeats are skipped, others fail the test.
   template <typename T>
   std::optional<T> expect(link::FrameType type) {

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -222,7 +223,9 @@ class FakeBridge {
   }
   uint16_t port() const { return listener_.port(); }
 
-  void accept() {
+  // `keeps`: ticks of the first symbol that this bridge says it has kept; all that have come so far, unless told
+  // otherwise.
+  void accept(std::optional<uint64_t> keeps = {}) {
     pollfd readable{listener_.fd(), POLLIN, 0};
     ASSERT_EQ(::poll(&readable, 1, 10'000), 1) << "no terminal came";
     connection = std::make_unique<link::Connection>(listener_.accept(), link::Peer::kTerminal);
@@ -230,6 +233,9 @@ class FakeBridge {
     link::Welcome welcome{};
     connection->send(link::FrameType::kWelcome, welcome);
     symbols = until(link::FrameType::kSymbols);
+    std::vector<uint64_t> all(std::max<size_t>(1, symbols.bytes.size() / sizeof(link::Spec)), 0);
+    all[0] = keeps.value_or(ticks);
+    connection->sendArray(link::FrameType::kResume, all.data(), all.size());
   }
 
   // Next frame but heartbeats and ticks (those are counted); type 0 after 10 s, when the link broke, or when
@@ -248,13 +254,33 @@ class FakeBridge {
       if (got == link::Next::kError) break;
       if (got == link::Next::kNeedMore || view.type == link::FrameType::kHeartbeat) continue;
       if (view.type != link::FrameType::kTicks) return {view.type, {view.data, view.data + view.size}};
-      link::TickBatchHeader head;
-      const link::Tick* items;
-      size_t count;
-      if (!link::readList(view, head, items, count)) break;
-      ticks += count;
-      last_tick = items[count - 1];
-      if (keep_ticks) kept.insert(kept.end(), items, items + count);
+      if (!take(view)) break;
+    }
+    return {};
+  }
+  bool take(const link::FrameView& view) {
+    link::TickBatchHeader head;
+    const link::Tick* items;
+    size_t count;
+    if (!link::readList(view, head, items, count)) return false;
+    ticks += count;
+    last_tick = items[count - 1];
+    if (keep_ticks) kept.insert(kept.end(), items, items + count);
+    return true;
+  }
+  // What is there within a millisecond; type 0 when nothing is.
+  Frame soon() {
+    beat();
+    for (int tries = 0; tries < 2; ++tries) {
+      link::FrameView view;
+      if (connection->next(view) == link::Next::kFrame) {
+        if (view.type == link::FrameType::kTicks) {
+          take(view);
+          return {};
+        }
+        return {view.type, {view.data, view.data + view.size}};
+      }
+      if (tries == 0) connection->wait(1);
     }
     return {};
   }

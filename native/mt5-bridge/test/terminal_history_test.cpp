@@ -31,7 +31,7 @@ struct Story {
   std::string oldest;
 
   explicit Story(History& history) {
-    const auto keep = [&] { history.append(engine.takeEvents(), engine); };
+    const auto keep = [&] { history.append(engine.takeEvents(), engine, 0); };
     engine.begin();
     keep();
     engine.quote(0, 1000, 1.1, 1.1001);
@@ -155,7 +155,7 @@ TEST(History, SurvivesACutAnywhere) {
       }
       engine.prime(0, 3000, 1.1, 1.1001);
       engine.place(Story::request("new", Side::kBuy));
-      history.append(engine.takeEvents(), engine);
+      history.append(engine.takeEvents(), engine, 0);
     }
     History history(cut, "1 USD hedging", 42);
     Engine engine(eventful());

@@ -1,4 +1,7 @@
 // The terminal as a process, with a bridge's end of the link in the test: bytes, order, speed, kill, reconnect.
+#include <map>
+
+#include "engine/random.h"
 #include "terminal_harness.h"
 
 namespace troupe::terminal {
@@ -118,38 +121,134 @@ TEST(Process, KilledItComesBackTheSame) {
                                      stage.history() + R"(,"speed":1000,"marginMode":"netting")"));
   uint64_t sent_before = 0;
   link::Result first{};
-  std::string session;
+  std::string session, feed;
   {
     Process terminal(stage.config, false);
+    stage.bridge.keep_ticks = true;
     stage.bridge.accept();
     session = link::textOf(stage.bridge.hello.session);
-    stage.bridge.keep_ticks = true;
+    feed = link::textOf(stage.bridge.hello.feed);
     first = stage.bridge.send(stage.bridge.place("a", Side::kBuy, 0.1));
     for (int i = 0; first.retcode == kPriceOff; ++i) {
       first = stage.bridge.send(stage.bridge.place("a" + std::to_string(i), Side::kBuy, 0.1));
     }
     ASSERT_EQ(first.retcode, kDone);
+    stage.bridge.untilTicks(400);
     terminal.killNow();
     while (stage.bridge.next().type != FrameType{}) {
     }
     sent_before = stage.bridge.ticks;
   }
-  const link::Tick last = stage.bridge.last_tick;
-  stage.bridge.kept.clear();
+  // Of what came, the bridge had not kept the last 300: they come again, and then the tape goes on by itself.
+  ASSERT_GT(sent_before, 300u);
+  stage.bridge.ticks = sent_before - 300;
+  stage.bridge.kept.resize(stage.bridge.kept.size() - 300);
   Process terminal(stage.config, true);
+  const std::string resumed = terminal.heard("resumed");
+  EXPECT_NE(resumed.find(R"({"event":"resumed","ticks_sent":)"), std::string::npos) << resumed;
   stage.bridge.accept();
+  EXPECT_NE(terminal.heard("ready"), "");
   EXPECT_NE(session, link::textOf(stage.bridge.hello.session));
+  EXPECT_EQ(feed, link::textOf(stage.bridge.hello.feed));
   link::Place again = stage.bridge.place(std::string(link::textOf(first.order.order_id)), Side::kBuy, 0.1);
   const link::Result known = stage.bridge.send(again);
   EXPECT_EQ(known.order.ticket, first.order.ticket);
   EXPECT_EQ(known.deals, 1u);
   const link::Result reduce = stage.bridge.send(stage.bridge.place("b", Side::kSell, 0.05));
-  EXPECT_EQ(reduce.retcode, kDone) << "at the last prices, though the tape is held";
+  EXPECT_EQ(reduce.retcode, kDone);
   EXPECT_EQ(reduce.order.position_id, first.order.position_id);
-  terminal.tell("play");
-  stage.bridge.untilTicks(stage.bridge.ticks + 1);
-  EXPECT_GT(stage.bridge.kept[0].time_ms, last.time_ms) << "the tape goes on, time does not fall";
-  EXPECT_GT(sent_before, 0u);
+  stage.bridge.untilTicks(sent_before + 1000);
+  const auto tape = triangle(500'000);
+  for (size_t i = 0; i < stage.bridge.kept.size(); ++i) {
+    ASSERT_EQ(stage.bridge.kept[i].time_ms, tape[i].time_ms) << "tick " << i;
+    ASSERT_EQ(stage.bridge.kept[i].bid, tape[i].bid) << "tick " << i;
+  }
+}
+
+TEST(Process, ABridgeThatKeepsMoreThanTheHistoryKnowsIsAFault) {
+  Stage stage(1'000);
+  writeText(stage.config, configJson(stage.bridge.port(), stage.folder.file("tape"), stage.history()));
+  Process terminal(stage.config, true);
+  stage.bridge.accept(1);
+  EXPECT_EQ(terminal.wait(), 1);
+}
+
+// Killed again and again at any moment, while orders come and go: the company hears every tick of the tape once and in
+// order, and what the terminal has told it has done stays done.
+TEST(Process, KilledAtAnyMomentNothingIsLostOrDoneTwice) {
+  constexpr size_t kTicks = 60'000;
+  Stage stage(kTicks, "", 10);
+  writeText(stage.config,
+            configJson(stage.bridge.port(), stage.folder.file("tape"),
+                       stage.history() + R"(,"speed":200,"execution":{"latencyMs":2,"partialFillProbability":0.3})"));
+  stage.bridge.keep_ticks = true;
+  uint64_t random = 20261122;
+  std::map<std::string, link::Result> told;  // final answers that the bridge has heard
+  std::vector<std::string> orders;
+  for (int life = 0; life < 25 || stage.bridge.ticks < kTicks; ++life) {
+    ASSERT_LT(life, 200);
+    Process terminal(stage.config, life > 0);
+    stage.bridge.accept();
+    for (int i = 0; i < 3 && !told.empty(); ++i) {
+      const auto& [id, before] = *std::next(told.begin(), static_cast<long>((random = mix64(random)) % told.size()));
+      const link::Result now = stage.bridge.send(stage.bridge.place(id, Side::kBuy, 0.01));
+      if (now.command == 0) break;
+      ASSERT_EQ(now.order.ticket, before.order.ticket) << id << " in life " << life;
+      ASSERT_GE(now.deals, before.deals) << id;
+    }
+    const auto kill_at = std::chrono::steady_clock::now() + std::chrono::microseconds((random = mix64(random)) % 60'000);
+    while (std::chrono::steady_clock::now() < kill_at) {
+      const std::string id = "o" + std::to_string(orders.size());
+      orders.push_back(id);
+      const Side side = orders.size() % 2 ? Side::kBuy : Side::kSell;
+      stage.bridge.connection->send(FrameType::kPlace, stage.bridge.place(id, side, 0.01));
+      const auto until = std::min(kill_at, std::chrono::steady_clock::now() + std::chrono::milliseconds(5));
+      while (std::chrono::steady_clock::now() < until) {
+        const Frame frame = stage.bridge.soon();
+        if (frame.type == FrameType::kResult) {
+          const auto result = frame.as<link::Result>();
+          if (result.has_order) told.emplace(std::string(link::textOf(result.order.order_id)), result);
+        }
+        EXPECT_TRUE(frame.type != FrameType::kTapeEnd || frame.as<link::TapeEnd>().ticks == kTicks);
+      }
+    }
+    terminal.killNow();
+    while (stage.bridge.next().type != FrameType{}) {
+    }
+  }
+  EXPECT_GT(told.size(), 20u);
+  const auto tape = triangle(kTicks);
+  ASSERT_EQ(stage.bridge.kept.size(), kTicks);
+  for (size_t i = 0; i < kTicks; ++i) ASSERT_EQ(stage.bridge.kept[i].time_ms, tape[i].time_ms) << "tick " << i;
+
+  // The books at the end: every order once, and the position is the sum of the deals.
+  Process terminal(stage.config, true);
+  stage.bridge.accept();
+  const link::TakeSnapshot take{1'000'000, 0};
+  stage.bridge.connection->send(FrameType::kSnapshot, take);
+  double lots = 0, held = 0;
+  std::map<std::string, double> filled;
+  for (;;) {
+    const Frame frame = stage.bridge.next();
+    ASSERT_NE(frame.type, FrameType{});
+    if (frame.type == FrameType::kSnapshotEnd) break;
+    const auto count = frame.bytes.size() < sizeof(link::SnapshotPart) ? 0 : frame.as<link::SnapshotPart>().count;
+    for (size_t i = 0; frame.type == FrameType::kSnapshotDeals && i < count; ++i) {
+      const auto deal = frame.as<link::Deal>(sizeof(link::SnapshotPart) + i * sizeof(link::Deal));
+      if (deal.side == 0) continue;
+      filled[std::string(link::textOf(deal.order_id))] += deal.volume_lots;
+      lots += signOf(static_cast<Side>(deal.side)) * deal.volume_lots;
+    }
+    for (size_t i = 0; frame.type == FrameType::kSnapshotPositions && i < count; ++i) {
+      const auto position = frame.as<link::Position>(sizeof(link::SnapshotPart) + i * sizeof(link::Position));
+      held += signOf(static_cast<Side>(position.side)) * position.volume_lots;
+    }
+  }
+  EXPECT_NEAR(lots, held, 1e-9);
+  for (const auto& [id, volume] : filled) EXPECT_LE(volume, 0.01 + 1e-9) << id;
+  for (const auto& [id, result] : told) {
+    EXPECT_TRUE(result.deals == 0 || filled.contains(id)) << id << " was told and is forgotten";
+  }
 }
 
 TEST(Process, ReconnectsWithANewSessionAndNoTickTwice) {
@@ -171,8 +270,9 @@ TEST(Process, ReconnectsWithANewSessionAndNoTickTwice) {
   terminal.signal(SIGTERM);
   EXPECT_NE(terminal.heard("account"), "");
   EXPECT_EQ(terminal.wait(), 0);
-  for (size_t i = 1; i < stage.bridge.kept.size(); ++i) {
-    ASSERT_LT(stage.bridge.kept[i - 1].time_ms, stage.bridge.kept[i].time_ms);
+  const auto tape = triangle(200'000);
+  for (size_t i = 0; i < stage.bridge.kept.size(); ++i) {
+    ASSERT_EQ(stage.bridge.kept[i].time_ms, tape[i].time_ms) << "no tick is missing, none comes twice";
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include "fault.h"
 #include "player/player.h"
+#include "player/resend.h"
 #include "terminal_harness.h"
 
 namespace troupe::terminal {
@@ -71,7 +72,7 @@ struct Play {
 
   Play(const std::vector<int64_t>& times, const PlayerConfig& config, uint64_t position = 0)
       : ticks(made(times)), player({ticks.data(), ticks.size(), {0}}, config, position) {
-    player.play(0);
+    player.play();
   }
   static std::vector<link::Tick> made(const std::vector<int64_t>& times) {
     std::vector<link::Tick> ticks;
@@ -105,7 +106,7 @@ TEST(Player, SkipsGapsOfMoreThanAMinute) {
 TEST(Player, PausesWithTheLink) {
   Play play({0, 1000, 2000}, {.speed = 1});
   EXPECT_EQ(play.at(0), 1u);
-  play.player.resume(50'000'000);
+  play.player.resume();
   EXPECT_EQ(play.at(50'000'000), 1u) << "goes on with the next unsent tick, without a burst";
   EXPECT_EQ(play.at(50'999'999), 0u);
   EXPECT_EQ(play.at(51'000'000), 1u);
@@ -116,46 +117,77 @@ TEST(Player, LeadLimit) {
   EXPECT_EQ(play.at(0), 1u) << "nothing applied: one tick, because applied equals sent";
   EXPECT_EQ(play.at(0), 0u);
   EXPECT_EQ(play.player.waitUs(0), -1);
-  play.player.applied(1, 0);
+  play.player.applied(1);
   EXPECT_EQ(play.player.waitUs(0), 0);
   EXPECT_EQ(play.at(0), 1u) << "time 10, not 20";
-  play.player.applied(2, 0);
+  play.player.applied(2);
   EXPECT_EQ(play.at(0), 1u) << "20, not 500";
   EXPECT_EQ(play.at(0), 0u);
-  play.player.applied(3, 0);
+  play.player.applied(3);
   EXPECT_EQ(play.at(0), 1u) << "500 because everything sent is applied";
-  play.player.applied(4, 0);
+  play.player.applied(4);
   EXPECT_EQ(play.at(0), 2u);
 }
 
 TEST(Player, LeadLimitHoldsAtASpeedToo) {
   Play play({0, 1000, 2000, 3000}, {.speed = 1000, .lead_limit_ms = 1500});
   EXPECT_EQ(play.at(0), 1u);
-  play.player.applied(1, 0);
+  play.player.applied(1);
   EXPECT_EQ(play.at(999), 0u) << "a second of market time is a millisecond";
   EXPECT_EQ(play.player.waitUs(999), 1);
   EXPECT_EQ(play.at(1'000), 1u);
   EXPECT_EQ(play.at(2'000), 0u) << "due, but 2000 is 2000 ahead of what is applied";
   EXPECT_EQ(play.player.waitUs(2'000), -1);
-  play.player.applied(2, 2'000);
+  play.player.applied(2);
   EXPECT_EQ(play.at(2'000), 1u);
-  play.player.applied(3, 2'000);
+  play.player.applied(3);
   EXPECT_EQ(play.at(2'000), 0u) << "within the lead, but not due";
   EXPECT_EQ(play.at(3'000), 1u);
 }
 
-TEST(Player, LeadLimitForgivesTicksThatDiedWithTheLink) {
-  Play play({0, 1, 2, 3, 4, 1000, 1001}, {.speed = 0, .lead_limit_ms = 10});
-  play.at(0);
-  play.player.applied(1, 0);
-  EXPECT_EQ(play.at(0), 4u);
-  play.player.resume(1'000'000);
-  play.player.applied(3, 1'100'000);  // two of five never arrive
-  EXPECT_EQ(play.at(1'200'000), 0u);
-  EXPECT_EQ(play.player.waitUs(1'200'000), 900'000) << "a second after the last progress";
-  EXPECT_EQ(play.at(2'100'000), 1u);
-  play.player.applied(4, 2'100'000);
-  EXPECT_EQ(play.at(2'100'000), 1u) << "the lost ones count as applied from now on";
+TEST(Player, LeadLimitGoesOnAfterARestart) {
+  Play play({0, 1, 2, 3, 4, 1000, 1001}, {.speed = 0, .lead_limit_ms = 10}, 5);
+  EXPECT_EQ(play.at(0), 0u) << "nobody has said yet what was applied";
+  play.player.applied(4);
+  EXPECT_EQ(play.at(0), 0u);
+  play.player.applied(5);
+  EXPECT_EQ(play.at(0), 1u);
+}
+
+// Whatever is kept of each symbol: exactly the rest comes again, in the order it had.
+TEST(Resend, SendsExactlyWhatIsNotKept) {
+  std::vector<link::Tick> ticks;
+  const uint32_t pattern[] = {0, 1, 0, 2, 2, 0, 1};
+  for (size_t i = 0; i < 7; ++i) ticks.push_back({static_cast<int64_t>(i), 1.0, 1.0, pattern[i], 6});
+  const TapeView tape{ticks.data(), ticks.size(), {0, 1, 2}};
+  for (const uint64_t position : {0u, 1u, 5u, 7u, 12u, 21u}) {
+    const Player player(tape, {.rounds = 3}, position);
+    std::vector<uint64_t> played(3, 0);
+    for (uint64_t i = 0; i < position; ++i) ++played[player.tick(i).symbol];
+    for (uint64_t a = 0; a <= played[0]; ++a) {
+      for (uint64_t b = 0; b <= played[1]; ++b) {
+        Resend resend(player, 3);
+        const std::vector<uint64_t> kept{a, b, played[2]};
+        ASSERT_TRUE(resend.begin(player, kept));
+        std::vector<int64_t> want, got;
+        std::vector<uint64_t> number(3, 0);
+        for (uint64_t i = 0; i < position; ++i) {
+          const link::Tick tick = player.tick(i);
+          if (++number[tick.symbol] > kept[tick.symbol]) want.push_back(tick.time_ms);
+        }
+        link::Tick batch[2];
+        while (resend.pending()) {
+          const size_t n = resend.take(player, batch, 2);
+          ASSERT_GT(n, 0u);
+          for (size_t i = 0; i < n; ++i) got.push_back(batch[i].time_ms);
+        }
+        ASSERT_EQ(got, want) << position << " " << a << " " << b;
+      }
+    }
+    Resend resend(player, 3);
+    EXPECT_FALSE(resend.begin(player, {played[0] + 1, 0, 0})) << "more than was ever played";
+    EXPECT_FALSE(resend.begin(player, {0, 0})) << "other symbols";
+  }
 }
 
 TEST(Player, RoundsShiftTimeOn) {
@@ -175,7 +207,7 @@ TEST(Player, MapsSymbolsAndGoesOnWhereItWas) {
   Player player({ticks.data(), 3, {4, 2}}, {}, 1);
   std::vector<link::Tick> out(10);
   EXPECT_EQ(player.take(0, out.data(), 10), 0u) << "not before play";
-  player.play(0);
+  player.play();
   ASSERT_EQ(player.take(0, out.data(), 10), 2u);
   EXPECT_EQ(out[0].symbol, 2u);
   EXPECT_EQ(out[1].symbol, 4u);

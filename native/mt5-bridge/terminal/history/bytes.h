@@ -1,7 +1,6 @@
-// Little-endian bytes for the history file, and their checksum.
+// Little-endian bytes for the history file.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -9,22 +8,6 @@
 #include <vector>
 
 namespace troupe::terminal {
-
-// CRC-32 (IEEE 802.3, reflected polynomial 0xEDB88320).
-inline uint32_t crc32(const uint8_t* data, size_t size) {
-  static const std::array<uint32_t, 256> table = [] {
-    std::array<uint32_t, 256> t{};
-    for (uint32_t i = 0; i < 256; ++i) {
-      uint32_t c = i;
-      for (int k = 0; k < 8; ++k) c = (c & 1) ? 0xEDB88320u ^ (c >> 1) : c >> 1;
-      t[i] = c;
-    }
-    return t;
-  }();
-  uint32_t crc = 0xFFFFFFFFu;
-  for (size_t i = 0; i < size; ++i) crc = table[(crc ^ data[i]) & 0xFF] ^ (crc >> 8);
-  return ~crc;
-}
 
 class ByteWriter {
  public:

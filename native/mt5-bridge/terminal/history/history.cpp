@@ -6,11 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "fault.h"
 #include "history/records.h"
+#include "link/crc32.h"
 
 namespace troupe::terminal {
 
@@ -29,6 +31,9 @@ struct History::Page {
   // Through the mapping, not write(): a store costs nothing at millions of ticks a second, and lives in the page cache
   // when the process dies.
   volatile uint64_t played;
+  char feed[32];
+  volatile uint8_t begun;
+  uint64_t groups_of_tape;  // groups before this byte tell of places on an earlier tape
 };
 
 History::History(const std::string& path, const std::string& account, uint64_t tape_identity) : path_(path) {
@@ -80,13 +85,26 @@ void History::check(const std::string& account, uint64_t tape_identity) {
     throw Fault("E_HISTORY_ACCOUNT", path_ + ": belongs to account '" + owner + "', configured is '" + account + "'");
   }
   if (page_->tape_identity != tape_identity) {
+    // Another tape is another feed: its ticks are numbered from 1.
     page_->played = 0;
+    page_->begun = 0;
+    struct stat info {};
+    if (::fstat(fd_, &info) != 0) throw Fault("E_HISTORY_OPEN", path_ + ": " + strerror(errno));
+    page_->groups_of_tape = static_cast<uint64_t>(info.st_size);
+    std::memset(page_->feed, 0, sizeof page_->feed);
     page_->tape_identity = tape_identity;
   }
 }
 
 uint64_t History::played() const { return page_->played; }
 void History::setPlayed(uint64_t ticks) { page_->played = ticks; }
+bool History::begun() const { return page_->begun != 0; }
+void History::setBegun() { page_->begun = 1; }
+
+std::string History::feed(const std::string& fresh) {
+  if (page_->feed[0] == 0) std::memcpy(page_->feed, fresh.data(), std::min(fresh.size(), sizeof page_->feed - 1));
+  return {page_->feed, strnlen(page_->feed, sizeof page_->feed)};
+}
 
 bool History::restore(Engine& engine) {
   struct stat info {};
@@ -102,11 +120,14 @@ bool History::restore(Engine& engine) {
     uint32_t head[2];
     std::memcpy(head, data + at, sizeof head);
     if (head[0] > size - at - 8 && head[0] <= kMaxGroupBytes) break;  // cut short by a kill
-    if (head[0] > kMaxGroupBytes || crc32(data + at + 8, head[0]) != head[1]) {
+    if (head[0] > kMaxGroupBytes || link::crc32(data + at + 8, head[0]) != head[1]) {
       damage = "checksum does not fit";
       break;
     }
-    if (!restoreGroup(data + at + 8, head[0], engine, damage)) break;
+    uint64_t played = 0;
+    if (!restoreGroup(data + at + 8, head[0], engine, played, damage)) break;
+    // Killed between the group and the page: the tick that made the group must not be played a second time.
+    if (played > page_->played && at >= page_->groups_of_tape) page_->played = played;
     damage.clear();
     at += 8 + head[0];
   }
@@ -116,17 +137,19 @@ bool History::restore(Engine& engine) {
   }
   if (at == size) return false;
   if (::ftruncate(fd_, static_cast<off_t>(at)) != 0) throw Fault("E_HISTORY_WRITE", path_ + ": " + strerror(errno));
+  page_->groups_of_tape = std::min<uint64_t>(page_->groups_of_tape, at);
   return true;
 }
 
-void History::append(const std::vector<Event>& events, const Engine& engine) {
+void History::append(const std::vector<Event>& events, const Engine& engine, uint64_t played) {
   ByteWriter group;
   group.put(uint32_t{0});
   group.put(uint32_t{0});
   for (const Event& event : events) encode(event, engine, group);
   std::vector<uint8_t>& bytes = group.bytes();
   if (bytes.size() == 8) return;
-  const uint32_t head[2] = {static_cast<uint32_t>(bytes.size() - 8), crc32(bytes.data() + 8, bytes.size() - 8)};
+  encodePlayed(played, group);
+  const uint32_t head[2] = {static_cast<uint32_t>(bytes.size() - 8), link::crc32(bytes.data() + 8, bytes.size() - 8)};
   std::memcpy(bytes.data(), head, sizeof head);
   size_t done = 0;
   while (done < bytes.size()) {

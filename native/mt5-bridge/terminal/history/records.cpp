@@ -4,6 +4,9 @@ namespace troupe::terminal {
 
 namespace {
 
+// Beside the numbers of Event::Kind.
+constexpr uint8_t kPlayed = 16;
+
 void put(const Order& o, const Engine& engine, ByteWriter& to) {
   to.put(o.ticket);
   to.text(o.order_id);
@@ -149,12 +152,22 @@ void encode(const Event& event, const Engine& engine, ByteWriter& to) {
   }
 }
 
-bool restoreGroup(const uint8_t* data, size_t size, Engine& engine, std::string& why) {
+void encodePlayed(uint64_t played, ByteWriter& to) {
+  to.put(kPlayed);
+  to.put(played);
+}
+
+bool restoreGroup(const uint8_t* data, size_t size, Engine& engine, uint64_t& played, std::string& why) {
   ByteReader from(data, size);
   why = "a record cannot be read";
   while (from.more()) {
     bool good = false;
-    switch (from.get<Event::Kind>()) {
+    const auto kind = from.get<uint8_t>();
+    if (kind == kPlayed) {
+      played = from.get<uint64_t>();
+      continue;
+    }
+    switch (static_cast<Event::Kind>(kind)) {
       case Event::Kind::kOrder:
         good = orderFrom(from, engine, why);
         break;

@@ -9,7 +9,6 @@ namespace troupe::terminal {
 namespace {
 
 constexpr int64_t kSkipGapMs = 60'000;
-constexpr int64_t kSettleUs = 1'000'000;
 
 }  // namespace
 
@@ -34,38 +33,15 @@ link::Tick Player::tick(uint64_t number) const {
   return tick;
 }
 
-void Player::play(int64_t now_us) {
+void Player::play() {
   if (playing_) return;
   playing_ = true;
-  // After a restart nobody knows which of the ticks sent before were applied.
-  settling_ = position_ > 0;
-  settling_since_us_ = now_us;
   anchored_ = false;
 }
 
-void Player::resume(int64_t now_us) {
-  anchored_ = false;
-  settling_ = position_ > 0;
-  settling_since_us_ = now_us;
-}
+void Player::resume() { anchored_ = false; }
 
-void Player::applied(uint64_t n, int64_t now_us) {
-  const uint64_t known = std::min(n + lost_, position_);
-  if (known <= applied_) return;
-  applied_ = known;
-  settling_since_us_ = now_us;
-}
-
-bool Player::settled(int64_t now_us) {
-  if (!settling_) return true;
-  if (applied_ < position_) {
-    if (now_us - settling_since_us_ < kSettleUs) return false;
-    lost_ += position_ - applied_;
-    applied_ = position_;
-  }
-  settling_ = false;
-  return true;
-}
+void Player::applied(uint64_t n) { applied_ = std::max(applied_, std::min(n, position_)); }
 
 double Player::dueUs(int64_t time_ms) const {
   return anchor_us_ + static_cast<double>(time_ms - anchor_ms_) * 1000.0 / config_.speed;
@@ -73,7 +49,7 @@ double Player::dueUs(int64_t time_ms) const {
 
 size_t Player::allowed(int64_t now_us, size_t most) {
   most = static_cast<size_t>(std::min<uint64_t>(most, total_ - position_));
-  if (config_.lead_limit_ms > 0) most = withinLead(now_us, most);
+  if (config_.lead_limit_ms > 0) most = withinLead(most);
   if (config_.speed > 0) most = due(now_us, most);
   return most;
 }
@@ -96,8 +72,7 @@ size_t Player::due(int64_t now_us, size_t most) {
   return most;
 }
 
-size_t Player::withinLead(int64_t now_us, size_t most) {
-  if (!settled(now_us)) return 0;
+size_t Player::withinLead(size_t most) const {
   if (applied_ == 0) return position_ == 0 ? 1 : 0;
   const int64_t limit = timeMs(applied_ - 1) + config_.lead_limit_ms;
   size_t n = 0;
@@ -133,7 +108,6 @@ int64_t Player::waitUs(int64_t now_us) const {
   if (!playing_ || ended()) return -1;
   const int64_t next = timeMs(position_);
   if (config_.lead_limit_ms > 0 && applied_ < position_) {
-    if (settling_) return std::max<int64_t>(0, settling_since_us_ + kSettleUs - now_us);
     if (applied_ == 0 || next > timeMs(applied_ - 1) + config_.lead_limit_ms) return -1;
   }
   if (config_.speed <= 0 || !anchored_ || next - market_ms_ > kSkipGapMs) return 0;

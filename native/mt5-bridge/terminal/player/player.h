@@ -24,12 +24,12 @@ class Player {
   // `position`: ticks that an earlier run has played already.
   Player(const TapeView& tape, const PlayerConfig& config, uint64_t position = 0);
 
-  void play(int64_t now_us);
+  void play();
   bool playing() const { return playing_; }
   // The link stands again: market time goes on from the next unsent tick.
-  void resume(int64_t now_us);
-  // The company has applied n ticks.
-  void applied(uint64_t n, int64_t now_us);
+  void resume();
+  // The company has applied n ticks of this feed, over all restarts of the terminal.
+  void applied(uint64_t n);
 
   // Copies the ticks that may go now, at most `most`, with times of their round and symbols of the config.
   size_t take(int64_t now_us, link::Tick* to, size_t most);
@@ -38,6 +38,7 @@ class Player {
 
   uint64_t position() const { return position_; }
   uint64_t total() const { return total_; }
+  uint64_t ticksPerRound() const { return tape_.count; }
   bool ended() const { return position_ == total_; }
   int64_t marketMs() const { return market_ms_; }
   // Tick by number over all rounds.
@@ -45,10 +46,9 @@ class Player {
 
  private:
   int64_t timeMs(uint64_t number) const;
-  bool settled(int64_t now_us);
   size_t allowed(int64_t now_us, size_t most);
   size_t due(int64_t now_us, size_t most);
-  size_t withinLead(int64_t now_us, size_t most);
+  size_t withinLead(size_t most) const;
   double dueUs(int64_t time_ms) const;
 
   TapeView tape_;
@@ -63,12 +63,8 @@ class Player {
   bool anchored_ = false;
   double anchor_us_ = 0;
   int64_t anchor_ms_ = 0;
-  // Lead limit. Ticks that died with a link are never applied: after a link was lost (settling_), what is still not
-  // applied when the count has stood still for a second is taken as lost.
+  // Lead limit. Every tick is applied at last: what died with a link or a process is sent again.
   uint64_t applied_ = 0;
-  uint64_t lost_ = 0;
-  bool settling_ = false;
-  int64_t settling_since_us_ = 0;
 };
 
 }  // namespace troupe::terminal

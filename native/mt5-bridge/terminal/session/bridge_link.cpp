@@ -39,6 +39,7 @@ void BridgeLink::connect(int64_t now_us) {
   heard_us_ = beat_us_ = now_us;
   link::Hello hello{};
   link::setTextCut(hello.session, identity_.run + "-" + std::to_string(number_));
+  link::setTextCut(hello.feed, identity_.feed);
   link::setTextCut(hello.login, identity_.login);
   link::setTextCut(hello.terminal, "Troupe simulated terminal");
   hello.utc_offset_s = identity_.utc_offset_s;

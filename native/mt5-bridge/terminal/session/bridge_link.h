@@ -1,6 +1,6 @@
 // The terminal's end of the link: connects to the bridge, again and again with backoff, greets, keeps the heartbeat.
-// Each connection is a new session: what was on the way when the last one broke is lost, and the new session's name
-// tells the bridge to take a snapshot.
+// Each connection is a new session: execution events that were on the way when the last one broke are lost, and the new
+// session's name tells the bridge to take a snapshot. Ticks are sent again, see Resend.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,8 @@ class BridgeLink {
     uint16_t port = 0;
     std::string login;
     int32_t utc_offset_s = 0;
-    std::string run;  // unique per start of the terminal, at most 16 bytes
+    std::string run;   // unique per start of the terminal, at most 16 bytes
+    std::string feed;  // see link::Hello
   };
   explicit BridgeLink(Identity identity) : identity_(std::move(identity)) {}
 
@@ -34,6 +35,7 @@ class BridgeLink {
 
   bool up() const { return state_ == State::kUp; }
   bool connected() const { return state_ != State::kDown; }
+  void setFeed(const std::string& feed) { identity_.feed = feed; }
   int fd() const { return connection_->fd(); }
   size_t pendingBytes() const { return connected() ? connection_->pendingBytes() : 0; }
   uint64_t number() const { return number_; }  // counts connections, from 1

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <cstring>
+#include <limits>
 
 #include "fault.h"
 #include "link/text.h"
@@ -60,7 +62,7 @@ Terminal::Terminal(const Config& config, bool hold)
       engine_(engineConfig(config, tape_)),
       player_(tape_.view(), config.player),
       desk_(config.latency_ms, config.latency_jitter_ms, config.engine.execution.seed),
-      link_({config.bridge_host, config.bridge_port, config.login, config.utc_offset_s, runName()}),
+      link_({config.bridge_host, config.bridge_port, config.login, config.utc_offset_s, runName(), {}}),
       hold_(hold),
       batch_(link::kMaxTicksPerFrame) {
   if (tape_.utc_offset_s() != config.utc_offset_s) {
@@ -68,16 +70,26 @@ Terminal::Terminal(const Config& config, bool hold)
         config.tape + ": made with utcOffsetS " + std::to_string(tape_.utc_offset_s()) + ", configured is " +
             std::to_string(config.utc_offset_s) + ": UTC times will be off by the difference");
   }
+  std::string feed = runName();
   if (!config.history.empty()) {
     history_.emplace(config.history, accountLine(config), tape_.identity());
     if (history_->restore(engine_)) {
       log("warn", "E_HISTORY_TAIL", config.history + ": the last group was cut short and has been dropped");
     }
     player_ = Player(tape_.view(), config.player, history_->played());
+    seen_ = player_.position();
+    feed = history_->feed(feed);
     prime();
   }
+  link_.setFeed(feed);
+  resend_.emplace(player_, config_.engine.symbols.size());
   engine_.begin();
   publish();
+  if (!history_ || !history_->begun()) return;
+  // Its parent has said `play` to an earlier run; whoever started us again need not know.
+  hold_ = false;
+  say("{\"event\":\"resumed\",\"ticks_sent\":" + number(player_.position()) +
+      ",\"ticks_total\":" + number(player_.total()) + ",\"market_ms\":" + std::to_string(player_.marketMs()) + "}");
 }
 
 // The prices that were known when the terminal last stopped.
@@ -114,7 +126,7 @@ void Terminal::run(int stdin_fd, int signal_fd) {
   finish();
 }
 
-bool Terminal::mayPlay() const { return link_.up() && link_.pendingBytes() < kMaxPendingBytes; }
+bool Terminal::mayPlay() const { return link_.up() && agreed_ && link_.pendingBytes() < kMaxPendingBytes; }
 
 // Sleeps until something can be done. Room to write is waited for only while bytes are waiting to leave.
 void Terminal::wait(int stdin_fd, int signal_fd) {
@@ -124,7 +136,7 @@ void Terminal::wait(int stdin_fd, int signal_fd) {
     if (us >= 0) timeout_us = std::min(timeout_us, us);
   };
   sooner(desk_.waitUs(now_us));
-  if (mayPlay()) sooner(player_.waitUs(now_us));
+  if (mayPlay()) sooner(resend_->pending() ? 0 : player_.waitUs(now_us));
   if (player_.playing() && !end_said_) sooner(std::max<int64_t>(0, reported_us_ + kReportUs - now_us));
   if (player_.playing() && player_.ended() && mayPlay() && !end_sent_) sooner(0);
   pollfd fds[3] = {{stdin_fd, POLLIN, 0}, {signal_fd, POLLIN, 0}, {-1, POLLIN, 0}};
@@ -145,17 +157,17 @@ void Terminal::wait(int stdin_fd, int signal_fd) {
 void Terminal::onInput(int) {
   std::vector<std::string> lines;
   if (!input_->read(lines)) quit_ = true;
-  const int64_t now_us = monotonicUs();
   for (const std::string& line : lines) {
     uint64_t n = 0;
     const char* end = line.data() + line.size();
     if (line == "play") {
       hold_ = false;
-      if (link_.up()) player_.play(now_us);
+      if (history_) history_->setBegun();
+      if (agreed_) player_.play();
     } else if (line == "quit") {
       quit_ = true;
     } else if (line.starts_with("applied ") && std::from_chars(line.data() + 8, end, n).ptr == end && line.size() > 8) {
-      player_.applied(n, now_us);
+      player_.applied(n);
     } else {
       log("warn", "E_STDIN", "not one of play, applied N, quit: " + line.substr(0, 100));
     }
@@ -163,16 +175,31 @@ void Terminal::onInput(int) {
 }
 
 void Terminal::onLinkUp() {
-  events_sent_ = session_ticks_ = 0;
-  end_sent_ = false;
+  events_sent_ = 0;
+  agreed_ = end_sent_ = false;
   std::vector<link::Spec> specs;
   for (const Spec& spec : config_.engine.symbols) specs.push_back(toLink(spec));
   link_.sendArray(FrameType::kSymbols, specs.data(), specs.size());
-  const int64_t now_us = monotonicUs();
+}
+
+// The bridge says which ticks are kept; the rest is sent again before the tape goes on.
+void Terminal::onResume(const link::FrameView& frame) {
+  if (agreed_) return link_.drop(link::LinkError::kUnexpected);
+  std::vector<uint64_t> kept(frame.size / sizeof(uint64_t));
+  std::memcpy(kept.data(), frame.data, kept.size() * sizeof(uint64_t));
+  if (kept.size() != config_.engine.symbols.size()) return link_.drop(link::LinkError::kBadCount);
+  if (!resend_->begin(player_, kept)) {
+    throw Fault("E_HISTORY_BEHIND", config_.history + ": the company keeps ticks that this history does not know of");
+  }
+  if (resend_->pending()) {
+    log("info", "", "sending " + number(resend_->pendingTicks()) + " ticks again that were not kept");
+  }
+  agreed_ = true;
   if (player_.playing()) {
-    player_.resume(now_us);
+    player_.resume();
   } else if (!hold_) {
-    player_.play(now_us);
+    if (history_) history_->setBegun();
+    player_.play();
   }
   say("{\"event\":\"ready\"}");
 }
@@ -197,6 +224,8 @@ void Terminal::onFrame(const link::FrameView& frame) {
       return onCommand<link::Protect>(frame);
     case FrameType::kFind:
       return onCommand<link::Find>(frame);
+    case FrameType::kResume:
+      return onResume(frame);
     case FrameType::kSnapshot: {
       link::TakeSnapshot request;
       if (!link::readOne(frame, request)) return link_.drop(link::LinkError::kBadSize);
@@ -258,9 +287,17 @@ void Terminal::runDue(int64_t now_us) {
 
 // First remembered, then told.
 void Terminal::publish() {
-  if (!engine_.hasEvents()) return;
-  const std::vector<Event> events = engine_.takeEvents();
-  if (history_) history_->append(events, engine_);
+  if (engine_.hasEvents()) tell(remember());
+}
+
+std::vector<Event> Terminal::remember() {
+  std::vector<Event> events = engine_.takeEvents();
+  if (history_) history_->append(events, engine_, seen_);
+  if (history_) history_->setPlayed(seen_);
+  return events;
+}
+
+void Terminal::tell(const std::vector<Event>& events) {
   if (!link_.up()) return;
   for (const Event& event : events) {
     if (!event.silent) sendEvent(event);
@@ -293,22 +330,32 @@ void Terminal::sendTicks(size_t from, size_t to) {
   if (from == to) return;
   const link::TickBatchHeader head{static_cast<uint32_t>(to - from), 0, wallUs()};
   link_.send(FrameType::kTicks, head, batch_.data() + from, to - from);
-  session_ticks_ += to - from;
 }
+
+// The engine has seen them, and the history remembers so; they are only told once more.
+void Terminal::sendAgain() { sendTicks(0, resend_->take(player_, batch_.data(), batch_.size())); }
 
 // One batch per turn of the loop, so that a command never waits for more than one.
 void Terminal::play(int64_t now_us) {
-  if (!player_.playing() || !mayPlay()) return;
+  if (!mayPlay()) return;
+  if (resend_->pending()) return sendAgain();
+  if (!player_.playing()) return;
+  const uint64_t before = player_.position();
   const size_t n = player_.take(now_us, batch_.data(), batch_.size());
-  if (n > 0 && history_) history_->setPlayed(player_.position());
+  resend_->played(batch_.data(), n);
   size_t from = 0;
   for (size_t i = 0; i < n; ++i) {
     const link::Tick& tick = batch_[i];
     if (!engine_.quote(tick.symbol, tick.time_ms, tick.bid, tick.ask)) continue;
+    // First remembered with what it did, then told: killed in between, it is neither played again nor forgotten.
+    seen_ = before + i + 1;
+    const std::vector<Event> events = remember();
     sendTicks(from, i + 1);
     from = i + 1;
-    publish();
+    tell(events);
   }
+  seen_ = before + n;
+  if (history_) history_->setPlayed(seen_);
   sendTicks(from, n);
   if (player_.ended() && !end_sent_) endTape();
 }
@@ -316,7 +363,7 @@ void Terminal::play(int64_t now_us) {
 void Terminal::endTape() {
   engine_.settle();
   publish();
-  link_.send(FrameType::kTapeEnd, link::TapeEnd{session_ticks_});
+  link_.send(FrameType::kTapeEnd, link::TapeEnd{player_.position()});
   end_sent_ = true;
   if (end_said_) return;
   report(reported_us_ + kReportUs);

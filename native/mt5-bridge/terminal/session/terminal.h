@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "history/history.h"
 #include "player/player.h"
+#include "player/resend.h"
 #include "session/bridge_link.h"
 #include "session/console.h"
 #include "session/desk.h"
@@ -20,7 +21,8 @@ namespace troupe::terminal {
 
 class Terminal {
  public:
-  // Opens tape and history. Throws Fault. `hold`: do not play before the parent says so.
+  // Opens tape and history. Throws Fault. `hold`: do not play before the parent says so, unless an earlier run of this
+  // history was told to already.
   Terminal(const Config& config, bool hold);
 
   // Returns when the parent closes stdin or says quit, or on a signal (`signal_fd`, see signalfd(2)). Throws Fault.
@@ -31,14 +33,18 @@ class Terminal {
   void wait(int stdin_fd, int signal_fd);
   void onInput(int stdin_fd);
   void onLinkUp();
+  void onResume(const link::FrameView& frame);
   void onFrame(const link::FrameView& frame);
   template <typename T>
   void onCommand(const link::FrameView& frame);
   void onSnapshot(const link::TakeSnapshot& request);
   void runDue(int64_t now_us);
   void publish();
+  std::vector<Event> remember();
+  void tell(const std::vector<Event>& events);
   void sendEvent(const Event& event);
   void play(int64_t now_us);
+  void sendAgain();
   void sendTicks(size_t from, size_t to);
   void endTape();
   void report(int64_t now_us);
@@ -51,6 +57,7 @@ class Terminal {
   std::optional<History> history_;
   Engine engine_;
   Player player_;
+  std::optional<Resend> resend_;
   Desk desk_;
   BridgeLink link_;
   bool hold_;
@@ -58,9 +65,10 @@ class Terminal {
   bool readable_ = false;
   std::unique_ptr<LineReader> input_;
   std::vector<link::Tick> batch_;
-  uint64_t events_sent_ = 0;    // of this session
-  uint64_t session_ticks_ = 0;  // of this session
-  bool end_sent_ = false;       // to this session
+  uint64_t seen_ = 0;         // ticks that the engine has seen
+  uint64_t events_sent_ = 0;  // of this session
+  bool agreed_ = false;       // this session knows where the feed goes on
+  bool end_sent_ = false;     // to this session
   bool end_said_ = false;       // to the parent
   int64_t reported_us_ = 0;
   uint64_t reported_ticks_ = 0;

@@ -1,11 +1,12 @@
-// CRC-32 (IEEE 802.3, reflected polynomial 0xEDB88320), for journal records.
+// CRC-32 (IEEE 802.3, reflected polynomial 0xEDB88320), for the records of the bridge's journal and the terminal's
+// history.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 
-namespace troupe::bridge {
+namespace troupe::link {
 
 inline uint32_t crc32(const void* data, size_t size) {
   static constexpr std::array<uint32_t, 256> kTable = [] {
@@ -23,4 +24,4 @@ inline uint32_t crc32(const void* data, size_t size) {
   return c ^ 0xFFFFFFFFu;
 }
 
-}  // namespace troupe::bridge
+}  // namespace troupe::link

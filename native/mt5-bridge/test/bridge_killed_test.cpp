@@ -1,0 +1,225 @@
+// Bridge, terminal and NATS as the company runs them, each killed again and again while ticks and orders flow. At the
+// end the streams, the terminal's books and what the bridge answered must agree.
+#include <map>
+#include <random>
+
+#include "bridge_support.h"
+#include "troupe/bridge/v1/bridge.pb.h"
+#include "troupe/market/v1/market.pb.h"
+
+using namespace troupe;
+using namespace troupe::bridge::testing_support;
+
+namespace {
+
+constexpr uint64_t kTicks = 120'000;
+
+struct Company : testing::Test {
+  fs::path folder = fs::path(testing::TempDir()) / ("company-" + std::to_string(::getpid()));
+  std::unique_ptr<NatsServer> nats;
+  std::unique_ptr<Child> bridge, terminal;
+  int to_terminal = -1;
+  uint16_t port = 0;
+  int bridge_life = 0, terminal_life = 0;
+
+  void SetUp() override {
+    if (findNatsServer().empty()) GTEST_SKIP() << "no nats-server: set NATS_SERVER or put it on PATH";
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+    nats = std::make_unique<NatsServer>(folder);
+    nats->companyStreams();
+    writeTape();
+  }
+  void TearDown() override {
+    terminal.reset();
+    bridge.reset();
+    nats.reset();
+    if (to_terminal >= 0) ::close(to_terminal);
+    if (!HasFailure()) fs::remove_all(folder);
+  }
+
+  void writeTape() {
+    std::ofstream file(folder / "tape", std::ios::binary);
+    const auto put = [&](const auto& value) { file.write(reinterpret_cast<const char*>(&value), sizeof value); };
+    file.write("TRPTAPE1", 8);
+    put(uint32_t{2});
+    put(int32_t{0});
+    put(kTicks);
+    put(uint64_t{32 + 64});
+    for (const char* name : {"EURUSD", "GBPUSD"}) {
+      char padded[32] = {};
+      std::strncpy(padded, name, 31);
+      file.write(padded, 32);
+    }
+    // The bid of each tick is its number among those of its symbol, so that a hole or a double shows by itself.
+    for (uint64_t i = 0; i < kTicks; ++i) {
+      const double bid = 1.0 + static_cast<double>(i / 2) * 1e-5;
+      put(link::Tick{1'700'000'000'000 + static_cast<int64_t>(i) * 10, bid, bid + 1e-5, static_cast<uint32_t>(i % 2), 6});
+    }
+  }
+  void startBridge() {
+    const fs::path out = folder / ("bridge.out" + std::to_string(++bridge_life));
+    bridge = std::make_unique<Child>(
+        std::vector<std::string>{TROUPE_BRIDGE, "--listen", "127.0.0.1:" + std::to_string(port), "--account", "ACC",
+                                 "--source", "SIM", "--journal", (folder / "journal").string(), "--window", "16"},
+        out, folder / "bridge.err",
+        std::vector<std::pair<std::string, std::string>>{
+            {"TROUPE_NATS_URL", nats->url()}, {"TROUPE_NATS_USER", "bridge"}, {"TROUPE_NATS_PASSWORD", "secret"}});
+    ASSERT_TRUE(eventually([&] { return bridge->out().find(R"("event":"listening")") != std::string::npos; }));
+    const std::string text = bridge->out();
+    port = static_cast<uint16_t>(std::atoi(text.c_str() + text.find("\"port\":") + 7));
+  }
+  void startTerminal() {
+    std::string symbols;
+    for (const char* name : {"EURUSD", "GBPUSD"}) {
+      symbols += std::string(symbols.empty() ? "" : ",") + R"({"name":")" + name +
+                 R"(","digits":5,"point":0.00001,"tickSize":0.00001,"contractSize":100000,"volumeMin":0.01,)" +
+                 R"("volumeMax":50,"volumeStep":0.01,"currencyBase":")" + std::string(name).substr(0, 3) +
+                 R"(","currencyProfit":"USD","currencyMargin":"USD","calcMode":"forex"})";
+    }
+    std::ofstream(folder / "terminal.json")
+        << R"({"bridge":"127.0.0.1:)" << port << R"(","login":"1","currency":"USD","balance":1000000,"leverage":500,)"
+        << R"("marginMode":"netting","speed":200,"symbols":[)" << symbols << R"(],"tape":")" << (folder / "tape").string()
+        << R"(","history":")" << (folder / "history").string()
+        << R"(","execution":{"latencyMs":1,"partialFillProbability":0.3,"rejectProbability":0.1,"seed":"7"}})";
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    terminal = std::make_unique<Child>(
+        std::vector<std::string>{TROUPE_TERMINAL, "--config", (folder / "terminal.json").string(), "--hold"},
+        folder / ("terminal.out" + std::to_string(++terminal_life)), folder / "terminal.err",
+        std::vector<std::pair<std::string, std::string>>{}, ends[0]);
+    ::close(ends[0]);
+    if (to_terminal >= 0) ::close(to_terminal);
+    to_terminal = ends[1];
+  }
+  bool ready() {
+    return eventually([&] { return bridge->out().find(R"("state":"ready")") != std::string::npos; });
+  }
+  bridge::v1::CommandReply ask(const bridge::v1::Command& command, int timeout_ms) {
+    bridge::v1::CommandReply reply;
+    const std::string bytes = nats->request("bridge.ACC.command", command.SerializeAsString(), timeout_ms);
+    if (!reply.ParseFromString(bytes) || reply.command_id() != command.command_id()) reply.Clear();
+    return reply;
+  }
+  static bridge::v1::Command place(const std::string& id, bool buy) {
+    bridge::v1::Command command;
+    command.set_command_id("p-" + id);
+    command.set_fence(1);
+    auto& order = *command.mutable_place();
+    order.set_order_id(id);
+    order.set_symbol("EURUSD");
+    order.set_side(buy ? trading::v1::SIDE_BUY : trading::v1::SIDE_SELL);
+    order.set_type(trading::v1::ORDER_TYPE_MARKET);
+    order.set_volume_lots(0.02);
+    order.set_magic(1);
+    return command;
+  }
+};
+
+TEST_F(Company, KilledAtAnyMomentItLosesAndDoublesNothing) {
+  startBridge();
+  startTerminal();
+  ASSERT_TRUE(ready()) << bridge->err();
+  ASSERT_EQ(::write(to_terminal, "play\n", 5), 5);
+
+  std::mt19937 random(20261122);
+  std::map<std::string, bridge::v1::CommandReply> answers;
+  int orders = 0, kills[3] = {};
+  const auto trade = [&](int until_ms) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(until_ms);
+    while (std::chrono::steady_clock::now() < end) {
+      const std::string id = "o" + std::to_string(orders++);
+      answers[id] = ask(place(id, orders % 2 == 0), 20);
+      std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    }
+  };
+  for (int round = 0; round < 15; ++round) {
+    trade(static_cast<int>(random() % 150));
+    const int victim = round % 3;
+    ++kills[victim];
+    if (victim == 0) {
+      bridge->end(SIGKILL);
+      trade(static_cast<int>(random() % 30));
+      startBridge();
+    } else if (victim == 1) {
+      terminal->end(SIGKILL);
+      trade(static_cast<int>(random() % 30));
+      startTerminal();
+    } else {
+      nats->kill();
+      nats->startAgain();
+    }
+  }
+  trade(100);
+
+  // The tape is played to its end, and the bridge counts all of it, whatever it has seen itself.
+  const std::string whole = R"({"event":"tape_end","ticks":)" + std::to_string(kTicks) + "}";
+  ASSERT_TRUE(eventually([&] { return bridge->out().find(whole) != std::string::npos; }))
+      << bridge->out() << slurp(folder / "terminal.err");
+  std::map<std::string, uint64_t> last;
+  uint64_t doubles = 0;
+  for (const auto& [subject, bytes] : nats->all("MARKET")) {
+    market::v1::TickFrame frame;
+    ASSERT_TRUE(frame.ParseFromString(bytes)) << subject;
+    uint64_t& seen = last[frame.symbol()];
+    const auto first = static_cast<uint64_t>(frame.first_sequence());
+    ASSERT_LE(first, seen + 1) << "a hole in " << frame.symbol();
+    for (int i = 0; i < frame.bid_size(); ++i) {
+      ASSERT_NEAR(frame.bid(i), 1.0 + static_cast<double>(first + static_cast<uint64_t>(i) - 1) * 1e-5, 1e-9)
+          << "another tick under the number of one, in " << frame.symbol();
+    }
+    const uint64_t end = first + static_cast<uint64_t>(frame.bid_size()) - 1;
+    doubles += first <= seen ? std::min(end, seen) - first + 1 : 0;
+    seen = std::max(seen, end);
+  }
+  EXPECT_EQ(last["EURUSD"], kTicks / 2);
+  EXPECT_EQ(last["GBPUSD"], kTicks / 2);
+  EXPECT_EQ(doubles, 0u) << "stored under two frames";
+
+  // What became of every order: asked again, each has one answer, and it is the one that was given before.
+  std::map<std::string, double> answered;
+  for (const auto& [id, before] : answers) {
+    bridge::v1::Command find;
+    find.set_command_id("f-" + id);
+    find.set_fence(1);
+    find.mutable_find()->set_order_id(id);
+    const auto now = ask(find, 5000);
+    ASSERT_TRUE(now.outcome() == bridge::v1::OUTCOME_DONE || now.outcome() == bridge::v1::OUTCOME_REJECTED ||
+                now.outcome() == bridge::v1::OUTCOME_NOT_FOUND)
+        << id << ": " << now.ShortDebugString();
+    if (before.outcome() == bridge::v1::OUTCOME_DONE || before.outcome() == bridge::v1::OUTCOME_REJECTED) {
+      ASSERT_EQ(now.outcome(), before.outcome()) << id << ": " << now.ShortDebugString();
+      ASSERT_EQ(now.order().ticket(), before.order().ticket()) << id;
+    }
+    if (now.outcome() == bridge::v1::OUTCOME_DONE) answered[id] = now.order().filled_lots();
+    // Sent again, as a broker that was killed may do: not executed a second time.
+    const auto again = ask(place(id, true), 5000);
+    if (now.outcome() == bridge::v1::OUTCOME_DONE) {
+      ASSERT_EQ(again.outcome(), now.outcome()) << id;
+    }
+  }
+  bridge::v1::Command take;
+  take.set_command_id("snapshot");
+  take.set_fence(1);
+  take.mutable_snapshot();
+  const auto snapshot = ask(take, 5000).snapshot();
+  std::map<std::string, double> executed;
+  std::map<std::string, int> tickets;
+  double lots = 0, held = 0;
+  for (const auto& deal : snapshot.deals()) {
+    EXPECT_EQ(++tickets[std::to_string(deal.ticket())], 1) << "one ticket, one deal";
+    if (deal.symbol().empty()) continue;
+    executed[deal.order_id()] += deal.volume_lots();
+    lots += deal.side() == trading::v1::SIDE_BUY ? deal.volume_lots() : -deal.volume_lots();
+  }
+  for (const auto& position : snapshot.positions())
+    held += position.side() == trading::v1::SIDE_BUY ? position.volume_lots() : -position.volume_lots();
+  EXPECT_NEAR(lots, held, 1e-9);
+  for (const auto& [id, volume] : executed) EXPECT_LE(volume, 0.02 + 1e-9) << id << " was executed twice";
+  for (const auto& [id, volume] : answered) EXPECT_NEAR(executed[id], volume, 1e-9) << id;
+  EXPECT_GT(answered.size(), 20u);
+  std::printf("%d orders, %zu executed; killed: bridge %d, terminal %d, NATS %d times\n", orders, executed.size(),
+              kills[0], kills[1], kills[2]);
+}
+
+}  // namespace
