@@ -1,6 +1,8 @@
 /** Differences between broker and terminal: noted, told, ended, and how far their correction has come. */
 import type { BrokerDifference } from '../context.ts';
+import { roundLots, signOf } from '../numbers.ts';
 import type { Order } from '../order/order.ts';
+import { trades } from '../risk/money.ts';
 import { tellAccount, tellLifecycle } from './tell.ts';
 import type { Turn } from './turn.ts';
 import { count, without } from './turn.ts';
@@ -33,15 +35,19 @@ export function noteCorrection(turn: Turn, order: Order): void {
   const correcting = found?.[1].correcting;
   if (found === undefined || correcting === undefined) return;
   const [symbol, difference] = found;
-  const failed =
-    order.state === 'filled'
-      ? correcting.failed
-      : [...correcting.failed, `${order.id} ${order.state} ${order.code} ${order.reason}`.trim()];
+  const short = order.state !== 'filled';
+  const failed = short
+    ? [...correcting.failed, `${order.id} ${order.state} ${order.code} ${order.reason}`.trim()]
+    : correcting.failed;
+  // What it has not traded is what a second correction has to.
+  const lots = roundLots(signOf(order.side) * (order.volumeLots - order.filledLots));
+  const rest = { strategy: order.strategy, symbol, lots, positionId: order.positionId };
+  const undo = short && trades(order.action) ? [...(difference.undo ?? []), rest] : (difference.undo ?? []);
   const left = correcting.left - 1;
   const text = failed.length > 0 ? `the correction has failed: ${failed.join('; ')}` : difference.text;
   turn.c.differences = {
     ...turn.c.differences,
-    [symbol]: { ...difference, text, correcting: { ...correcting, left, failed } },
+    [symbol]: { ...difference, text, undo, correcting: { ...correcting, left, failed } },
   };
   if (left > 0) return;
   tellAccount(turn);
