@@ -158,3 +158,51 @@ test('a broker whose fence is too low ends', async () => {
   const { exit } = await run(bus);
   assert.equal((await exit).reason, 'fenced');
 });
+
+test('intents that came before the broker ever lived are answered', async () => {
+  const bus = memoryBus({ clock });
+  const terminal = new ScriptedTerminal(ACCOUNT);
+  await intent(bus, 'early', terminal.timeMs);
+  await bridge(bus, terminal, []);
+  const { context } = await run(bus);
+  await until('an answer', () => brokerStatus(context()).intended === 1);
+});
+
+test('the refusal of a command that we have sealed off ourselves is an answer, and no end of the actor', async () => {
+  const bus = memoryBus({ clock });
+  const terminal = new ScriptedTerminal(ACCOUNT);
+  let held: ((refused: Uint8Array) => void) | undefined;
+  const fences: number[] = [];
+  stops.push(
+    await bus.serve(commandSubject(ACCOUNT), async (data) => {
+      const { commandId, fence, body } = fromBinary(CommandSchema, data);
+      fences.push(fence);
+      // The first order is on its way for long; the second is refused as unknown, which raises the fence.
+      if (body.case === 'place' && held === undefined) {
+        return new Promise<Uint8Array>((resolve) => {
+          held = resolve;
+        });
+      }
+      const params = { commandId, orderId: '', body, createdUs: 0 } as unknown as CommandParams;
+      const reply =
+        body.case === 'place'
+          ? create(CommandReplySchema, { commandId, outcome: Outcome.UNKNOWN, code: 'LINK_LOST' })
+          : terminal.handle(params);
+      return toBinary(CommandReplySchema, reply);
+    }),
+  );
+  const { interpreter, context } = await run(bus);
+  await until('trading', () => stateName(interpreter.current) === 'trading.active');
+  await quote(bus, terminal);
+  await until('a price', () => context().marketNowMs >= terminal.timeMs);
+  await intent(bus, 'a', terminal.timeMs);
+  await until('the first order', () => held !== undefined);
+  await intent(bus, 'b', terminal.timeMs);
+  await until('the second is found out', () => brokerStatus(context()).rejected === 1);
+  assert.ok((fences.at(-1) ?? 0) > (fences[1] ?? 0) && Math.floor(fences.at(-1) ?? 0) === 7);
+  held?.(
+    toBinary(CommandReplySchema, create(CommandReplySchema, { outcome: Outcome.REFUSED, code: 'FENCED', message: '' })),
+  );
+  await until('the first is refused', () => brokerStatus(context()).rejected === 2);
+  assert.equal(stateName(interpreter.current), 'trading.active');
+});

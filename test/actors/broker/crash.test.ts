@@ -26,7 +26,9 @@ const want = fc.record<Want>({
   close: fc.boolean(),
   strategy: fc.constantFrom('alpha', 'beta'),
   behaviour: fc.constantFrom<Behaviour>('fill', 'partial', 'work', 'reject'),
-  fates: fc.array(fc.constantFrom<Fate>('answered', 'reply-lost', 'never-received', 'no-responder'), { maxLength: 4 }),
+  fates: fc.array(fc.constantFrom<Fate>('answered', 'reply-lost', 'never-received', 'no-responder', 'late'), {
+    maxLength: 4,
+  }),
 });
 
 const finals = new Set([
@@ -55,11 +57,14 @@ function run(wants: readonly Want[], crashes: readonly number[], hedging: boolea
       volumeLots: w.lots,
     });
     rig.quote();
+    // Now and then what was late arrives at last.
+    if (i % 2 === 1) rig.arrive();
   });
   // The faults are over.
   rig.fate = () => 'answered';
   rig.crashAt = undefined;
   rig.advance(120_000);
+  rig.arrive();
   for (const order of rig.terminal.orders) rig.terminal.complete(order.orderId);
   rig.quote();
   rig.advance(120_000);
@@ -127,7 +132,7 @@ for (const hedging of [false, true]) {
 }
 
 test('a crash at every single step of one order', () => {
-  for (const fates of [[], ['reply-lost'], ['never-received'], ['no-responder']] as Fate[][]) {
+  for (const fates of [[], ['reply-lost'], ['never-received'], ['no-responder'], ['late']] as Fate[][]) {
     for (let point = 0; point < 15; point++) {
       const wants: Want[] = [
         { side: Side.BUY, lots: 0.5, close: false, strategy: 'alpha', behaviour: 'partial', fates },

@@ -187,6 +187,14 @@ export class Rig {
     this.apply({ type: 'broker.start', restored: true, input: this.input });
   }
 
+  /** Goes on from a state that another version of the program has stored. */
+  adopt(stored: { value: unknown; context: unknown }): void {
+    this.snapshot = restore(brokerMachine, stored);
+    this.commit();
+    this.crash();
+    this.settle();
+  }
+
   /** What was on its way arrives; nobody waits for the answers any more. */
   arrive(): void {
     for (const { params, fence } of this.late.splice(0)) this.terminal.handle(params, fence);
