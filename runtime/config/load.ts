@@ -2,12 +2,11 @@
 import { readFileSync } from 'node:fs';
 import type { Document, Node, ParsedNode } from 'yaml';
 import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
-import { z } from 'zod';
 import { messageOf, TroupeError } from '../errors.ts';
+import { faultsOf, found, pathText } from './check.ts';
 import type { Path } from './rules.ts';
 import { rulesBetween } from './rules.ts';
 import { type Config, configSchema } from './schema.ts';
-import { suggest } from './suggest.ts';
 
 export interface Fault {
   /** Line in the file, from 1. */
@@ -43,7 +42,14 @@ export function parseConfig(text: string, file: string): Config {
     const raw = toValue(document, faults);
     const result = configSchema.safeParse(raw);
     if (result.success) config = result.data;
-    else faults.push(...result.error.issues.flatMap((issue) => faultsOf(issue, document, lines)));
+    else {
+      const wrong = result.error.issues.flatMap((issue) =>
+        faultsOf(configSchema, issue, (path) => valueAt(document, path)),
+      );
+      for (const { path, message } of wrong) {
+        faults.push({ line: lineOf(document, lines, path), path: pathText(path), message });
+      }
+    }
     for (const { path, allowed } of rulesBetween(raw)) faults.push(faultAt(document, lines, path, allowed));
   }
   if (config && faults.length === 0) return config;
@@ -67,35 +73,14 @@ function describe(file: string, faults: readonly Fault[]): string {
   return `${file}: ${title}\n${list.join('\n')}`;
 }
 
-function faultsOf(issue: z.core.$ZodIssue, document: Document.Parsed, lines: LineCounter): Fault[] {
-  const path = issue.path as Path;
-  if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(path);
-    return issue.keys.map((key) => {
-      const close = suggest(key, known);
-      const hint = close === undefined ? `allowed: ${known.join(', ')}` : `did you mean ${close}?`;
-      return { ...faultAt(document, lines, [...path, key], ''), message: `unknown key; ${hint}` };
-    });
-  }
-  if (issue.code === 'invalid_key') {
-    return [{ ...faultAt(document, lines, path, ''), message: `as a name, allowed: ${issue.issues[0]?.message}` }];
-  }
-  return [faultAt(document, lines, path, issue.message)];
-}
-
 function faultAt(document: Document.Parsed, lines: LineCounter, path: Path, allowed: string): Fault {
-  const node = path.length === 0 ? document.contents : document.getIn(path, true);
-  const found = node === undefined || node === null ? 'missing' : `found ${shown(node)}`;
-  const message = `${found}; allowed: ${allowed}`;
+  const message = `${found(valueAt(document, path))}; allowed: ${allowed}`;
   return { line: lineOf(document, lines, path), path: pathText(path), message };
 }
 
-function shown(node: unknown): string {
-  const value = isNode(node) ? (node as Node & { toJSON(): unknown }).toJSON() : node;
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (typeof value === 'object' && value !== null) return 'a section';
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+function valueAt(document: Document.Parsed, path: Path): unknown {
+  const node = path.length === 0 ? document.contents : document.getIn(path, true);
+  return isNode(node) ? (node as Node & { toJSON(): unknown }).toJSON() : (node ?? undefined);
 }
 
 /** Line of the key at `path`, or of the nearest thing above it that stands in the file. */
@@ -110,29 +95,4 @@ function lineOf(document: Document.Parsed, lines: LineCounter, path: Path): numb
     if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
   }
   return 1;
-}
-
-/** A name that is no plain word stands in brackets: `market.symbols["EURUSD.m"].digits`. */
-const pathText = (path: Path): string =>
-  path.reduce<string>((text, step) => {
-    if (typeof step === 'number') return `${text}[${step}]`;
-    if (!/^[\w-]+$/.test(step)) return `${text}[${JSON.stringify(step)}]`;
-    return text ? `${text}.${step}` : step;
-  }, '');
-
-interface JsonSchema {
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly additionalProperties?: JsonSchema | boolean;
-  readonly items?: JsonSchema;
-}
-
-/** Keys of the section at `path`, from the schema. */
-function knownKeys(path: Path): string[] {
-  let schema = z.toJSONSchema(configSchema, { io: 'input', reused: 'inline' }) as JsonSchema;
-  for (const step of path) {
-    const { additionalProperties } = schema;
-    const byName = typeof additionalProperties === 'object' ? additionalProperties : {};
-    schema = (typeof step === 'number' ? schema.items : schema.properties?.[step]) ?? byName;
-  }
-  return Object.keys(schema.properties ?? {});
 }
