@@ -19,7 +19,7 @@ function quantiles(histogram: LatencyHistogram): Quantiles {
   };
 }
 
-function symbolStatus(symbol: string, digits: number, state: string, context: SymbolContext): SymbolStatus {
+export function symbolStatus(symbol: string, digits: number, state: string, context: SymbolContext): SymbolStatus {
   const { bid, ask, lastTickMs, ticksApplied, ticksLate, ticksDuplicate, ticksMissing, barCounts } = context;
   return {
     symbol,
@@ -36,7 +36,7 @@ function symbolStatus(symbol: string, digits: number, state: string, context: Sy
   };
 }
 
-function strategyStatus(
+export function strategyStatus(
   id: string,
   symbol: string,
   state: string,
@@ -59,7 +59,7 @@ function strategyStatus(
 }
 
 /** Account currency per lot and unit of price: contract size, turned over at the broker's own quotes. */
-function moneyPerUnit(context: BrokerContext | undefined, symbol: string): number {
+export function moneyPerUnit(context: BrokerContext | undefined, symbol: string): number {
   const spec = context?.specs[symbol];
   if (context === undefined || spec === undefined) return 0;
   const rate = rateOf(context, spec.currencyProfit, context.funds.currency);

@@ -71,6 +71,20 @@ export const errorTable = {
   DISK_FULL: operator('No space left on the device. What was written before is kept.'),
   REPORT_NOT_WRITTEN: operator('The report of a run could not be written; its figures stand in the summary.'),
   TICKS_NONE: operator('None of the files has a tick that can be used. The reasons are listed, by file and line.'),
+  // Requests of operators
+  CONTROL_KIND: fatal('A request names a kind of actor that there is not.'),
+  CONTROL_ID: fatal(
+    'A request names an actor that there is not, or that runs nowhere just now; the message says which.',
+  ),
+  CONTROL_VERB: fatal(
+    'A request asks for something that this kind of actor does not do; the message lists what it does.',
+  ),
+  CONTROL_PAYLOAD: fatal('The payload of a request is not what its verb takes; the message names the field.'),
+  CONTROL_NOT_NOW: operator('An actor cannot do in its present state what a request asks of it; the message says why.'),
+  CONTROL_FAILED: operator('A request was right, and doing it failed for the reason that the message gives.'),
+  SETTING_REFUSED: operator(
+    'A live setting in KV config was refused and has no effect; what held before holds on. The event on sys.lifecycle lists the faults.',
+  ),
   // Ledger
   LEDGER_UNAVAILABLE: retry('PostgreSQL cannot be reached. The recorder waits and loses nothing.'),
   LEDGER_SCHEMA: fatal('The ledger in PostgreSQL cannot be migrated to the schema that this program needs.'),

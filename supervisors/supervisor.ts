@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../runtime/clock.ts';
 import { messageOf, TroupeError } from '../runtime/errors.ts';
+import type { Inspectable, Watch } from '../runtime/inspect/watch.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Logger } from '../runtime/telemetry/log.ts';
 import type { Snapshot } from '../runtime/xstate.ts';
@@ -67,8 +68,12 @@ const isSettled = (child: ChildState | undefined): boolean =>
 
 const nameOf = (kind: string, id: string): string => `${kind}.${id}`;
 
-export class Supervisor implements Running {
+export class Supervisor implements Running, Inspectable {
+  readonly kind = 'supervisor';
   readonly id: string;
+  readonly machine = supervisorMachine;
+  /** Set by the inspector while somebody watches. */
+  watch: Watch | undefined;
   private readonly o: SupervisorOptions;
   private readonly entries = new Map<number, Entry>();
   private readonly refs = new Map<string, number>();
@@ -107,6 +112,10 @@ export class Supervisor implements Running {
 
   get detail(): string {
     return describeSupervisor(this.snapshot);
+  }
+
+  describe(snapshot: Snapshot): string {
+    return describeSupervisor(snapshot);
   }
 
   /** The machine's snapshot as it is now: plain data. */
@@ -275,7 +284,9 @@ export class Supervisor implements Running {
 
   private take(event: SupervisorMachineEvent): void {
     const before = this.name;
-    const { snapshot, effects } = step(supervisorMachine, this.snapshot, event);
+    const next = step(supervisorMachine, this.snapshot, event);
+    if (this.watch !== undefined) this.watch.stepped(this.snapshot, event, next);
+    const { snapshot, effects } = next;
     this.snapshot = snapshot;
     this.name = stateName(snapshot);
     for (const effect of effects) this.perform(effect as SupervisorEffect);

@@ -43,6 +43,12 @@ export const pathText = (path: Path): string =>
     return text ? `${text}.${step}` : step;
   }, '');
 
+/** The path of something inside `name`, which may be a path itself. */
+export function inside(name: string, path: Path): string {
+  const text = pathText(path);
+  return text === '' || text.startsWith('[') ? `${name}${text}` : `${name}.${text}`;
+}
+
 export type Checked<T> = { readonly value: T } | { readonly faults: readonly string[] };
 
 /** A plain value (of a message, of a live setting) against its schema. `name` stands before every path. */
@@ -52,7 +58,7 @@ export function checkValue<T>(schema: z.ZodType<T>, value: unknown, name: string
   const valueAt = (path: Path): unknown =>
     path.reduce<unknown>((at, step) => (at as Record<string | number, unknown> | undefined | null)?.[step], value);
   const faults = result.error.issues.flatMap((issue) => faultsOf(schema, issue, valueAt));
-  return { faults: faults.map(({ path, message }) => `${pathText([name, ...path])}: ${message}`) };
+  return { faults: faults.map(({ path, message }) => `${inside(name, path)}: ${message}`) };
 }
 
 interface JsonSchema {

@@ -89,7 +89,7 @@ const sessionWindow = section(
 const percent = { min: 0, max: 100, above: true, unit: '%' };
 const span = { min: 0, max: 86_400_000, unit: 'ms' };
 
-const risk = section(
+export const riskSchema = section(
   {
     max_order_lots: lots('Largest order that opens; absent: no limit').optional(),
     max_notional: number(aboveZero, 'Largest value of one opening order; absent: no limit').optional(),
@@ -143,10 +143,15 @@ const account = section(
       ['cancel', 'flatten', 'hold'],
       'What is done before a node leaves for good: cancel working orders, close all positions as well, or touch nothing; in each case nothing new is opened until an operator activates the account',
     ).default('cancel'),
-    risk: risk.prefault({}),
+    risk: riskSchema.prefault({}),
   },
   'The trading account; absent: this node does not trade',
 );
+
+export const paramsSchema = z.record(z.string(), z.unknown(), 'a section of the strategy’s own parameters').meta({
+  description: 'Parameters of the strategy; its own schema checks them',
+  allowed: 'a section of the strategy’s own parameters',
+});
 
 const strategy = section(
   {
@@ -157,13 +162,7 @@ const strategy = section(
       'Which strategy: ema-cross, mean-reversion, or the path of your own file',
     ),
     symbol: symbolName('Symbol that it trades, one of market.symbols'),
-    params: z
-      .record(z.string(), z.unknown(), 'a section of the strategy’s own parameters')
-      .meta({
-        description: 'Parameters of the strategy; its own schema checks them',
-        allowed: 'a section of the strategy’s own parameters',
-      })
-      .prefault({}),
+    params: paramsSchema.prefault({}),
     isolation: oneOf(
       ['thread', 'inline'],
       'thread: in a thread of its own, where a loop without end or a memory without bound harms nobody else; inline: in the node’s own thread',
@@ -248,9 +247,14 @@ const supervision = section(
   'When failed actors are started again',
 );
 
+export const logLevelSchema = oneOf(
+  ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+  'Least level that is written',
+);
+
 const log = section(
   {
-    level: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'Least level that is written').default('info'),
+    level: logLevelSchema.default('info'),
   },
   'Logs',
 );
