@@ -36,6 +36,8 @@ export function permissions(account: string, source: string): Record<NatsUser, P
           ...['md.>', 'trade.>', 'model.>', 'sys.>', 'inspect.>', 'bridge.*.command', '_INBOX.>', '$SRV.>'],
           ...['$JS.API.>', '$JS.ACK.>', '$JS.FC.>', '$KV.>', '$O.>'],
         ],
+        // Live settings are an operator's; a node obeys them.
+        deny: ['$KV.config.>'],
       },
       subscribe: {
         allow: [
@@ -66,11 +68,10 @@ export function permissions(account: string, source: string): Record<NatsUser, P
       // Reads everything and asks any service; writes live settings, and nothing else that is kept. (Whoever may make
       // consumers could have one deliver to any subject: give this user to persons, not to programs.)
       publish: {
-        allow: ['>'],
-        deny: [
-          ...['md.>', 'trade.>', 'model.>', 'sys.>', 'bridge.>', '_INBOX.>', '$O.>', '$JS.ACK.>'],
-          ...['$KV.snapshots.>', '$KV.leases.>', '$KV.actors.>', '$KV.machines.>'],
-          ...['CREATE', 'UPDATE', 'DELETE', 'PURGE', 'RESTORE', 'MSG.DELETE'].map((verb) => `$JS.API.STREAM.${verb}.>`),
+        allow: [
+          ...['control.>', '$SRV.>', '$KV.config.>', '$JS.FC.>'],
+          ...['INFO', 'DIRECT.GET.>', 'CONSUMER.>'].map((api) => `$JS.API.${api}`),
+          ...['NAMES', 'LIST', 'INFO.>', 'MSG.GET.>'].map((api) => `$JS.API.STREAM.${api}`),
         ],
       },
       subscribe: { allow: ['>'] },

@@ -85,6 +85,10 @@ describe('what each NATS user may do', { timeout: 60_000 }, () => {
     ['node', '$KV.snapshots.broker.any'],
     ['operator', '$KV.config.risk'],
     ['operator', 'control.strategy.ema.pause'],
+    ['operator', '$SRV.INFO.troupe-node'],
+    ['operator', '$JS.API.STREAM.INFO.TRADING'],
+    ['operator', '$JS.API.CONSUMER.CREATE.KV_actors'],
+    ['node', 'inspect.strategy.ema'],
   ];
   const mayNot: Array<[NatsUser, string]> = [
     ['bridge', 'trade.intent.any.ema'],
@@ -96,12 +100,20 @@ describe('what each NATS user may do', { timeout: 60_000 }, () => {
     ['bridge', '$JS.API.STREAM.DELETE.TRADING'],
     ['bridge', '_INBOX.node.x'],
     ['node', 'anything.else'],
+    ['node', '$KV.config.risk'],
+    ['node', 'control.strategy.ema.pause'],
     ['operator', 'md.0.ticks.x.EURUSD'],
     ['operator', 'trade.intent.any.ema'],
     ['operator', `bridge.${TEST_ACCOUNT}.command`],
     ['operator', '$KV.snapshots.broker.any'],
     ['operator', '$JS.API.STREAM.PURGE.TRADING'],
     ['operator', '_INBOX.node.x'],
+    ['operator', 'inspect.strategy.ema'],
+    ['operator', 'sys.lifecycle.config.risk'],
+    ['operator', '$KV.actors.strategy.ema'],
+    ['operator', '$JS.API.STREAM.DELETE.TRADING'],
+    ['operator', '$JS.API.STREAM.MSG.DELETE.TRADING'],
+    ['operator', 'anything.else'],
   ];
   for (const [user, subject] of may) {
     test(`${user} may publish ${subject}`, async () => assert.equal(await published(user, subject), true));
@@ -120,6 +132,8 @@ describe('what each NATS user may do', { timeout: 60_000 }, () => {
     ['bridge', 'trade.>', false],
     ['node', 'trade.>', true],
     ['node', '_INBOX.node.x', true],
+    ['node', 'control.>', true],
+    ['node', '$SRV.PING.troupe-node', true],
     ['operator', 'trade.>', true],
   ];
   for (const [user, subject, allowed] of hears) {
