@@ -1,6 +1,5 @@
 /** What operators' requests reach of a node. */
-import type { ControlEvent } from '../../runtime/actor.ts';
-import type { ControlKind } from './verbs.ts';
+import type { ControlKind, Told } from './verbs.ts';
 
 /** One actor that runs here; supervisors and the node itself are actors too. */
 export interface Target {
@@ -14,7 +13,7 @@ export interface Target {
   /** What `status` says besides, by kind: plain data, no secrets. */
   figures(): Record<string, unknown>;
   /** Control lane. */
-  tell(event: ControlEvent): void;
+  tell(event: Told): void;
   /** Resolves when it has started again or could not: false. */
   restart(cause: string): Promise<boolean>;
   /** As if it had crashed. False when it does not run. */

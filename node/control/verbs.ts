@@ -3,8 +3,12 @@
  * one table.
  */
 import { z } from 'zod';
+import type { BrokerControl } from '../../actors/broker/events.ts';
 import type { ControlEvent } from '../../runtime/actor.ts';
 import { section, symbolName, text } from '../../runtime/config/fields.ts';
+
+/** Event of an actor's control lane. */
+export type Told = ControlEvent | BrokerControl;
 
 export interface Verb {
   /** One line for `nats micro info`. */
@@ -14,7 +18,7 @@ export interface Verb {
   /** What the payload may be, for a person. */
   readonly takes: string;
   /** Event of the actor's control lane that it becomes; verbs without one are the node's own work. */
-  readonly event?: (payload: never) => ControlEvent;
+  readonly event?: (payload: never) => Told;
   /** The states that the actor reaches by it. The answer waits a moment for one of them. */
   readonly reaches?: RegExp;
 }
@@ -32,7 +36,7 @@ const withReason = section({ reason: reason.default('operator') }, 'The reason')
 interface Reason {
   readonly reason: string;
 }
-const because = (about: string, event: (payload: Reason) => ControlEvent, reaches: RegExp): Verb => ({
+const because = (about: string, event: (payload: Reason) => Told, reaches: RegExp): Verb => ({
   ...{ about, event, reaches },
   payload: withReason as unknown as z.ZodType<Record<string, unknown>>,
   takes: '{"reason": text}, or nothing',
@@ -45,6 +49,7 @@ const kill = plain('Ends the actor as a crash would, for chaos tests: its superv
 /** '' is the account: its balance. */
 const symbol = z.union([symbolName('Symbol'), z.literal('')], 'a symbol, or "" for the balance of the account');
 const acceptPayload = section({ symbol }, 'Whose difference is accepted');
+const correctPayload = section({ symbol: symbolName('Symbol') }, 'Whose difference is corrected');
 
 export const verbsOf = {
   symbol: { status, restart, kill },
@@ -91,12 +96,18 @@ export const verbsOf = {
       about: 'Takes the terminal’s word where account and terminal disagree about a symbol',
       payload: acceptPayload as unknown as z.ZodType<Record<string, unknown>>,
       takes: '{"symbol": name}, "" for the balance',
-      event: (payload: { symbol: string }) => ({ type: 'control.accept', ...payload }) as unknown as ControlEvent,
+      event: (payload: { symbol: string }) => ({ type: 'control.accept', ...payload }),
+    },
+    correct: {
+      about: 'Sends orders that bring the terminal to our record of a symbol where the two disagree',
+      payload: correctPayload as unknown as z.ZodType<Record<string, unknown>>,
+      takes: '{"symbol": name}',
+      event: (payload: { symbol: string }) => ({ type: 'control.correct', ...payload }),
     },
     flatten: because(
-      'Cancels every order and closes every position',
-      (payload) => ({ type: 'control.flatten', ...payload }) as unknown as ControlEvent,
-      /^trading\.(halted|reducing)$/,
+      'Cancels every order and closes every position, then halts',
+      (payload) => ({ type: 'control.flatten', ...payload }),
+      /^trading\.halted$/,
     ),
     reconcile: plain('Compares account and terminal now', { event: () => ({ type: 'control.reconcile' }) }),
   },

@@ -10,12 +10,12 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Config } from '../../runtime/config/index.ts';
 import { messageOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/telemetry/log.ts';
-import type { Setting } from './keys.ts';
+import type { Risk, Setting } from './keys.ts';
 import { readSetting } from './keys.ts';
 
 export interface SettingsOptions {
   readonly node: string;
-  /** The configuration file's. It is changed in place: everybody who reads it later reads what holds then. */
+  /** The configuration file's; parameters and log level in it are changed in place, for whoever reads them later. */
   readonly config: Config;
   readonly bus: Bus;
   readonly clock: Clock;
@@ -35,6 +35,7 @@ export class Settings {
   private work: Promise<void> = Promise.resolve();
   private starting = true;
   private unwatch: (() => Promise<void>) | undefined;
+  private liveRisk: Risk | undefined;
 
   constructor(options: SettingsOptions) {
     this.o = options;
@@ -63,6 +64,14 @@ export class Settings {
     return Object.fromEntries(this.held);
   }
 
+  /**
+   * Limits that hold instead of the file's, undefined where the file's do. They stay out of the configuration: the
+   * broker keeps the two apart, so that a deleted setting gives the file's limits back.
+   */
+  get risk(): Risk | undefined {
+    return this.liveRisk;
+  }
+
   private async take(key: string, value: Uint8Array | undefined, revision: number | undefined): Promise<void> {
     const read = readSetting(this.file, key, value);
     if ('faults' in read) return this.refuse(key, revision, read.faults.join('; '));
@@ -72,7 +81,7 @@ export class Settings {
     } catch (error) {
       return this.refuse(key, revision, messageOf(error));
     }
-    this.hold(setting);
+    this.hold(setting, revision !== undefined);
     if (revision === undefined) this.held.delete(key);
     else this.held.set(key, revision);
     if (this.starting) {
@@ -87,9 +96,9 @@ export class Settings {
     }
   }
 
-  private hold(setting: Setting): void {
+  private hold(setting: Setting, isLive: boolean): void {
     const { config } = this.o;
-    if (setting.about === 'risk' && config.account !== undefined) config.account.risk = setting.risk;
+    if (setting.about === 'risk') this.liveRisk = isLive ? setting.risk : undefined;
     else if (setting.about === 'log') config.log.level = setting.level;
     else if (setting.about === 'strategy') {
       const strategy = config.strategies.find(({ id }) => id === setting.id);

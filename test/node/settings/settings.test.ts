@@ -120,17 +120,17 @@ describe('live settings of a node', () => {
     await s.settings.start();
     const first = await s.put('risk.my=2Edemo', '{"max_order_lots": 2}');
     await until(() => events(s).length === 1);
-    assert.equal(s.config.account?.risk.max_order_lots, 2);
+    assert.equal(s.settings.risk?.max_order_lots, 2);
     assert.deepEqual(s.settings.live, { 'risk.my=2Edemo': first });
     await s.put('risk.my=2Edemo', '{"max_order_lots": -2}');
     await s.put('strategy.ema', '{"params": {"lots": 13}}');
     await until(() => events(s).length === 3);
-    assert.equal(s.config.account?.risk.max_order_lots, 2);
+    assert.equal(s.settings.risk?.max_order_lots, 2);
     assert.equal(s.config.strategies[0]?.params.lots, 0.5);
     await s.put('strategy.ema', '{"params": {"lots": 1}}');
     await (await s.bus.kv('config')).delete('risk.my=2Edemo');
     await until(() => events(s).length === 5);
-    assert.equal(s.config.account?.risk.max_order_lots, 5);
+    assert.equal(s.settings.risk, undefined);
     assert.equal(s.config.strategies[0]?.params.lots, 1);
     assert.deepEqual(
       s.applied.map(({ about }) => about),
@@ -170,7 +170,7 @@ describe('live settings of a node', () => {
     await one.put('log.level', '"loud"');
     await one.put('risk.my=2Edemo', '{"max_order_lots": 3}');
     await until(() => events(one).length === 2 && two.applied.length === 1);
-    assert.equal(two.config.account?.risk.max_order_lots, 3);
+    assert.equal(two.settings.risk?.max_order_lots, 3);
     assert.match(events(one)[0]!, /config_refused/);
     assert.match(events(one)[1]!, /config_applied n1/);
   });
