@@ -157,6 +157,8 @@ export class Effects {
       subject: wire.subject(wire.keyOf(message), this.context.layout),
       data: wire.encode(message),
       messageId: entry.messageId ?? `${this.prefix}.${this.lineage}.${entry.n}`,
+      // Of what can be replayed there is much, and nobody waits for one of it.
+      patient: this.definition.delivery === 'replay',
     });
   }
 }

@@ -32,13 +32,21 @@ const anyTopic = (name: TopicName): Topic<unknown, never> => topics[name] as unk
 
 interface Route {
   readonly topic: TopicName;
-  readonly subscribers: readonly Subscriber[];
+  readonly subscribers: Subscriber[];
+}
+
+/** Who hears what: by whole subject where an input names one, by filter where it leaves something open. */
+interface Routes {
+  readonly whole: ReadonlyMap<string, Route>;
+  readonly open: readonly { readonly filter: string; readonly topic: TopicName; readonly subscriber: Subscriber }[];
 }
 
 class FamilyReader {
   readonly subscribers = new Set<Subscriber>();
   private reader: StreamReader | undefined;
-  private readonly routes = new Map<string, Route | undefined>();
+  /** Subjects met so far. */
+  private readonly met = new Map<string, Route | undefined>();
+  private routes: Routes | undefined;
   /** Sequence of the last message handed out; nothing at or before it comes again from the running reader. */
   private position = 0;
   private change: Promise<void> = Promise.resolve();
@@ -53,7 +61,7 @@ class FamilyReader {
 
   add(subscriber: Subscriber): Promise<void> {
     this.subscribers.add(subscriber);
-    this.routes.clear();
+    this.forgetRoutes();
     // Many actors start together: one opening serves all who came before it happens.
     this.waitingForOpen ??= Promise.resolve().then(() => {
       this.waitingForOpen = undefined;
@@ -64,7 +72,7 @@ class FamilyReader {
 
   remove(subscriber: Subscriber): Promise<void> {
     this.subscribers.delete(subscriber);
-    this.routes.clear();
+    this.forgetRoutes();
     return this.serially(async () => {
       if (this.subscribers.size > 0) return;
       const { reader } = this;
@@ -162,23 +170,37 @@ class FamilyReader {
     }
   }
 
+  private forgetRoutes(): void {
+    this.met.clear();
+    this.routes = undefined;
+  }
+
   private routeOf(subject: string): Route | undefined {
-    if (this.routes.has(subject)) return this.routes.get(subject);
-    const subscribers: Subscriber[] = [];
-    let found: TopicName | undefined;
-    for (const subscriber of this.subscribers) {
-      const input = subscriber.inputs.find(
-        ({ topic, key }) =>
-          topics[topic].family === this.family &&
-          matchesSubject(anyTopic(topic).subject(key, this.hub.layout), subject),
-      );
-      if (input === undefined) continue;
-      found = input.topic;
-      subscribers.push(subscriber);
-    }
-    const route = found === undefined ? undefined : { topic: found, subscribers };
-    this.routes.set(subject, route);
+    if (this.met.has(subject)) return this.met.get(subject);
+    this.routes ??= this.makeRoutes();
+    const { whole, open } = this.routes;
+    const known = whole.get(subject);
+    const matching = open.filter(({ filter }) => matchesSubject(filter, subject));
+    const topic = known?.topic ?? matching[0]?.topic;
+    const subscribers = new Set([...(known?.subscribers ?? []), ...matching.map(({ subscriber }) => subscriber)]);
+    const route = topic === undefined ? undefined : { topic, subscribers: [...subscribers] };
+    this.met.set(subject, route);
     return route;
+  }
+
+  private makeRoutes(): Routes {
+    const whole = new Map<string, Route>();
+    const open: { filter: string; topic: TopicName; subscriber: Subscriber }[] = [];
+    for (const subscriber of this.subscribers) {
+      for (const { topic, key } of subscriber.inputs) {
+        if (topics[topic].family !== this.family) continue;
+        const filter = anyTopic(topic).subject(key, this.hub.layout);
+        if (filter.includes('*') || filter.includes('>')) open.push({ filter, topic, subscriber });
+        else if (whole.has(filter)) whole.get(filter)!.subscribers.push(subscriber);
+        else whole.set(filter, { topic, subscribers: [subscriber] });
+      }
+    }
+    return { whole, open };
   }
 }
 

@@ -31,6 +31,7 @@ const NODE_ARGS: readonly string[] = [
   '--min-semi-space-size=16',
   '--max-semi-space-size=16',
   '--initial-old-space-size=512',
+  '--external-memory-accounted-in-global-limit',
 ];
 
 export interface FleetOptions {

@@ -9,6 +9,8 @@ export interface PublishRequest {
   readonly data: Uint8Array;
   /** A second publish with the same id within the stream's duplicate window has no effect. */
   readonly messageId: string;
+  /** It may wait until the event loop comes round, to leave together with others. Order is kept. */
+  readonly patient?: boolean;
 }
 
 export interface PublishAck {

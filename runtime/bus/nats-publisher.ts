@@ -78,6 +78,8 @@ export class Publisher {
   private readonly pending = new Map<string, Pending>();
   private connected = true;
   private counter = 0;
+  /** Not sent yet. Should the connection be lost meanwhile, a round sends them as it does everything else. */
+  private together: Pending[] = [];
   private sweepTimer: (() => void) | undefined;
   private readonly idleWaiters: (() => void)[] = [];
 
@@ -87,12 +89,16 @@ export class Publisher {
     options.connection.subscribe(`${this.inbox}*`, { callback: (error, message) => this.onReply(error, message) });
   }
 
-  /** Rejects with PublishFailure. `extra` are further header lines. */
+  /**
+   * Rejects with PublishFailure. `extra` are further header lines. What is `patient` leaves with everything else that is
+   * said before the event loop comes round, in one write: a write costs more than what it carries.
+   */
   publish(
     subject: string,
     data: Uint8Array,
     messageId: string,
     extra?: readonly (readonly [string, string])[],
+    patient = false,
   ): Promise<Acknowledged> {
     return new Promise((resolve, reject) => {
       const lines = headers();
@@ -116,7 +122,11 @@ export class Publisher {
       };
       this.pending.set(token, entry);
       lane.pending.set(token, entry);
-      if (this.connected && !lane.round) this.transmit(entry);
+      if (this.connected && !lane.round) {
+        this.together.push(entry);
+        if (!patient) this.flush();
+        else if (this.together.length === 1) void this.options.clock.yield().then(() => this.flush());
+      }
       this.sweepTimer ??= this.options.clock.setTimer(SWEEP_MS, () => this.sweep());
     });
   }
@@ -159,6 +169,17 @@ export class Publisher {
       this.lanes.set(name, lane);
     }
     return lane;
+  }
+
+  /** In order: what waits leaves before what does not. */
+  private flush(): void {
+    const entries = this.together;
+    if (entries.length === 0) return;
+    this.together = [];
+    for (const entry of entries) {
+      const isDue = this.pending.has(entry.token) && entry.attempts === 0 && !entry.lane.round;
+      if (isDue && this.connected) this.transmit(entry);
+    }
   }
 
   private transmit(entry: Pending): void {

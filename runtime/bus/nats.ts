@@ -125,7 +125,9 @@ class JetStreamBus implements NatsBus {
 
   async publish(request: PublishRequest): Promise<PublishAck> {
     try {
-      const { sequence, duplicate } = await this.publisher.publish(request.subject, request.data, request.messageId);
+      const { sequence, duplicate } = await this.publisher.publish(
+        ...([request.subject, request.data, request.messageId, undefined, request.patient] as const),
+      );
       return { sequence, duplicate };
     } catch (failure) {
       throw failure instanceof PublishFailure ? failure.error : busError(failure, `publish to ${request.subject}`);

@@ -4,13 +4,17 @@
  */
 
 const PLAIN = /^[A-Za-z0-9_-]$/;
+const ALL_PLAIN = /^[A-Za-z0-9_-]+$/;
+const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** One subject token that carries `name` reversibly: every byte outside [A-Za-z0-9_-] becomes `=XX`. */
 export function escapeToken(name: string): string {
   if (name.length === 0) throw new RangeError('a subject token cannot be empty');
+  // Nearly every name, and every message asks.
+  if (ALL_PLAIN.test(name)) return name;
   let token = '';
-  for (const byte of new TextEncoder().encode(name)) {
+  for (const byte of encoder.encode(name)) {
     const char = String.fromCharCode(byte);
     token += PLAIN.test(char) ? char : `=${byte.toString(16).toUpperCase().padStart(2, '0')}`;
   }
@@ -36,7 +40,7 @@ export function unescapeToken(token: string): string {
 /** FNV-1a, 32 bits, over the UTF-8 bytes (http://www.isthe.com/chongo/tech/comp/fnv/). */
 export function fnv1a32(text: string): number {
   let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  for (const byte of encoder.encode(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   return hash;
 }
 

@@ -78,6 +78,22 @@ export function conformance(subject: () => Promise<Subject>): void {
       assert.equal(await bus.lastSequence('TRADING'), first.sequence);
     });
 
+    test('what is patient and what is not keep their order', async () => {
+      const bus = await setUp();
+      const subject = `trade.account.${fresh()}`;
+      const acks = await Promise.all(
+        Array.from({ length: 60 }, (_, i) =>
+          bus.publish({ subject, data: bytes(`${i}`), messageId: fresh(), patient: i % 7 !== 3 }),
+        ),
+      );
+      const alone = await bus.publish({ subject, data: bytes('60'), messageId: fresh(), patient: true });
+      const sequences = [...acks, alone].map(({ sequence }) => sequence);
+      assert.deepEqual(
+        sequences,
+        sequences.map((_, i) => sequences[0]! + i),
+      );
+    });
+
     test('many publishes in flight keep their order', async () => {
       const bus = await setUp();
       const name = fresh();
