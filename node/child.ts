@@ -8,7 +8,7 @@ import { Interpreter } from '../runtime/interpreter.ts';
 import { PoisonRecord } from '../runtime/poison.ts';
 import type { Logger } from '../runtime/telemetry/log.ts';
 import type { Metrics } from '../runtime/telemetry/metrics.ts';
-import type { ChildSpec } from '../supervisors/supervisor.ts';
+import type { ChildSpec } from '../supervisors/spec.ts';
 import type { Levels } from './levels.ts';
 import type { Member } from './member.ts';
 
@@ -21,6 +21,8 @@ export interface Stage {
   readonly layout: Layout;
   readonly levels: Levels;
   readonly metrics: Metrics;
+  /** Whether this node holds its lease at this moment. */
+  readonly mayRun: () => boolean;
 }
 
 /** The running interpreter of one actor, whichever start it is. */
@@ -28,17 +30,24 @@ export class ActorChild implements Member {
   readonly kind: string;
   readonly id: string;
   readonly shutdownMs: number;
+  /** A broker may come to a node whose strategies are there already: they depend on it. */
+  readonly place: 'first' | 'last';
+  readonly onBudgetSpent: 'escalate' | 'leave';
   private interpreter: Interpreter | undefined;
   readonly definition: ActorDefinition;
   private readonly stage: Stage;
   private readonly poison: PoisonRecord;
   private readonly beforeStart: () => Promise<void>;
+  private onExit: Parameters<ChildSpec['start']>[0] = () => undefined;
 
   /** `beforeStart` runs before every start: a broker takes its fence there. */
   constructor(definition: ActorDefinition, stage: Stage, shutdownMs: number, beforeStart = async () => {}) {
     this.kind = definition.kind;
     this.id = definition.id;
     this.shutdownMs = shutdownMs;
+    this.place = definition.kind === 'broker' ? 'first' : 'last';
+    // A user's code that always fails costs itself, and nobody else anything.
+    this.onBudgetSpent = definition.kind === 'strategy' ? 'leave' : 'escalate';
     this.definition = definition;
     this.stage = stage;
     this.beforeStart = beforeStart;
@@ -49,6 +58,7 @@ export class ActorChild implements Member {
   async start(onExit: Parameters<ChildSpec['start']>[0]): Promise<Interpreter> {
     await this.beforeStart();
     const { levels, log, metrics } = this.stage;
+    this.onExit = onExit;
     const interpreter = new Interpreter({
       ...this.stage,
       definition: this.definition,
@@ -76,6 +86,11 @@ export class ActorChild implements Member {
 
   get depth(): number {
     return this.interpreter?.depth ?? 0;
+  }
+
+  fence(error: Error): void {
+    this.interpreter?.kill();
+    this.onExit({ reason: 'fenced', error });
   }
 
   tell(event: Parameters<Interpreter['tell']>[0]): void {

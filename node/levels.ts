@@ -1,24 +1,64 @@
 /**
  * What the world may know of each actor at any time: KV `actors` holds the level (who owns it, its state, since when),
  * `sys.lifecycle.<kind>.<id>` the edges.
+ *
+ * The level is also the claim: it is only ever written by compare-and-set on what this node itself wrote last, so a
+ * write that finds another's value means that the actor is somebody else's. One write at a time per actor; the last
+ * value always arrives.
  */
-import type { Bus, KeyValue } from '../runtime/bus/bus.ts';
+import type { Bus, KeyValue, KvEntry } from '../runtime/bus/bus.ts';
 import type { Layout } from '../runtime/bus/topics.ts';
 import { actorKey, topics } from '../runtime/bus/topics.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { messageOf, TroupeError } from '../runtime/errors.ts';
+import { isConflict } from '../runtime/lease.ts';
 import type { Logger } from '../runtime/telemetry/log.ts';
 import type { SupervisorEvent } from '../supervisors/supervisor.ts';
 
 /**
  * A state that changes faster is written this often, and so is a description that changes by itself: a price does so all
- * day long, for hundreds of symbols. The last value always arrives.
+ * day long, for hundreds of symbols.
  */
 const STATE_MS = 250;
 const DETAIL_MS = 2_000;
+/** After a write that failed because the store was away. */
+const AGAIN_MS = 1_000;
+
+/** What KV `actors` says of an actor. */
+export interface LevelValue {
+  readonly kind: string;
+  readonly id: string;
+  /** Empty: nobody's. */
+  readonly node: string;
+  /** The run of the node that owns it. */
+  readonly instance: string;
+  readonly state: string;
+  readonly detail: string;
+  readonly restarts: number;
+  readonly sinceMs: number;
+}
+
+/** Undefined where the bytes are no level. */
+export function parseLevel({ value }: KvEntry): LevelValue | undefined {
+  try {
+    const level = JSON.parse(new TextDecoder().decode(value)) as LevelValue;
+    return typeof level.node === 'string' ? level : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const RELEASED = 'released';
+
+/** The node that gave the actor up; undefined where nobody did. */
+export function givenBy({ state, detail }: LevelValue): string | undefined {
+  return state === RELEASED && detail.startsWith('by ') ? detail.slice('by '.length) : undefined;
+}
 
 interface Level {
-  kind: string;
-  id: string;
+  readonly kind: string;
+  readonly id: string;
+  readonly key: string;
   state: string;
   detail: string;
   restarts: number;
@@ -27,22 +67,42 @@ interface Level {
   /** When it is to be written, while `cancel` is there. */
   dueMs: number;
   cancel: (() => void) | undefined;
+  /** Of this node's last write; 0 while the actor is not claimed. */
+  revision: number;
+  /** The outcome of the last write is not known. */
+  doubtful: boolean;
+  writing: Promise<void> | undefined;
+  /** It has changed since the write that is under way was made. */
+  stale: boolean;
 }
 
 export interface LevelsOptions {
   readonly node: string;
+  readonly instance: string;
   readonly bus: Bus;
   readonly actors: KeyValue;
   readonly clock: Clock;
   readonly log: Logger;
   readonly layout: Layout;
+  /** The claim on an actor is lost: it must stop at once. */
+  readonly onFenced: (kind: string, id: string, error: TroupeError) => void;
+}
+
+/** One event on `sys.lifecycle`. */
+export interface Edge {
+  readonly kind: string;
+  readonly id: string;
+  readonly event: string;
+  readonly cause: string;
+  readonly attempt?: number;
+  readonly remaining?: number;
 }
 
 export class Levels {
   private readonly levels = new Map<string, Level>();
   private readonly o: LevelsOptions;
   private edges = 0;
-  private readonly writing = new Set<Promise<unknown>>();
+  private readonly telling = new Set<Promise<unknown>>();
   private killed = false;
 
   constructor(options: LevelsOptions) {
@@ -53,13 +113,67 @@ export class Levels {
     return this.levels.get(actorKey(kind, id)) ?? { state: '', detail: '' };
   }
 
+  holds(kind: string, id: string): boolean {
+    return (this.levels.get(actorKey(kind, id))?.revision ?? 0) > 0;
+  }
+
   /**
-   * Claims the actor for this node. The revision is the fence of what it does from now on: later claims have higher
-   * ones.
+   * Claims the actor, over what stands at `revision` (0: nothing). Resolves to the claim's own revision: the fence of
+   * what the actor does from now on, because later claims have higher ones. Throws BUS_CONFLICT when somebody was
+   * faster.
    */
-  async claim(kind: string, id: string): Promise<number> {
+  async claim(kind: string, id: string, revision: number): Promise<number> {
     const level = this.level(kind, id);
-    return this.o.actors.put(actorKey(kind, id), this.encode(level));
+    level.state = 'starting';
+    level.detail = '';
+    level.sinceMs = this.o.clock.nowMs();
+    level.writtenMs = level.sinceMs;
+    const value = this.encode(level, this.o.node);
+    const { actors } = this.o;
+    level.revision =
+      revision === 0 ? await actors.create(level.key, value) : await actors.update(level.key, value, revision);
+    return level.revision;
+  }
+
+  /** Claims again what is held, which raises the fence. Throws FENCED where it is not held any more. */
+  async renew(kind: string, id: string): Promise<number> {
+    const level = this.level(kind, id);
+    level.cancel?.();
+    await this.put(level);
+    if (level.revision === 0 || level.doubtful) {
+      const why = level.revision === 0 ? 'is not this node’s any more' : 'cannot be claimed: the store is away';
+      throw new TroupeError(level.revision === 0 ? 'FENCED' : 'BUS_UNAVAILABLE', `${kind} ${id} ${why}`);
+    }
+    return level.revision;
+  }
+
+  /** Gives the claim back; nothing of the actor may run any more. What the store does not take expires with the lease. */
+  async release(kind: string, id: string): Promise<void> {
+    const level = this.levels.get(actorKey(kind, id));
+    if (level === undefined) return;
+    this.levels.delete(level.key);
+    level.cancel?.();
+    level.stale = false;
+    while (level.writing !== undefined) await level.writing;
+    if (level.revision === 0 || this.killed) return;
+    level.state = RELEASED;
+    level.detail = `by ${this.o.node}`;
+    level.sinceMs = this.o.clock.nowMs();
+    try {
+      if (level.doubtful) await this.clear(level);
+      if (level.revision > 0) await this.o.actors.update(level.key, this.encode(level, ''), level.revision);
+    } catch (error) {
+      this.o.log.warn({ kind, id, error: messageOf(error) }, 'a claim could not be given back');
+    }
+  }
+
+  /** The claim is not this node's any more: nothing more is written of the actor. */
+  forget(kind: string, id: string): void {
+    const level = this.levels.get(actorKey(kind, id));
+    if (level === undefined) return;
+    this.levels.delete(level.key);
+    level.cancel?.();
+    level.revision = 0;
   }
 
   state(kind: string, id: string, state: string, detail: string): void {
@@ -71,30 +185,39 @@ export class Levels {
     this.write(level, isNew ? STATE_MS : DETAIL_MS);
   }
 
+  /** What a supervisor says of its child, as an edge and as the level. */
   edge(event: SupervisorEvent): void {
     if (this.killed) return;
     const { kind, id } = event;
+    this.tell(event);
     const level = this.level(kind, id);
     if (event.event === 'restarted') level.restarts++;
     if (event.event !== 'started' && event.event !== 'restarted') level.state = event.event;
     level.sinceMs = this.o.clock.nowMs();
     this.write(level, STATE_MS);
-    this.keep(
-      this.o.bus.publish({
-        subject: topics.lifecycle.subject({ kind, id }, this.o.layout),
-        messageId: `${this.o.node}.${this.o.clock.nowUs()}.${++this.edges}`,
+  }
+
+  /** One event on `sys.lifecycle.<kind>.<id>`. */
+  tell({ kind, id, event, cause, attempt = 0, remaining = 0 }: Edge): void {
+    if (this.killed) return;
+    const { node, instance, bus, clock, log, layout } = this.o;
+    const told: Promise<unknown> = bus
+      .publish({
+        subject: topics.lifecycle.subject({ kind, id }, layout),
+        messageId: `${node}.${instance}.${++this.edges}`,
         data: topics.lifecycle.encode({
-          kind,
-          id,
-          event: event.event,
-          cause: event.cause,
-          attempt: event.attempt,
-          remainingBudget: event.remaining,
-          node: this.o.node,
-          timeMs: this.o.clock.nowMs(),
+          ...{ kind, id, event, cause, attempt, remainingBudget: remaining, node },
+          timeMs: clock.nowMs(),
         }),
-      }),
-    );
+      })
+      .catch((error: unknown) => log.warn({ err: error }, 'a lifecycle event could not be written'))
+      .finally(() => this.telling.delete(told));
+    this.telling.add(told);
+  }
+
+  /** Resolves when the events so far have been written. */
+  async told(): Promise<void> {
+    await Promise.all(this.telling);
   }
 
   /** Nothing is written any more. */
@@ -105,12 +228,12 @@ export class Levels {
 
   /** Resolves when everything has been written. */
   async flush(): Promise<void> {
-    for (const level of this.levels.values()) {
-      if (level.cancel === undefined) continue;
+    const writes = [...this.levels.values()].map((level) => {
+      if (level.cancel === undefined) return level.writing;
       level.cancel();
-      this.put(level);
-    }
-    await Promise.all(this.writing);
+      return this.put(level);
+    });
+    await Promise.all([...writes, ...this.telling]);
   }
 
   private level(kind: string, id: string): Level {
@@ -119,8 +242,9 @@ export class Levels {
     if (level === undefined) {
       const sinceMs = this.o.clock.nowMs();
       level = {
-        ...{ kind, id, state: 'starting', detail: '', restarts: 0, sinceMs },
+        ...{ kind, id, key, state: 'starting', detail: '', restarts: 0, sinceMs },
         ...{ writtenMs: 0, dueMs: 0, cancel: undefined },
+        ...{ revision: 0, doubtful: false, writing: undefined, stale: false },
       };
       this.levels.set(key, level);
     }
@@ -129,7 +253,11 @@ export class Levels {
 
   /** Not sooner than `shortestMs` after the last time. */
   private write(level: Level, shortestMs: number): void {
-    if (this.killed) return;
+    if (this.killed || level.revision === 0) return;
+    if (level.writing !== undefined) {
+      level.stale = true;
+      return;
+    }
     const nowMs = this.o.clock.nowMs();
     const dueMs = Math.max(nowMs, level.writtenMs + shortestMs);
     if (level.cancel !== undefined) {
@@ -137,29 +265,68 @@ export class Levels {
       level.cancel();
       level.cancel = undefined;
     }
-    if (dueMs === nowMs) this.put(level);
-    else {
-      level.dueMs = dueMs;
-      level.cancel = this.o.clock.setTimer(dueMs - nowMs, () => this.put(level));
-    }
+    if (dueMs === nowMs) void this.put(level);
+    else this.later(level, dueMs - nowMs);
   }
 
-  private put(level: Level): void {
+  private later(level: Level, delayMs: number): void {
+    level.dueMs = this.o.clock.nowMs() + delayMs;
+    level.cancel = this.o.clock.setTimer(delayMs, () => void this.put(level));
+  }
+
+  /** Resolves when what it is now has been written, or could not be. */
+  private async put(level: Level): Promise<void> {
     level.cancel = undefined;
+    while (level.writing !== undefined) await level.writing;
+    if (level.revision === 0 || this.killed) return;
     level.writtenMs = this.o.clock.nowMs();
-    this.keep(this.o.actors.put(actorKey(level.kind, level.id), this.encode(level)));
+    level.stale = false;
+    level.writing = this.store(level);
+    await level.writing;
   }
 
-  private keep(work: Promise<unknown>): void {
-    const kept: Promise<unknown> = work
-      .catch((error: unknown) => this.o.log.warn({ err: error }, 'the level of an actor could not be written'))
-      .finally(() => this.writing.delete(kept));
-    this.writing.add(kept);
+  private async store(level: Level): Promise<void> {
+    let failed = false;
+    try {
+      if (level.doubtful) await this.clear(level);
+      if (level.revision === 0) return;
+      const { actors, node } = this.o;
+      level.revision = await actors.update(level.key, this.encode(level, node), level.revision);
+    } catch (error) {
+      level.doubtful = true;
+      failed = !isConflict(error);
+      if (failed) this.o.log.warn({ key: level.key, error: messageOf(error) }, 'the level could not be written');
+    } finally {
+      level.writing = undefined;
+    }
+    if (this.killed || this.levels.get(level.key) !== level || level.cancel !== undefined) return;
+    if (level.doubtful) this.later(level, failed ? AGAIN_MS : 0);
+    else if (level.stale) this.write(level, STATE_MS);
   }
 
-  private encode(level: Level): Uint8Array {
+  /**
+   * Whether a write whose outcome is not known was stored, and whether the claim stands: the store tells. An answer that
+   * was lost must not look like a lost claim.
+   */
+  private async clear(level: Level): Promise<void> {
+    const entry = await this.o.actors.get(level.key);
+    const owner = entry && parseLevel(entry);
+    if (entry !== undefined && owner?.node === this.o.node && owner.instance === this.o.instance) {
+      level.revision = entry.revision;
+      level.doubtful = false;
+      return;
+    }
+    level.revision = 0;
+    level.doubtful = false;
+    const { kind, id } = level;
+    const whose = owner === undefined || owner.node === '' ? 'nobody' : `${owner.node} (${owner.instance})`;
+    this.o.onFenced(kind, id, new TroupeError('FENCED', `${kind} ${id} is claimed by ${whose} now`));
+  }
+
+  private encode(level: Level, node: string): Uint8Array {
     const { kind, id, state, detail, restarts, sinceMs } = level;
-    const { node } = this.o;
-    return new TextEncoder().encode(JSON.stringify({ kind, id, node, state, detail, restarts, sinceMs }));
+    const instance = node === '' ? '' : this.o.instance;
+    const value: LevelValue = { kind, id, node, instance, state, detail, restarts, sinceMs };
+    return new TextEncoder().encode(JSON.stringify(value));
   }
 }

@@ -22,6 +22,7 @@ import { createLogger } from '../runtime/telemetry/log.ts';
 import { createMetrics } from '../runtime/telemetry/metrics.ts';
 import { Node } from './node.ts';
 import { Pace } from './pace.ts';
+import { thisProcess } from './this-process.ts';
 import { Threads } from './thread/threads.ts';
 
 /** Making a status takes a millisecond or two, in which no order moves: often enough for a person is enough. */
@@ -99,6 +100,7 @@ async function run(): Promise<void> {
     threads,
     ...(env.TROUPE_LEDGER_URL === undefined ? {} : { ledger: env.TROUPE_LEDGER_URL }),
     instance: secretToken(8),
+    place: thisProcess(),
     onFailure: (error) => {
       log.fatal({ code: error.code, err: error }, error.message);
       say({ event: 'error', code: error.code, message: error.message });
@@ -142,8 +144,7 @@ async function run(): Promise<void> {
   const commands: Record<string, () => Promise<void> | void> = {
     flush: () => node.flush(),
     settle: async () => {
-      await node.settle();
-      say({ event: 'settled', status: node.status() });
+      if (await node.settle()) say({ event: 'settled', status: node.status() });
     },
     snapshot: async () => say({ event: 'snapshot', ...(await node.terminalBooks()) }),
     latencies: () => say({ event: 'latencies', intentToTerminal: node.latencies.intentToTerminal }),

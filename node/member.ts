@@ -1,6 +1,6 @@
 /** What the node knows of an actor that it runs, whether it runs on this thread or on one of its own. */
 import type { Interpreter } from '../runtime/interpreter.ts';
-import type { ChildSpec } from '../supervisors/supervisor.ts';
+import type { ChildSpec } from '../supervisors/spec.ts';
 
 export interface Member extends ChildSpec {
   /**
@@ -15,6 +15,8 @@ export interface Member extends ChildSpec {
    * handed out all that their streams hold.
    */
   settled(): Promise<boolean>;
+  /** The claim on it is lost: it ends at once, without a commit, and exits as `fenced`. */
+  fence(error: Error): void;
   /** Control lane. Lost when the actor is not running. Throws MAILBOX_CONTROL_FULL. */
   tell(event: Parameters<Interpreter['tell']>[0]): void;
 }

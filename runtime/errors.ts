@@ -62,6 +62,11 @@ export const errorTable = {
     'A stored snapshot has another version than this program. Migrate it or use that program.',
   ),
   MAILBOX_CONTROL_FULL: fatal('The control lane of an actor is full: it has not taken any event for a long time.'),
+  // Nodes
+  LEASE_LOST: retry(
+    'The node could not renew its lease in time or somebody took it; it ended, and its actors go on elsewhere.',
+  ),
+  NODE_NAME_TAKEN: operator('Another node of this name is running. Give each node a name of its own (node.name).'),
   // Configuration and start
   CONFIG_INVALID: fatal('The configuration has faults; all of them are listed with path and allowed range.'),
   CONFIG_NOT_FOUND: fatal('The configuration file does not exist or cannot be read.'),

@@ -49,6 +49,8 @@ export interface InterpreterOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly layout: Layout;
+  /** Whether this node may still run actors; asked before every turn. An actor that may not ends without a word. */
+  readonly mayRun?: () => boolean;
   /** Failures of this actor's inputs, kept by its supervisor across restarts. */
   readonly poison: PoisonRecord;
   /** Once, when the actor has ended by itself. */
@@ -119,7 +121,7 @@ export class Interpreter implements Subscriber, Inspectable {
     const { definition } = this.o;
     const committed = await this.store.load();
     if (committed === undefined) await this.begin();
-    else this.resume(committed);
+    else await this.resume(committed);
     this.state = 'running';
     await this.effects.perform();
     const first = definition.onStart?.(committed !== undefined);
@@ -250,7 +252,7 @@ export class Interpreter implements Subscriber, Inspectable {
     await this.perform();
   }
 
-  private resume(committed: Committed): void {
+  private async resume(committed: Committed): Promise<void> {
     for (const [family, sequence] of Object.entries(committed.positions)) {
       this.applied.set(family as Family, sequence);
       this.received.set(family as Family, sequence);
@@ -259,6 +261,8 @@ export class Interpreter implements Subscriber, Inspectable {
     this.snapshot = restore(this.o.definition.machine, committed);
     for (const timer of committed.timers) this.timers.arm(timer);
     this.effects.restore(committed.outbox, committed.made, this.lineage);
+    // An earlier owner that still runs without knowing must not commit any more: from here on it loses.
+    if (this.o.definition.delivery === 'commit') await this.store.save(this.toCommit());
   }
 
   private push(waiting: Waiting): void {
@@ -284,6 +288,8 @@ export class Interpreter implements Subscriber, Inspectable {
       // The first turn comes after the caller's own work: whoever delivers must not find itself inside the machine.
       await this.o.clock.yield();
       while (this.hasWork && this.state === 'running') {
+        // A node that was frozen finds the time gone before its timers fire: what waited must not be done any more.
+        if (this.o.mayRun?.() === false) return this.kill();
         await this.turn();
         if (this.commitDue) await this.commitWhenQuiet();
         if (this.hasWork) await this.o.clock.yield();

@@ -37,6 +37,7 @@ export class ThreadMember implements Member {
   private known: unknown;
   private thread: Thread | undefined;
   private asks = 0;
+  private onExit: (exit: ChildExit) => void = () => undefined;
   private readonly answers = new Map<number, (settled: boolean) => void>();
 
   constructor(options: ThreadMemberOptions) {
@@ -47,6 +48,7 @@ export class ThreadMember implements Member {
 
   async start(onExit: (exit: ChildExit) => void, signal: AbortSignal): Promise<Running> {
     await this.o.beforeStart?.();
+    this.onExit = onExit;
     const { threads, run } = this.o;
     const thread = threads.take();
     this.thread = thread;
@@ -108,6 +110,14 @@ export class ThreadMember implements Member {
       this.answers.set(ask, answer);
       thread.post({ type: 'settled', ask });
     });
+  }
+
+  fence(error: Error): void {
+    const { thread } = this;
+    if (thread === undefined) return;
+    this.left(thread);
+    void thread.end();
+    this.onExit({ reason: 'fenced', error });
   }
 
   tell(event: Parameters<Member['tell']>[0]): void {

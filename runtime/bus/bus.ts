@@ -58,7 +58,8 @@ export interface KeyValue {
   /** Compare-and-set on the last revision. Throws TroupeError BUS_CONFLICT when somebody else was faster. */
   update(key: string, value: Uint8Array, revision: number): Promise<number>;
   put(key: string, value: Uint8Array): Promise<number>;
-  delete(key: string): Promise<void>;
+  /** With a revision: only if it is still the last one; throws BUS_CONFLICT otherwise. */
+  delete(key: string, revision?: number): Promise<void>;
   /** Every current entry that matches `filter` (NATS wildcards), then each change. Returns the stop function. */
   watch(
     filter: string,

@@ -53,8 +53,9 @@ export class MemoryBucket {
     return this.store(key, value);
   }
 
-  delete(key: string): void {
-    checkKey(key);
+  delete(key: string, revision?: number): void {
+    const last = this.cell(key)?.revision ?? 0;
+    if (revision !== undefined && last !== revision) throw conflict(key, revision, last);
     this.store(key, undefined);
   }
 

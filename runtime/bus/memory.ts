@@ -289,9 +289,9 @@ class MemoryBus implements Bus {
         check(value);
         return store.put(key, value);
       },
-      delete: async (key) => {
+      delete: async (key, revision) => {
         this.checkOpen();
-        store.delete(key);
+        store.delete(key, revision);
       },
       watch: async (filter, onEntry) => {
         this.checkOpen();

@@ -69,8 +69,8 @@ export class NatsKeyValue implements KeyValue {
     return this.write(key, value, undefined);
   }
 
-  async delete(key: string): Promise<void> {
-    await this.write(key, EMPTY, undefined, 'DEL');
+  async delete(key: string, revision?: number): Promise<void> {
+    await this.write(key, EMPTY, revision, 'DEL');
   }
 
   /** Resolves when all entries that were there have been handed out. */

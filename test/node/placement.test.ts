@@ -1,0 +1,237 @@
+/** Several nodes, one company: who runs what, through joins, leaves, deaths and freezes. On virtual time. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Bus } from '../../runtime/bus/bus.ts';
+import { TroupeError } from '../../runtime/errors.ts';
+import { HOLD_MS, LEASE_MS } from '../../runtime/lease.ts';
+import type { Run } from './rig.ts';
+import { deadPlace, here, Rig } from './rig.ts';
+
+const ALL = 8;
+
+/** Nobody is run twice, everybody once. */
+function assertShared(runs: readonly Run[], count = ALL): void {
+  const all = runs.flatMap(here);
+  assert.equal(new Set(all).size, all.length, `run twice: ${all.filter((key, i) => all.indexOf(key) !== i)}`);
+  assert.equal(all.length, count);
+}
+
+/** The bus of a node that can be cut off from the server, as by a broken network or SIGSTOP. */
+function cuttable() {
+  let cut = false;
+  const waiting: (() => void)[] = [];
+  const gate = <T>(work: () => Promise<T>): Promise<T> => {
+    if (!cut) return work();
+    return new Promise((resolve, reject) => {
+      waiting.push(() => work().then(resolve, reject));
+    });
+  };
+  const wrap = (bus: Bus): Bus =>
+    new Proxy(bus, {
+      get(target, name) {
+        if (name === 'publish') return (request: never) => gate(() => target.publish(request));
+        if (name !== 'kv') return Reflect.get(target, name).bind(target);
+        return async (bucket: never) => {
+          const kv = await target.kv(bucket);
+          return new Proxy(kv, {
+            get: (store, method) => {
+              if (method === 'then') return undefined;
+              const call = Reflect.get(store, method).bind(store);
+              if (method !== 'watch') return (...args: never[]) => gate(() => call(...args));
+              return (filter: string, heard: (entry: never) => void) =>
+                gate(() =>
+                  store.watch(filter, (entry) => {
+                    if (cut) waiting.push(() => heard(entry as never));
+                    else heard(entry as never);
+                  }),
+                );
+            },
+          });
+        };
+      },
+    });
+  return {
+    wrap,
+    cut: () => {
+      cut = true;
+    },
+    mend: () => {
+      cut = false;
+      for (const go of waiting.splice(0)) go();
+    },
+  };
+}
+
+describe('one node', () => {
+  test('runs everything, claims everything, and gives everything back when it stops', async () => {
+    const rig = new Rig();
+    const one = await rig.start('node-1', { strategies: 2 });
+    assert.equal(here(one).length, ALL + 1 + 2);
+    for (const [key, level] of await rig.levels()) assert.equal(level.node, 'node-1', key);
+    assert.ok((await rig.levels()).size >= ALL + 3);
+    void one.node.drain();
+    await rig.until('it has ended', () => one.outcome !== undefined);
+    assert.equal(one.outcome?.error, undefined);
+    for (const [key, level] of await rig.levels()) assert.deepEqual([level.node, level.state], ['', 'released'], key);
+    const lease = await (await one.bus.kv('leases')).get('node.node-1');
+    assert.equal(lease, undefined, 'the lease is given back');
+    const stops = rig
+      .edges()
+      .filter(({ event }) => event === 'stopped')
+      .map(({ kind }) => kind);
+    assert.deepEqual(
+      [...new Set(stops)],
+      ['strategy', 'broker', 'symbol', 'supervisor'],
+      'in the order that loses nothing',
+    );
+  });
+
+  test('started again it takes over what its own dead run had', async () => {
+    const rig = new Rig();
+    const one = await rig.start('node-1');
+    one.node.kill();
+    const again = rig.begin('node-1');
+    await rig.pass(5_000);
+    assert.equal(again.started, false, 'the lease of the dead run still stands');
+    await rig.until('it has started', () => again.started);
+    assert.equal(here(again).length, ALL);
+    rig.stop(again);
+  });
+
+  test('a dead run whose process is known to be gone is not waited for', async () => {
+    const rig = new Rig();
+    const one = await rig.start('node-1', {}, { place: deadPlace(() => false, 1) });
+    one.node.kill();
+    const sinceMs = rig.clock.nowMs();
+    const again = await rig.start('node-1', {}, { place: deadPlace((pid) => pid === 1, 2) });
+    assert.ok(rig.clock.nowMs() - sinceMs < 1_000, `${rig.clock.nowMs() - sinceMs} ms`);
+    assert.equal(here(again).length, ALL);
+    rig.stop(again);
+  });
+
+  test('a second node of the name is refused, by name, and harms nothing', async () => {
+    const rig = new Rig();
+    const one = await rig.start('node-1');
+    const two = rig.begin('node-1');
+    await rig.until('it is refused', () => two.startError !== undefined);
+    assert.ok(two.startError instanceof TroupeError);
+    assert.equal(two.startError.code, 'NODE_NAME_TAKEN');
+    assert.match(two.startError.message, /node\.name node-1.*another name/);
+    assert.equal(here(one).length, ALL);
+    assert.equal(one.outcome, undefined);
+    rig.stop(one, two);
+  });
+});
+
+describe('several nodes', () => {
+  test('a node that joins gets its share and no actor runs twice on the way', async () => {
+    const rig = new Rig();
+    const one = await rig.start('node-1');
+    const before = here(one);
+    const two = await rig.start('node-2');
+    const three = await rig.start('node-3');
+    const runs = [one, two, three];
+    await rig.until('all is placed', () => runs.every(({ node }) => node.settled));
+    assertShared(runs);
+    assert.ok(here(two).length > 0 && here(three).length > 0);
+    for (const key of here(one)) assert.ok(before.includes(key));
+    const levels = await rig.levels();
+    for (const run of runs) for (const key of here(run)) assert.equal(levels.get(key)?.node, run.node.name);
+    const moved = rig.edges().filter(({ event }) => event === 'moved');
+    assert.ok(moved.length >= here(two).length + here(three).length);
+    assert.match(moved[0]!.cause, /gave it up/);
+    rig.stop(...runs);
+  });
+
+  test('capacity weighs', async () => {
+    const rig = new Rig();
+    const small = await rig.start('small', { symbols: 200, partitions: 200, capacity: 1 });
+    const large = await rig.start('large', { symbols: 200, partitions: 200, capacity: 3 });
+    await rig.until('all is placed', () => small.node.settled && large.node.settled);
+    assertShared([small, large], 200);
+    const share = here(large).length / 200;
+    assert.ok(share > 0.6 && share < 0.9, `${share}`);
+    rig.stop(small, large);
+  });
+
+  test('killed: its actors come back elsewhere within 15 s, each once', async () => {
+    const rig = new Rig();
+    const [one, two] = [await rig.start('node-1', { strategies: 3 }), await rig.start('node-2', { strategies: 3 })];
+    await rig.until('all is placed', () => one.node.settled && two.node.settled);
+    assertShared([one, two], ALL + 4);
+    one.node.kill();
+    const sinceMs = rig.clock.nowMs();
+    await rig.until('node-2 has all', () => here(two).length === ALL + 4, 15_000);
+    assert.ok(rig.clock.nowMs() - sinceMs >= LEASE_MS - 3_000, 'not before its lease can have ended');
+    const dead = rig.edges().filter(({ event }) => event === 'moved' && /node-1 is dead/.test(event) === false);
+    assert.ok(dead.some(({ cause }) => cause === 'node-1 is dead'));
+    assert.ok(rig.edges().some(({ kind, id, event }) => kind === 'node' && id === 'node-1' && event === 'node_left'));
+    rig.stop(two);
+  });
+
+  test('drained: every actor runs elsewhere before it ends', async () => {
+    const rig = new Rig();
+    const [one, two] = [await rig.start('node-1', { strategies: 3 }), await rig.start('node-2', { strategies: 3 })];
+    await rig.until('all is placed', () => one.node.settled && two.node.settled);
+    void one.node.drain();
+    await rig.until('node-1 has ended', () => one.outcome !== undefined);
+    assert.equal(here(two).length, ALL + 4);
+    for (const [key, level] of await rig.levels()) {
+      assert.equal(level.node, 'node-2', key);
+      assert.notEqual(level.state, 'starting', key);
+    }
+    rig.stop(two);
+  });
+
+  test('all drain at once: each ends, and nobody waits for the others to take over', async () => {
+    const rig = new Rig();
+    const runs = [await rig.start('node-1'), await rig.start('node-2'), await rig.start('node-3')];
+    await rig.until('all is placed', () => runs.every(({ node }) => node.settled));
+    const sinceMs = rig.clock.nowMs();
+    for (const { node } of runs) void node.drain();
+    await rig.until('all have ended', () => runs.every(({ outcome }) => outcome !== undefined));
+    assert.ok(rig.clock.nowMs() - sinceMs < 3_000, `${rig.clock.nowMs() - sinceMs} ms`);
+  });
+
+  test('cut off from the store: it ends itself before the others take over', async () => {
+    const rig = new Rig();
+    const line = cuttable();
+    const one = await rig.start('node-1', {}, { wrap: line.wrap });
+    const two = await rig.start('node-2');
+    await rig.until('all is placed', () => one.node.settled && two.node.settled);
+    line.cut();
+    const sinceMs = rig.clock.nowMs();
+    await rig.until('node-1 has ended', () => one.outcome !== undefined);
+    assert.ok(rig.clock.nowMs() - sinceMs <= HOLD_MS + 1_000, `${rig.clock.nowMs() - sinceMs} ms`);
+    assert.equal(one.outcome?.error?.code, 'LEASE_LOST');
+    assert.ok(here(two).length < ALL, 'nobody has taken over yet');
+    await rig.until('node-2 has all', () => here(two).length === ALL, 15_000);
+    rig.stop(two);
+  });
+
+  test('the owner of a claim finds it taken: the actor stops at once and is not started again here', async () => {
+    const rig = new Rig();
+    const one = await rig.start('node-1');
+    const kv = await (await rig.server.connect()).kv('actors');
+    const entry = (await kv.get('symbol.SYM0'))!;
+    const other = { ...JSON.parse(new TextDecoder().decode(entry.value)), node: 'node-2', instance: 'other' };
+    const leases = await rig.server.connect().kv('leases');
+    const renew = async () => {
+      const lease = { node: 'node-2', instance: 'other', capacity: 1e-9, draining: true, startedMs: 0 };
+      await leases.put('node.node-2', new TextEncoder().encode(JSON.stringify(lease)));
+    };
+    await renew();
+    await kv.update('symbol.SYM0', new TextEncoder().encode(JSON.stringify(other)), entry.revision);
+    one.node.company.get('symbol', 'SYM0'); // still there until its next word
+    (one.node as unknown as { levels: { state(...args: string[]): void } }).levels.state('symbol', 'SYM0', 'live', 'x');
+    await rig.until('it is fenced', () => !here(one).includes('symbol.SYM0'), 5_000);
+    assert.ok(rig.edges().some(({ id, event }) => id === 'SYM0' && event === 'fenced'));
+    for (let i = 0; i < 4; i++) {
+      await renew();
+      await rig.pass(2_000);
+    }
+    assert.ok(!here(one).includes('symbol.SYM0'), 'it is another’s while that one lives');
+    await rig.until('the other is dead', () => here(one).includes('symbol.SYM0'), 20_000);
+    rig.stop(one);
+  });
+});
