@@ -27,8 +27,8 @@ import { Threads } from './thread/threads.ts';
 
 /** Making a status takes a millisecond or two, in which no order moves: often enough for a person is enough. */
 const STATUS_MS = 500;
-/** Below Nomad's kill_timeout, and below the 25 s that the whole of `npm start` has. */
-const STOP_LIMIT_MS = 20_000;
+/** Below Nomad's kill_timeout. */
+const STOP_LIMIT_MS = 24_000;
 
 const say = (line: object): void => {
   process.stdout.write(`${JSON.stringify(line)}\n`);

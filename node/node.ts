@@ -42,7 +42,7 @@ const SETTLE_AGAIN_MS = 5;
 /** Of the time that an end may take: others have so long to take over, the rest is for what they do not take. */
 const HAND_OVER_MS = 12_000;
 /** The broker's own limit for this is a little shorter: then it says what nobody knows. */
-const SAFE_WITHIN_MS = 6_000;
+const SAFE_WITHIN_MS = 9_000;
 /** NATS may be away: then the others find out by themselves. */
 const LAST_WORDS_MS = 1_000;
 /** Actors that are made and started at once. */
