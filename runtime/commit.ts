@@ -124,7 +124,8 @@ export class CommitStore {
     return { ...envelope, ...stored, version };
   }
 
-  private corrupt(what: string, cause?: unknown): TroupeError {
+  /** For a snapshot that cannot be gone on from; names the key and says what to do. */
+  corrupt(what: string, cause?: unknown): TroupeError {
     const advice = `the actor does not start blank; restore it, or delete it: nats kv del snapshots ${this.key}`;
     return new TroupeError('SNAPSHOT_CORRUPT', `snapshots/${this.key}: ${what}; ${advice}`, { cause });
   }

@@ -258,7 +258,12 @@ export class Interpreter implements Subscriber, Inspectable {
       this.received.set(family as Family, sequence);
     }
     this.lineage = committed.lineage;
-    this.snapshot = restore(this.o.definition.machine, committed);
+    try {
+      this.snapshot = restore(this.o.definition.machine, committed);
+    } catch (thrown) {
+      // A state that the machine does not have: somebody has changed the machine without raising its version.
+      throw this.store.corrupt(messageOf(thrown), thrown);
+    }
     for (const timer of committed.timers) this.timers.arm(timer);
     this.effects.restore(committed.outbox, committed.made, this.lineage);
     // An earlier owner that still runs without knowing must not commit any more: from here on it loses.
@@ -376,6 +381,8 @@ export class Interpreter implements Subscriber, Inspectable {
     const { family, sequence, fault } = delivered;
     if (fault !== undefined) poison.bury(delivered, fault);
     else if (poison.isBuried(family, sequence)) this.o.log.warn({ family, sequence }, 'skipping a buried input');
+    // Past it for good: the record dies with this node, and the next one would try it five times more.
+    if (fault !== undefined || poison.isBuried(family, sequence)) this.commitDue = true;
     else {
       const event = { type: delivered.topic, message: delivered.message, sequence };
       try {
@@ -445,6 +452,7 @@ export class Interpreter implements Subscriber, Inspectable {
       await this.effects.settled();
       for (let own = this.mailbox.takeOwn(); own !== undefined; own = this.mailbox.takeOwn()) this.apply(own);
     }
+    if (this.o.poison.telling !== undefined) await this.o.poison.telling;
     this.dirty = false;
     this.commitDue = false;
     const sinceMs = this.o.clock.monotonicMs();

@@ -37,6 +37,8 @@ export class PoisonRecord {
   private readonly attempts: Map<string, number>;
   private readonly buried: Set<string>;
   private readonly o: PoisonOptions;
+  /** Dead letters on their way. A commit that moves past their inputs waits for it; it rejects when one is not stored. */
+  telling: Promise<void> | undefined;
 
   constructor(options: PoisonOptions) {
     this.o = options;
@@ -69,23 +71,49 @@ export class PoisonRecord {
     const { stream } = topics[input.topic];
     this.o.onBuried?.();
     log.error({ code: 'ACTOR_POISONED', kind, id, stream, sequence: input.sequence, cause, attempts }, 'input buried');
-    bus
-      .publish({
-        subject: topics.deadLetter.subject({ kind, id }, layout),
-        messageId: `dlq.${kind}.${id}.${stream}.${input.sequence}`,
-        data: topics.deadLetter.encode({
-          kind,
-          id,
-          stream,
-          sequence: input.sequence,
-          subject: input.subject,
-          cause,
-          attempts,
-          payload: input.data.slice(0, PAYLOAD_LIMIT_BYTES),
-          timeMs: clock.nowMs(),
-        }),
-      })
-      .catch((error: unknown) => log.error({ error }, 'a dead letter could not be published'));
+    const letter = bus.publish({
+      subject: topics.deadLetter.subject({ kind, id }, layout),
+      messageId: `dlq.${kind}.${id}.${stream}.${input.sequence}`,
+      data: topics.deadLetter.encode({
+        kind,
+        id,
+        stream,
+        sequence: input.sequence,
+        subject: input.subject,
+        cause,
+        attempts,
+        payload: input.data.slice(0, PAYLOAD_LIMIT_BYTES),
+        timeMs: clock.nowMs(),
+      }),
+    });
+    const edge = bus.publish({
+      subject: topics.lifecycle.subject({ kind, id }, layout),
+      messageId: `dead_letter.${kind}.${id}.${stream}.${input.sequence}`,
+      data: topics.lifecycle.encode({
+        kind,
+        id,
+        event: 'dead_letter',
+        cause: `${input.subject} (${stream} ${input.sequence}): ${cause}`,
+        attempt: attempts,
+        timeMs: clock.nowMs(),
+      }),
+    });
+    const telling = Promise.all([this.telling, letter, edge]).then(
+      () => {
+        if (this.telling === telling) this.telling = undefined;
+      },
+      (error: unknown) => {
+        log.error({ error }, 'a dead letter could not be published');
+        // Not told, so not buried: the next start comes to it again.
+        this.buried.delete(key);
+        this.attempts.set(key, attempts - 1);
+        if (this.telling === telling) this.telling = undefined;
+        throw error;
+      },
+    );
+    // Whoever commits waits for it and hears of a failure; without a commit nobody may be left with a rejection.
+    telling.catch(() => undefined);
+    this.telling = telling;
   }
 
   private changed(): void {

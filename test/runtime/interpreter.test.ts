@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { ActorDefinition, InputEvent } from '../../runtime/actor.ts';
+import type { ActorDefinition, InputEvent, StoredState } from '../../runtime/actor.ts';
 import { publish } from '../../runtime/actor.ts';
 import type { Bus, KeyValue, PublishRequest } from '../../runtime/bus/bus.ts';
 import { MemoryServer } from '../../runtime/bus/memory.ts';
@@ -96,6 +96,12 @@ interface Life {
   readonly interpreter: Interpreter;
   readonly exit: Promise<Exit>;
 }
+
+const letters = (w: World) =>
+  w.server
+    .messages('SYSTEM')
+    .filter(({ subject }) => subject.startsWith('sys.dlq.'))
+    .map(({ data }) => topics.deadLetter.decode(data));
 
 async function live(bus: Bus, def: ActorDefinition, poison?: PoisonRecord, clock = systemClock): Promise<Life> {
   const hub = new InputHub({ bus, layout, log, onFailure: (error) => assert.fail(error) });
@@ -243,7 +249,7 @@ describe('an actor', () => {
     const life = await live(bus, definition(w), poison);
     await until(() => tallyOf(life).answers.length === 2);
     assert.deepEqual(tallyOf(life).seen, ['1', '2']);
-    const [letter] = w.server.messages('SYSTEM').map(({ data }) => topics.deadLetter.decode(data));
+    const [letter] = letters(w);
     assert.deepEqual([letter?.cause, letter?.attempts, letter?.sequence], ['cannot stomach this', 5, 2]);
     await life.interpreter.stop();
   });
@@ -256,23 +262,79 @@ describe('an actor', () => {
     await intend(bus, '1');
     const life = await live(bus, definition(w));
     await until(() => tallyOf(life).answers.length === 1);
-    const [letter] = w.server.messages('SYSTEM').map(({ data }) => topics.deadLetter.decode(data));
+    const [letter] = letters(w);
     assert.match(letter?.cause ?? '', /nonsense/);
     await life.interpreter.stop();
   });
 
-  test('a snapshot that cannot be read, or is of another version, is refused by name', async () => {
+  test('a snapshot that cannot be read is refused by name, with what to do', async () => {
     const w = world();
     const bus = w.server.connect();
     const kv = await bus.kv('snapshots');
     const first = await live(bus, definition(w));
     await first.interpreter.stop();
-    const other = await live(bus, definition(w, { version: 2 }));
-    assert.match(String(((await other.exit) as { error: unknown }).error), /version 1.*version 2/);
-    await kv.put('tally.t', new TextEncoder().encode('{"half":'));
-    const corrupt = await live(bus, definition(w));
-    const exit = (await corrupt.exit) as { error: { code: string } };
-    assert.equal(exit.error.code, 'SNAPSHOT_CORRUPT');
+    const good = JSON.parse(new TextDecoder().decode((await kv.get('tally.t'))?.value)) as Record<string, unknown>;
+    const { outbox: _outbox, ...noOutbox } = good;
+    const corrupt: [string, RegExp][] = [
+      ['{"half":', /JSON/],
+      ['42', /not a snapshot/],
+      ['null', /not a snapshot/],
+      ['[]', /not a snapshot/],
+      [JSON.stringify(noOutbox), /outbox: missing/],
+      [JSON.stringify({ ...good, positions: null, made: -0.5 }), /positions, made: missing or of the wrong kind/],
+      [JSON.stringify({ ...good, value: 'nowhere' }), /nowhere/],
+      ['{"$troupe":"map","value":3}', /snapshots\/tally\.t/],
+    ];
+    for (const [text, why] of corrupt) {
+      const before = (await kv.put('tally.t', new TextEncoder().encode(text))) as number;
+      const exit = (await (await live(bus, definition(w))).exit) as { error: { code: string; message: string } };
+      assert.equal(exit.error.code, 'SNAPSHOT_CORRUPT', text);
+      assert.match(exit.error.message, why);
+      assert.match(exit.error.message, /snapshots\/tally\.t.*nats kv del snapshots tally\.t/);
+      assert.equal((await kv.get('tally.t'))?.revision, before, 'nothing was written over it');
+    }
+  });
+
+  test('an older snapshot is migrated by declared steps, or refused; a newer one is refused; it never starts blank', async () => {
+    const w = world();
+    const bus = w.server.connect();
+    const kv = await bus.kv('snapshots');
+    await intend(bus, '1');
+    const first = await live(bus, definition(w));
+    await until(() => tallyOf(first).answers.length === 1);
+    await first.interpreter.stop();
+    const mark = (name: string) => (stored: StoredState) => ({
+      ...stored,
+      context: { ...(stored.context as Tally), seen: [...(stored.context as Tally).seen, name] },
+    });
+    const refusal = async (overrides: Partial<ActorDefinition>): Promise<string> => {
+      const before = (await kv.get('tally.t'))?.revision;
+      const exit = (await (
+        await live(bus, definition(w, overrides))
+      ).exit) as { error: { code: string; message: string } };
+      assert.equal(exit.error.code, 'SNAPSHOT_VERSION');
+      assert.equal((await kv.get('tally.t'))?.revision, before);
+      return exit.error.message;
+    };
+    assert.match(await refusal({ version: 2 }), /tally\.t: stored as version 1, and this program, .* 2, has no step/);
+    const gap = [{ from: 2, to: 3, migrate: mark('b') }];
+    assert.match(await refusal({ version: 3, migrations: gap }), /no step from there/);
+    const broken = [
+      {
+        from: 1,
+        to: 2,
+        migrate: () => {
+          throw new Error('cannot');
+        },
+      },
+    ];
+    assert.match(await refusal({ version: 2, migrations: broken }), /from version 1 to 2 failed: cannot/);
+    const steps = [{ from: 1, to: 2, migrate: mark('a') }, ...gap];
+    const migrated = await live(bus, definition(w, { version: 3, migrations: steps }));
+    await until(() => tallyOf(migrated).seen.length === 3);
+    assert.deepEqual(tallyOf(migrated).seen, ['1', 'a', 'b']);
+    await migrated.interpreter.stop();
+    assert.match(await refusal({ version: 2 }), /version 3 by a newer program, this one reads up to 2/);
   });
 
   test('more inputs than the mailbox holds wait in the stream', async () => {
@@ -467,6 +529,6 @@ describe('inputs that may be joined', () => {
       [...new Set(idsOf(w))].sort(),
       many(0, 10).flatMap((id) => [`${id}a`, `${id}b`]),
     );
-    assert.equal(w.server.messages('SYSTEM').length, 1);
+    assert.equal(letters(w).length, 1);
   });
 });
