@@ -2,21 +2,39 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { start, stateName, step } from '../../runtime/xstate.ts';
+import { drawingOf, start, stateName, step } from '../../runtime/xstate.ts';
 import type { SupervisorMachineEvent } from '../../supervisors/context.ts';
 import { supervisorMachine } from '../../supervisors/machine.ts';
 import type { Roster } from '../../supervisors/roster.ts';
 import { drop, emptyRoster, find, first, last, put } from '../../supervisors/roster.ts';
 import { cast, makeStage, settle } from './stage.ts';
 
-test('its definition can be published: plain JSON with all states and what leads where', () => {
-  const text = JSON.stringify(supervisorMachine.definition);
-  const { id, states } = JSON.parse(text) as { id: string; states: Record<string, { on: object }> };
+test('it can be drawn: plain JSON with all states and what leads where, under which guard', () => {
+  const { id, states } = JSON.parse(JSON.stringify(drawingOf(supervisorMachine))) as ReturnType<typeof drawingOf>;
   assert.equal(id, 'supervisor');
   assert.deepEqual(Object.keys(states), ['stopped', 'starting', 'running', 'restarting', 'given_up', 'stopping']);
-  assert.ok(Object.keys(states['running']?.on ?? {}).includes('child.exited'));
-  for (const guard of ['hasGivenUp', 'isStarting', 'isRestarting', 'isRunning', 'isDown'])
-    assert.ok(text.includes(`"${guard}"`), guard);
+  const arrows = Object.values(states).flatMap(({ key, transitions }) =>
+    (transitions as { target?: string[]; eventType: string; guard?: string }[])
+      .filter(({ target }) => target !== undefined)
+      .map(({ target, eventType, guard }) => `${key} ${eventType}[${guard ?? ''}] ${target?.join()}`),
+  );
+  assert.deepEqual(arrows, [
+    'stopped start[] #supervisor.starting',
+    'starting stop[] #supervisor.stopping',
+    'starting [hasGivenUp] #supervisor.given_up',
+    'starting [isRestarting] #supervisor.restarting',
+    'starting [isRunning] #supervisor.running',
+    'running stop[] #supervisor.stopping',
+    'running [hasGivenUp] #supervisor.given_up',
+    'running [isStarting] #supervisor.starting',
+    'running [isRestarting] #supervisor.restarting',
+    'restarting stop[] #supervisor.stopping',
+    'restarting [hasGivenUp] #supervisor.given_up',
+    'restarting [isStarting] #supervisor.starting',
+    'restarting [isRunning] #supervisor.running',
+    'given_up stop[] #supervisor.stopping',
+    'stopping [isDown] #supervisor.stopped',
+  ]);
 });
 
 test('its states and what a person reads of them follow the children', async () => {
@@ -43,7 +61,6 @@ test('its states and what a person reads of them follow the children', async () 
     'running: 2 of 2 run',
     'restarting: 1 of 2 run',
     'running: 2 of 2 run',
-    'stopping: 2 of 2 run',
     'stopping: 1 of 2 run',
     'stopping: 0 of 2 run',
     'stopped: 0 of 2 run',
@@ -57,7 +74,9 @@ test('a snapshot is plain data, and the same events give the same snapshots and 
     { type: 'add', ref: 1, kind: 'puppet', id: 'b', restart: 'permanent', onBudgetSpent: 'escalate' },
     { type: 'child.started', ref: 0, run: 1, atMs: 5 },
     { type: 'child.exited', ref: 0, run: 1, atMs: 6, draw: 0.3, reason: 'crash', message: 'boom', code: undefined },
+    { type: 'child.stopped', ref: 1, run: 1, atMs: 6, outcome: 'stopped', message: '' },
     { type: 'child.started', ref: 0, run: 2, atMs: 7 },
+    { type: 'child.started', ref: 1, run: 2, atMs: 7 },
     { type: 'child.exited', ref: 0, run: 2, atMs: 8, draw: 0.3, reason: 'crash', message: 'boom', code: undefined },
   ];
   const history = () => {
@@ -79,6 +98,7 @@ test('a snapshot is plain data, and the same events give the same snapshots and 
       params: { kind: 'puppet', id: 'a', event: 'failed', cause: 'boom', attempt: 2, remaining: 3 },
     },
     { type: 'arm', params: { ref: 0, delayMs: 30 } },
+    { type: 'stop', params: { ref: 1, run: 2 } },
   ]);
 });
 
