@@ -270,3 +270,17 @@ test('what is done from within an event takes its turn', async () => {
   assert.deepEqual(done, ['removed', 'stopped']);
   assert.equal(c.alive, 0);
 });
+
+test('what the level above throws when it is told does not stop supervision', async () => {
+  const toss = (): never => {
+    throw new Error('not my day');
+  };
+  const { supervisor, log } = makeStage({ onEvent: toss, onState: toss, onRemoved: toss, onGiveUp: toss });
+  const { a, b } = await cast(supervisor, log, ['a', 'b']);
+  a.crash();
+  await settle();
+  assert.equal(a.alive, 1);
+  await supervisor.remove('puppet', 'b', 'moved');
+  await supervisor.stop();
+  assert.deepEqual([a.alive, b.alive, supervisor.state], [0, 0, 'stopped']);
+});
