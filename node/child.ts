@@ -4,6 +4,7 @@ import type { Bus, KeyValue } from '../runtime/bus/bus.ts';
 import type { Layout } from '../runtime/bus/topics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { InputHub } from '../runtime/hub.ts';
+import type { Inspector } from '../runtime/inspect/inspector.ts';
 import { Interpreter } from '../runtime/interpreter.ts';
 import { PoisonRecord } from '../runtime/poison.ts';
 import type { Logger } from '../runtime/telemetry/log.ts';
@@ -21,6 +22,7 @@ export interface Stage {
   readonly layout: Layout;
   readonly levels: Levels;
   readonly metrics: Metrics;
+  readonly inspector: Inspector;
   /** Whether this node holds its lease at this moment. */
   readonly mayRun: () => boolean;
 }
@@ -34,14 +36,20 @@ export class ActorChild implements Member {
   readonly place: 'first' | 'last';
   readonly onBudgetSpent: 'escalate' | 'leave';
   private interpreter: Interpreter | undefined;
-  readonly definition: ActorDefinition;
+  private definition: ActorDefinition;
+  private readonly make: () => ActorDefinition;
   private readonly stage: Stage;
   private readonly poison: PoisonRecord;
   private readonly beforeStart: () => Promise<void>;
   private onExit: Parameters<ChildSpec['start']>[0] = () => undefined;
 
-  /** `beforeStart` runs before every start: a broker takes its fence there. */
-  constructor(definition: ActorDefinition, stage: Stage, shutdownMs: number, beforeStart = async () => {}) {
+  /**
+   * `make` gives the definition anew for each restart, because live settings change what it is made of. `beforeStart`
+   * runs before every start: a broker takes its fence there.
+   */
+  constructor(make: () => ActorDefinition, stage: Stage, shutdownMs: number, beforeStart = async () => {}) {
+    const definition = make();
+    this.make = make;
     this.kind = definition.kind;
     this.id = definition.id;
     this.shutdownMs = shutdownMs;
@@ -57,6 +65,7 @@ export class ActorChild implements Member {
 
   async start(onExit: Parameters<ChildSpec['start']>[0]): Promise<Interpreter> {
     await this.beforeStart();
+    if (this.interpreter !== undefined) this.definition = this.make();
     const { levels, log, metrics } = this.stage;
     this.onExit = onExit;
     const interpreter = new Interpreter({

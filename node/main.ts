@@ -106,6 +106,7 @@ async function run(): Promise<void> {
       say({ event: 'error', code: error.code, message: error.message });
       endsSoon();
     },
+    onDrain: () => endsSoon(),
     onEnd: async ({ error }) => {
       await http.close();
       await threads.close();

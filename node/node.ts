@@ -17,7 +17,6 @@ import type { Random } from '../runtime/random.ts';
 import { LatencyHistogram } from '../runtime/telemetry/latency.ts';
 import type { Logger } from '../runtime/telemetry/log.ts';
 import type { Metrics } from '../runtime/telemetry/metrics.ts';
-import { drawingOf } from '../runtime/xstate.ts';
 import { supervisorMachine } from '../supervisors/machine.ts';
 import type { SupervisorEvent } from '../supervisors/spec.ts';
 import type { TerminalBooks } from './ask.ts';
@@ -29,6 +28,7 @@ import { metricsFeed } from './feed-metrics.ts';
 import { inParallel } from './in-parallel.ts';
 import { Levels } from './levels.ts';
 import type { Member } from './member.ts';
+import { Operations } from './operations.ts';
 import { Placer } from './placer.ts';
 import type { Latencies, Planned } from './plan.ts';
 import { planCompany } from './plan.ts';
@@ -75,6 +75,8 @@ export interface NodeOptions {
   readonly place?: Place;
   /** At once when the node finds that it must end; it then stops its actors, and `onEnd` follows. */
   readonly onFailure?: (error: TroupeError) => void;
+  /** An operator has asked it to drain; it does so at once. */
+  readonly onDrain?: () => void;
   /** Once, when nothing of the node runs any more; not after `kill`. */
   readonly onEnd: (outcome: Outcome) => void;
   /** A symbol actor of this node has applied ticks. Called for every frame. */
@@ -89,6 +91,7 @@ export class Node {
   readonly tree: Tree;
   private readonly hub: InputHub;
   private readonly feed: (status: Status) => void;
+  private readonly operations: Operations;
   private levels!: Levels;
   private lease: Lease | undefined;
   private members: Members | undefined;
@@ -119,6 +122,16 @@ export class Node {
       },
       onGiveUp: (error) => this.fail(error),
     });
+    this.operations = new Operations({
+      ...{ node: this.name, instance: options.instance, config, folder: options.folder, bus, clock, log },
+      layout: { partitions: config.market.partitions },
+      ...{ company: this.company, tree: this.tree },
+      isDraining: () => this.ending !== undefined,
+      drain: () => {
+        options.onDrain?.();
+        void this.drain();
+      },
+    });
   }
 
   /**
@@ -129,6 +142,7 @@ export class Node {
     const { bus, clock, log, config, metrics, folder, ledger, instance } = this.o;
     const layout = { partitions: config.market.partitions };
     const [snapshots, actors, leases] = await Promise.all([bus.kv('snapshots'), bus.kv('actors'), bus.kv('leases')]);
+    await this.operations.prepare();
     const plan = await planCompany({
       ...{ config, folder, metrics, ledger, latencies: this.latencies },
       fence: () => this.fence,
@@ -152,6 +166,7 @@ export class Node {
       layout,
       levels,
       metrics,
+      inspector: this.operations.inspector,
       mayRun: () => lease.held,
     };
     await lease.acquire();
@@ -159,6 +174,7 @@ export class Node {
     levels.tell({ kind: 'node', id: this.name, event: 'lease_acquired', cause: '' });
     await Promise.all([members.start(), this.publishMachines(plan), this.claimSupervisors(actors)]);
     await this.tree.start();
+    await this.operations.open(levels);
     const placer = new Placer({
       ...{ node: this.name, instance, plan, actors, members, levels, clock, log },
       isHere: ({ kind, id }) => this.company.get(kind, id) !== undefined,
@@ -215,6 +231,7 @@ export class Node {
     this.members?.kill();
     this.placer?.kill();
     this.tree.kill();
+    this.operations.kill();
     this.levels?.kill();
   }
 
@@ -316,9 +333,14 @@ export class Node {
       const onState = (state: string, detail: string): void => this.levels.state(kind, id, state, detail);
       return new ThreadMember({ run: thread, threads, shutdownMs, metrics, log, onState });
     }
-    return new ActorChild(planned.definition(), stage, shutdownMs, async () => {
-      if (fenced) this.fence = await this.levels.renew(kind, id);
-    });
+    return new ActorChild(
+      () => planned.definition(),
+      stage,
+      shutdownMs,
+      async () => {
+        if (fenced) this.fence = await this.levels.renew(kind, id);
+      },
+    );
   }
 
   private async remove(kind: string, id: string, cause: string): Promise<void> {
@@ -331,6 +353,9 @@ export class Node {
     if (event.event === 'restarted') {
       this.restarts++;
       this.o.metrics.actorRestarts.inc({ kind });
+    }
+    if (kind === 'broker' && (event.event === 'started' || event.event === 'restarted')) {
+      this.operations.brokerStarted(event.id);
     }
     if (event.event === 'fenced') this.levels.tell(event);
     else this.levels.edge(event);
@@ -386,6 +411,7 @@ export class Node {
       await Promise.race([this.lease?.drain(), clock.sleep(LAST_WORDS_MS)]);
       await this.placer?.handOver(untilMs);
       await this.tree.stop();
+      await Promise.race([this.operations.close(), clock.sleep(LAST_WORDS_MS)]);
       await Promise.all(this.tree.all.map(({ id }) => this.levels?.release('supervisor', id)));
       await this.levels?.flush();
       await this.members?.stop();
@@ -400,8 +426,8 @@ export class Node {
     const machines = await this.o.bus.kv('machines');
     const first = new Map(plan.map((planned) => [planned.kind, planned]));
     const drawn = [...first].map(([kind, planned]) => [kind, planned.definition().machine] as const);
-    for (const [kind, machine] of [...drawn, ['supervisor', supervisorMachine] as const]) {
-      await machines.put(kind, new TextEncoder().encode(JSON.stringify(drawingOf(machine))));
+    for (const [kind, { definition }] of [...drawn, ['supervisor', supervisorMachine] as const]) {
+      await machines.put(kind, new TextEncoder().encode(JSON.stringify(definition)));
     }
   }
 }

@@ -84,9 +84,16 @@ async function planStrategies({ config, folder }: PlanOptions): Promise<PlannedS
   const { account, market } = config;
   if (account === undefined) return [];
   const planned: PlannedStrategy[] = [];
-  for (const { id, use, symbol, params, isolation } of config.strategies) {
+  for (const strategy of config.strategies) {
+    const { id, use, symbol, params, isolation } = strategy;
     const featureTimeframes = market.feature_timeframes;
-    const thread = { id, use, symbol, params, account: account.id, featureTimeframes, folder };
+    const thread = {
+      ...{ id, use, symbol, account: account.id, featureTimeframes, folder },
+      // Live settings change them: each start takes those that hold then.
+      get params() {
+        return strategy.params;
+      },
+    };
     const options = {
       ...{ id, account: account.id, symbol, params },
       definition: await loadStrategy(use, folder, `strategies.${id}.use`),
@@ -97,7 +104,7 @@ async function planStrategies({ config, folder }: PlanOptions): Promise<PlannedS
       ...{ kind: 'strategy', id, unit: `strategy.${id}`, branch: 'trading', symbol, fenced: false },
       shutdownMs: SHUTDOWN_MS.strategy,
       plan: strategyPlan(options),
-      definition: () => strategyActor(options),
+      definition: () => strategyActor({ ...options, params: strategy.params }),
     });
   }
   return planned;

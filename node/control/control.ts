@@ -34,6 +34,7 @@ export class Control {
   private readonly o: ControlOptions;
   private readonly directory: Directory;
   private services: RunningService[] = [];
+  private killed = false;
 
   constructor(options: ControlOptions) {
     this.o = options;
@@ -54,6 +55,12 @@ export class Control {
     }
   }
 
+  /** Nothing is answered any more, not even what has been asked. */
+  kill(): void {
+    this.killed = true;
+    void this.stop().catch(() => undefined);
+  }
+
   async stop(): Promise<void> {
     const services = this.services;
     this.services = [];
@@ -65,20 +72,26 @@ export class Control {
       const { about, takes } = verbOf(kind, name)!;
       return {
         ...{ name, subject: `control.${kind}.*.${name}`, metadata: { about, payload: takes } },
-        handler: (data, subject) => this.answer(data, subject),
+        handler: (data, subject) => this.unlessKilled(this.answer(data, subject)),
       };
     });
     const about = 'Anything else: an error that says what is allowed';
-    const handler = (_: Uint8Array, subject: string): Promise<ServiceAnswer | undefined> => this.mistake(kind, subject);
+    const handler = (_: Uint8Array, subject: string): Promise<ServiceAnswer | undefined> =>
+      this.unlessKilled(this.mistake(kind, subject));
     endpoints.push({ name: 'other', subject: `control.${kind}.>`, metadata: { about }, handler });
     if (kind === 'node') {
       const unknown = async (_: Uint8Array, subject: string): Promise<ServiceAnswer | undefined> => {
         const [, named = '', id] = subject.split('.');
-        return isControlKind(named) && id !== undefined ? undefined : this.mistake(kind, subject);
+        return isControlKind(named) && id !== undefined ? undefined : handler(_, subject);
       };
       endpoints.push({ name: 'other-kind', subject: 'control.>', metadata: { about }, handler: unknown });
     }
     return endpoints;
+  }
+
+  private async unlessKilled(answer: Promise<ServiceAnswer | undefined>): Promise<ServiceAnswer | undefined> {
+    const made = await answer;
+    return this.killed ? undefined : made;
   }
 
   private async answer(data: Uint8Array, subject: string): Promise<ServiceAnswer | undefined> {

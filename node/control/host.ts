@@ -17,7 +17,7 @@ export interface HostParts {
   readonly company: Company;
   readonly levels: Pick<Levels, 'get'>;
   /** All of this node, the root first. */
-  supervisors(): readonly { readonly supervisor: Supervisor; readonly parent: Supervisor | undefined }[];
+  supervisors(): readonly Supervisor[];
   digitsOf(symbol: string): number;
   /** State and figures of the node itself. */
   self(): { readonly state: string; readonly detail: string; readonly figures: Record<string, unknown> };
@@ -42,7 +42,7 @@ export function hostOf(parts: HostParts): Host {
 function actorTarget(parts: HostParts, kind: ControlKind, placed: Placed): Target {
   const { id } = placed.planned;
   const found = (): { supervisor: Supervisor; phase: string; restarts: number; cause: string } | undefined => {
-    for (const { supervisor } of parts.supervisors()) {
+    for (const supervisor of parts.supervisors()) {
       const child = supervisor.children().find((one) => one.kind === kind && one.id === id);
       if (child !== undefined) return { supervisor, ...child };
     }
@@ -74,9 +74,10 @@ function actorTarget(parts: HostParts, kind: ControlKind, placed: Placed): Targe
 }
 
 function supervisorTarget(parts: HostParts, id: string): Target | undefined {
-  const one = parts.supervisors().find(({ supervisor }) => supervisor.id === id);
-  if (one === undefined) return undefined;
-  const { supervisor, parent } = one;
+  const all = parts.supervisors();
+  const supervisor = all.find((one) => one.id === id);
+  if (supervisor === undefined) return undefined;
+  const parent = all.find((one) => one.children().some((child) => child.kind === 'supervisor' && child.id === id));
   return {
     ...{ kind: 'supervisor', id },
     get state() {

@@ -34,6 +34,7 @@ export class Settings {
   private readonly held = new Map<string, number>();
   private work: Promise<void> = Promise.resolve();
   private starting = true;
+  private killed = false;
   private unwatch: (() => Promise<void>) | undefined;
   private liveRisk: Risk | undefined;
 
@@ -59,6 +60,12 @@ export class Settings {
     await this.work;
   }
 
+  /** Nothing is taken or said any more. */
+  kill(): void {
+    this.killed = true;
+    void this.unwatch?.().catch(() => undefined);
+  }
+
   /** Keys that hold now, with the revision of each. */
   get live(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.held);
@@ -73,6 +80,7 @@ export class Settings {
   }
 
   private async take(key: string, value: Uint8Array | undefined, revision: number | undefined): Promise<void> {
+    if (this.killed) return;
     const read = readSetting(this.file, key, value);
     if ('faults' in read) return this.refuse(key, revision, read.faults.join('; '));
     const { setting } = read;
@@ -114,6 +122,7 @@ export class Settings {
   /** Refusals are the same on every node, and stored once. */
   private async say(key: string, revision: number | undefined, event: string, cause: string): Promise<void> {
     const { bus, clock, layout, log, node } = this.o;
+    if (this.killed) return;
     const who = event === 'config_refused' && revision !== undefined ? '' : `.${node}.${clock.nowUs()}`;
     try {
       await bus.publish({

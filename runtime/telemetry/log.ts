@@ -14,9 +14,11 @@ export interface LogOptions {
 }
 
 export function createLogger(options: LogOptions): Logger {
-  return pino(
+  const family = new Set<WeakRef<Logger>>();
+  const log = pino(
     {
       level: options.level,
+      onChild: (child) => void family.add(new WeakRef(child)),
       base: { service: options.service },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
@@ -24,6 +26,22 @@ export function createLogger(options: LogOptions): Logger {
     },
     destination({ dest: options.file ?? 2, sync: true, mkdir: true }),
   );
+  families.set(log, family);
+  return log;
+}
+
+/** Loggers made of a logger: each has a level of its own. */
+const families = new WeakMap<Logger, Set<WeakRef<Logger>>>();
+
+/** From now on, for the logger and all that were made of it. */
+export function setLogLevel(log: Logger, level: LogLevel): void {
+  log.level = level;
+  const family = families.get(log);
+  for (const known of family ?? []) {
+    const child = known.deref();
+    if (child === undefined) family?.delete(known);
+    else child.level = level;
+  }
 }
 
 /** For tests and for code that has nobody to tell. */
