@@ -61,7 +61,12 @@ export function permissions(account: string, source: string): Record<NatsUser, P
           '$JS.API.STREAM.MSG.GET.MARKET',
         ],
       },
-      subscribe: { allow: [`bridge.${accountToken}.command`, '_INBOX.bridge.>'] },
+      subscribe: {
+        allow: [
+          ...[`bridge.${accountToken}.command`, `control.bridge.${accountToken}.*`, '_INBOX.bridge.>'],
+          ...['$SRV.*', '$SRV.*.troupe-bridge', '$SRV.*.troupe-bridge.*'],
+        ],
+      },
       responds: true,
     },
     operator: {

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "bridge/command_server.h"
+#include "bridge/control_service.h"
 #include "bridge/log.h"
 #include "bridge/options.h"
 #include "bridge/session.h"
@@ -128,16 +129,41 @@ int run(const Options& options) {
   Framer framer({}, sink);
   ExecutionFeed feed(events, options.account);
   Room room{clock, ticks, sink, store, framer, feed, desk, status, options.source, options.account, {}};
-  status.start();
+  // Whoever hears that it waits may command it.
   if (!commands.serve(error)) {
     logError("E_NATS_DENIED", error);
     return 1;
   }
+  status.start();
   std::atomic<uint64_t> refused{0};
   std::thread link_thread([&] { runLink(listener, room, refused); });
 
+  const int64_t started_ms = clock.wallUs() / 1000;
+  ControlService control(
+      settings, clock, options.account,
+      [&] {
+        const std::string all = jsonLine({{"state", nameOf(status.state())},
+                                          {"pid", int64_t{::getpid()}},
+                                          {"started_ms", started_ms},
+                                          {"port", uint64_t{listener.port()}},
+                                          {"ticks", room.ticks_received.load()},
+                                          {"acked_ticks", ticks.ackedUnits()},
+                                          {"frames_in_flight", uint64_t{ticks.inFlight()}},
+                                          {"events_waiting", uint64_t{events.backlog()}},
+                                          {"commands", desk.commands()},
+                                          {"orders", uint64_t{journal.orders()}},
+                                          {"fence", static_cast<uint64_t>(journal.highestFence())}});
+        return all.substr(1, all.size() - 2);
+      },
+      [] { g_stopping = true; });
+  std::string control_told;
   bool journal_told = false;
   while (!g_stopping) {
+    if (!control.ensure(error) && error != control_told) {
+      logWarn("E_NATS_DENIED", "operators cannot reach this bridge: " + error);
+      control_told = error;
+    }
+    error.clear();
     waitForSignal(1000);
     const bool parent = printEvent({{"event", "stats"},
                                     {"ticks", room.ticks_received.load()},
@@ -161,6 +187,7 @@ int run(const Options& options) {
   // The whole end has 3 s; the link's thread has had up to 1.5 s of them.
   const int64_t deadline = clock.steadyUs() + 1'000'000;
   while ((!events.idle() || !ticks.idle()) && clock.steadyUs() < deadline) ::usleep(2000);
+  control.stop();
   commands.stop();
   return 0;
 }

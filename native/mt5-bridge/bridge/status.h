@@ -2,6 +2,7 @@
 // machines), and the link's state among the account's execution events.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -42,7 +43,7 @@ class Status {
   const std::string account_;
   const int64_t started_ms_;
   const std::string session_;
-  State state_ = State::kWaiting;
+  std::atomic<State> state_{State::kWaiting};  // read by whoever is asked for it
   uint64_t posted_ = 0, link_events_ = 0;
 };
 

@@ -44,6 +44,10 @@ inline std::string tickSubject(std::string_view source, std::string_view symbol,
 }
 inline std::string executionSubject(std::string_view account) { return "trade.execution." + token(account); }
 inline std::string commandSubject(std::string_view account) { return "bridge." + token(account) + ".command"; }
+inline constexpr const char* kServiceName = "troupe-bridge";
+inline std::string controlSubject(std::string_view account, std::string_view verb) {
+  return "control.bridge." + token(account) + "." + std::string(verb);
+}
 inline std::string lifecycleSubject(std::string_view account) { return "sys.lifecycle.bridge." + token(account); }
 inline std::string actorKeySubject(std::string_view account) { return "$KV.actors.bridge." + token(account); }
 inline std::string machineKeySubject() { return "$KV.machines.bridge"; }

@@ -213,6 +213,62 @@ TEST_F(DaemonTest, commandsEventsAndRepeats) {
   EXPECT_TRUE(found.replayed());
 }
 
+// An older owner of the account stays out, also when the bridge was killed after the newer one spoke.
+TEST_F(DaemonTest, anOldFenceIsRefusedAcrossAKill) {
+  startAll();
+  const auto withFence = [&](double fence) {
+    bridge::v1::Command c = place("fenced-" + std::to_string(fence));
+    c.set_fence(fence);
+    return command(c).code();
+  };
+  EXPECT_EQ(withFence(41), "NO_TERMINAL");
+  EXPECT_EQ(withFence(40), "FENCED");
+  EXPECT_EQ(daemon->end(SIGKILL), 128 + SIGKILL);
+  startDaemon();
+  ASSERT_TRUE(said(R"("state":"waiting")"));
+  EXPECT_EQ(withFence(40), "FENCED");
+  bridge::v1::Command ask = place("x");
+  ask.set_fence(1);
+  ask.mutable_snapshot();
+  EXPECT_EQ(command(ask).code(), "FENCED") << "questions too: who is fenced must learn of it";
+  EXPECT_EQ(withFence(41), "NO_TERMINAL");
+}
+
+TEST_F(DaemonTest, operatorsSeeAndOperateIt) {
+  startAll();
+  const auto has = [](const std::string& text, const std::string& part) {
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  };
+  ASSERT_TRUE(eventually([&] { return nats->request("$SRV.PING", "", 200).find("troupe-bridge") != std::string::npos; }))
+      << daemon->err();
+  has(nats->request("$SRV.PING.troupe-bridge", ""), R"("type":"io.nats.micro.v1.ping_response")");
+  const std::string info = nats->request("$SRV.INFO.troupe-bridge", "");
+  has(info, R"("type":"io.nats.micro.v1.info_response")");
+  has(info, R"("subject":"control.bridge.ACC.status")");
+  const size_t at = info.find("\"id\":\"") + 6;
+  const std::string id = info.substr(at, info.find('"', at) - at);
+  has(nats->request("$SRV.INFO.troupe-bridge." + id, ""), id);
+  has(nats->request("control.bridge.ACC.status", ""), R"({"ok":true,"kind":"bridge","id":"ACC","state":"waiting")");
+  const std::string wrong = nats->request("control.bridge.ACC.dance", "{}");
+  has(wrong, R"({"ok":false,"code":"CONTROL_VERB","field":"verb",)");
+  has(nats->request("control.bridge.ACC.status", "[1]"), R"("code":"CONTROL_PAYLOAD")");
+  const std::string stats = nats->request("$SRV.STATS.troupe-bridge", "");
+  has(stats, R"("num_requests":2,"num_errors":1)");
+  // NATS goes and comes back: it is served again.
+  nats->kill();
+  nats->startAgain();
+  ASSERT_TRUE(eventually([&] {
+    return nats->request("control.bridge.ACC.status", " {} ", 200).find(R"("ok":true)") != std::string::npos;
+  })) << daemon->err();
+  has(nats->request("control.bridge.ACC.kill", ""), R"("ok":true)");
+  EXPECT_EQ(daemon->wait(), 128 + SIGKILL);
+  startDaemon();
+  ASSERT_TRUE(eventually([&] {
+    return nats->request("control.bridge.ACC.restart", "", 200).find(R"("ok":true)") != std::string::npos;
+  })) << daemon->err();
+  EXPECT_EQ(daemon->wait(), 0);
+}
+
 TEST_F(DaemonTest, subjectsOfDifferentStreamsHaveNoOrderAmongThem) {
   nats->companyStreams();
   // Other actors have written their levels: KV `actors` counts far ahead of SYSTEM, where the lifecycle stands.

@@ -105,7 +105,8 @@ class NatsServer {
             publish: { allow: ["md.*.ticks.SIM.>", "trade.execution.ACC", "sys.lifecycle.bridge.>",
                                "$KV.actors.bridge.>", "$KV.machines.bridge", "$JS.API.STREAM.INFO.>",
                                "$JS.API.STREAM.MSG.GET.MARKET"] }
-            subscribe: { allow: ["bridge.ACC.command", "_INBOX.bridge.>"] }
+            subscribe: { allow: ["bridge.ACC.command", "control.bridge.ACC.*", "$SRV.*", "$SRV.*.troupe-bridge",
+                                 "$SRV.*.troupe-bridge.*", "_INBOX.bridge.>"] }
             allow_responses: true } } ] })";
     fs::remove_all(folder_ / "ports");
     fs::create_directories(folder_ / "ports");
