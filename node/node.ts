@@ -17,6 +17,7 @@ import type { Random } from '../runtime/random.ts';
 import { LatencyHistogram } from '../runtime/telemetry/latency.ts';
 import type { Logger } from '../runtime/telemetry/log.ts';
 import type { Metrics } from '../runtime/telemetry/metrics.ts';
+import { drawingOf } from '../runtime/xstate.ts';
 import { supervisorMachine } from '../supervisors/machine.ts';
 import type { SupervisorEvent } from '../supervisors/spec.ts';
 import type { TerminalBooks } from './ask.ts';
@@ -426,8 +427,8 @@ export class Node {
     const machines = await this.o.bus.kv('machines');
     const first = new Map(plan.map((planned) => [planned.kind, planned]));
     const drawn = [...first].map(([kind, planned]) => [kind, planned.definition().machine] as const);
-    for (const [kind, { definition }] of [...drawn, ['supervisor', supervisorMachine] as const]) {
-      await machines.put(kind, new TextEncoder().encode(JSON.stringify(definition)));
+    for (const [kind, machine] of [...drawn, ['supervisor', supervisorMachine] as const]) {
+      await machines.put(kind, new TextEncoder().encode(JSON.stringify(drawingOf(machine))));
     }
   }
 }

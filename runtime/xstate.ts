@@ -134,6 +134,36 @@ export function stateName(snapshot: Snapshot): string {
   return names.join('.');
 }
 
+/** A machine as plain data for any visualizer: states, and for each what leads where, under which guard. */
+export interface Drawing {
+  readonly id: string;
+  readonly key: string;
+  readonly type: string;
+  readonly initial: unknown;
+  readonly on: Readonly<Record<string, unknown>>;
+  readonly transitions: readonly unknown[];
+  readonly states: Readonly<Record<string, Drawing>>;
+}
+
+type StateNode = Machine['root'];
+
+/**
+ * XState's own `definition` leaves out the transitions without an event (`always`), and with them half of what some
+ * machines do. Here they stand under the event ''.
+ */
+export function drawingOf(machine: Machine): Drawing {
+  const draw = (node: StateNode): Drawing => {
+    const { definition, always = [] } = node;
+    const { id, key, type, initial, on, transitions } = definition;
+    const states = Object.fromEntries(
+      Object.values(node.states as Record<string, StateNode>).map((state) => [state.key, draw(state)]),
+    );
+    const eventless = always.length > 0 ? { '': always } : {};
+    return { id, key, type, initial, on: { ...on, ...eventless }, transitions: [...transitions, ...always], states };
+  };
+  return JSON.parse(JSON.stringify(draw(machine.root))) as Drawing;
+}
+
 function toStep(snapshot: Snapshot, actions: readonly ExecutableAction[]): Step {
   if (actions.length === 0) return { snapshot, effects: nothing, timers: nothing, cancelledTimers: nothing };
   const effects: Effect[] = [];

@@ -57,7 +57,8 @@ export interface ChildSpec {
   /**
    * Starts a new instance. `onExit` once, when it has ended by itself; also while it still starts. A rejection is a
    * failed start; one with the code BUS_CONFLICT or FENCED is an exit as `fenced`. `signal` is aborted when nobody waits
-   * for this start any more, with the reason 'stop' (what comes up is still stopped in order) or 'kill' (it is killed).
+   * for this start any more, with the reason 'stop' (what comes up is still stopped in order) or 'kill' (what comes up is killed in the
+   * same moment). A start that gives up at the signal never runs beside the instance that takes its place.
    */
   start(onExit: (exit: ChildExit) => void, signal: AbortSignal): Promise<Running>;
 }

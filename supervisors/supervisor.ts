@@ -341,13 +341,13 @@ export class Supervisor implements Running, Inspectable {
         this.entries.delete(ref);
         this.refs.delete(nameOf(spec.kind, spec.id));
         if (spec.supervisor instanceof Supervisor) spec.supervisor.parent = undefined;
-        this.o.onRemoved?.(spec.kind, spec.id, effect.params.reason, effect.params.cause);
+        this.call(() => this.o.onRemoved?.(spec.kind, spec.id, effect.params.reason, effect.params.cause));
         return;
       case 'giveUp': {
         const { code, message } = effect.params;
         const error = new TroupeError(code, message, { cause: entry.error });
         if (this.role === 'child') this.escalate?.(error);
-        else this.o.onGiveUp?.(error);
+        else this.call(() => this.o.onGiveUp?.(error));
       }
     }
   }
@@ -381,7 +381,16 @@ export class Supervisor implements Running, Inspectable {
       const err = this.entries.get(this.refs.get(nameOf(kind, id)) ?? Number.NaN)?.error;
       this.o.log.error({ code: 'ACTOR_CRASHED', kind, id, attempt, err }, `${kind} ${id} failed: ${cause}`);
     }
-    this.o.onEvent(event);
+    this.call(() => this.o.onEvent(event));
+  }
+
+  /** What the level above throws must not keep children from being started and stopped. */
+  private call(told: () => void): void {
+    try {
+      told();
+    } catch (err) {
+      this.o.log.error({ supervisor: this.id, err }, 'who was told of a child threw');
+    }
   }
 
   private show(): void {
@@ -390,7 +399,7 @@ export class Supervisor implements Running, Inspectable {
     const shown = `${this.name} ${detail}`;
     if (shown === this.shown) return;
     this.shown = shown;
-    this.o.onState(this.name, detail);
+    this.call(() => this.o.onState?.(this.name, detail));
   }
 
   private until(ref: number, until: Waiter['until']): Promise<ChildState | undefined> {

@@ -22,6 +22,16 @@ describe('generated pages', () => {
   });
 });
 
+test('every test that docs/guarantees.md names is there', () => {
+  const page = readFileSync(new URL('../docs/guarantees.md', import.meta.url), 'utf8');
+  const named = [...page.matchAll(/`((?:test|native)\/[^`]+)`\s+"([^"]+)"/g)];
+  assert.ok(named.length > 20, `only ${named.length} found`);
+  for (const [, path = '', name = ''] of named) {
+    const source = readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+    assert.ok(source.includes(name), `${path}: ${name}`);
+  }
+});
+
 describe('codes of the C++ programs', () => {
   const root = fileURLToPath(new URL('../native/mt5-bridge/', import.meta.url));
   const sources = globSync(['{link,bridge,terminal}/**/*.{h,cpp}'], { cwd: root }).map((file) =>

@@ -20,6 +20,8 @@ export class Puppet implements ChildSpec {
   readonly place?: 'first' | 'last';
   readonly log: string[];
   starts = 0;
+  /** Whether a start that nobody waits for any more ends by its signal. */
+  obeys = false;
   /** Instances that run: never more than one. */
   alive = 0;
   most = 0;
@@ -36,14 +38,20 @@ export class Puppet implements ChildSpec {
     Object.assign(this, more);
   }
 
-  async start(onExit: (exit: ChildExit) => void) {
+  async start(onExit: (exit: ChildExit) => void, signal: AbortSignal) {
     this.starts++;
     const mode = this.onStart.length > 1 ? this.onStart.shift() : this.onStart[0];
     if (mode === 'fail') {
       this.log.push(`fail ${this.id}`);
       throw this.error;
     }
-    if (mode === 'hang') await new Promise<void>((resolve) => (this.release = resolve));
+    if (mode === 'hang') {
+      await new Promise<void>((resolve, reject) => {
+        this.release = resolve;
+        if (this.obeys) signal.addEventListener('abort', () => reject(new Error('not wanted any more')));
+      });
+      if (this.obeys) signal.throwIfAborted();
+    }
     this.log.push(`start ${this.id}`);
     this.alive++;
     this.most = Math.max(this.most, this.alive);

@@ -70,10 +70,16 @@ function closings(turn: Turn): Wanted[] {
 export function stepOperation(turn: Turn): void {
   const op = turn.c.operation;
   if (op === null || op.pausing) return;
-  const own = Object.values(turn.c.orders).some((o) => isLive(o.state) && o.intentId.startsWith(`${op.id}.`));
+  const own = Object.values(turn.c.orders).filter((o) => isLive(o.state) && o.intentId.startsWith(`${op.id}.`));
   const live = liveOrders(turn, op);
   // Their answers come, or the terminal is asked for them: nothing is done about an order that nobody knows.
-  if (own || live.some(({ state }) => state === 'submitting' || state === 'unknown')) return;
+  const unheard = (order: Order): boolean => order.state === 'submitting' || order.state === 'unknown';
+  if (live.some(unheard) || own.some((order) => !trades(order.action))) return;
+  if (own.length > 0 && !op.again) {
+    // A closing order that stands will mostly fill in a moment; one that still stands then is cancelled like any other.
+    pause(turn, op.closes);
+    return;
+  }
   if (op.kind !== 'hold' && live.length > 0) sendRound(turn, op, 'cancels', live.map(cancelling));
   else {
     const left = op.kind === 'flatten' ? closings(turn) : [];
@@ -82,11 +88,16 @@ export function stepOperation(turn: Turn): void {
   }
 }
 
+/** Twice as long after each round. */
+function pause(turn: Turn, rounds: number): void {
+  change(turn, { pausing: true });
+  const delayMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(Math.max(0, rounds - 1), 10));
+  turn.timers.push({ id: 'operation', delayMs, event: { type: 'operation.retry' } });
+}
+
 function sendRound(turn: Turn, op: Operation, stage: 'cancels' | 'closes', wanted: readonly Wanted[]): void {
   if (op[stage] > 0 && !op.again) {
-    change(turn, { pausing: true });
-    const delayMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(op[stage] - 1, 10));
-    turn.timers.push({ id: 'operation', delayMs, event: { type: 'operation.retry' } });
+    pause(turn, op[stage]);
     return;
   }
   const round = op.cancels + op.closes + 1;
@@ -119,8 +130,8 @@ export function judgeOperation(turn: Turn, snapshot: TerminalSnapshot): void {
     finish(turn, op);
     return;
   }
-  change(turn, { confirmFrom: 0, pausing: true });
-  turn.timers.push({ id: 'operation', delayMs: FIRST_PAUSE_MS, event: { type: 'operation.retry' } });
+  change(turn, { confirmFrom: 0 });
+  pause(turn, 0);
   if (op.kind !== 'flatten') return;
   // The terminal has what our book has not. Once that is sure, its word is taken, so that it can be closed.
   for (const symbol of new Set(open.map((position) => position.symbol))) {

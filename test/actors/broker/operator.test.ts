@@ -111,6 +111,20 @@ describe('broker: flatten', () => {
     assert.equal(rig.terminal.positions.size, 0);
   });
 
+  test('a closing order that stands is cancelled after a while, and what is left is closed by another', () => {
+    for (const stands of ['work', 'partial'] as const) {
+      const rig = busy();
+      rig.terminal.behaviour = () => stands;
+      rig.tell({ type: 'control.flatten', reason: 'x' });
+      assert.notEqual(rig.context.operation, null);
+      rig.terminal.behaviour = () => 'fill';
+      rig.advance(30_000);
+      assert.equal(rig.terminal.positions.size, 0, stands);
+      assert.equal(live(rig), 0);
+      assert.equal(rig.context.operation, null);
+    }
+  });
+
   test('while paused and while halted all the same', () => {
     for (const type of ['control.pause', 'control.halt']) {
       const rig = busy();
