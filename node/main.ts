@@ -134,7 +134,13 @@ async function run(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
-  await node.start();
+  try {
+    await node.start();
+  } catch (error) {
+    fail(error);
+    return;
+  }
+  if (stopping) return;
   say({ event: 'ready', metrics: `${http.url ?? 'off'}/metrics` });
 
   const cancels = [every(STATUS_MS, () => say(node.status())), () => pace.stop()];
@@ -165,6 +171,6 @@ try {
 } catch (error) {
   const code = error instanceof TroupeError ? error.code : 'ACTOR_CRASHED';
   say({ event: 'error', code, message: messageOf(error) });
-  process.exitCode = 1;
-  process.stdin.destroy();
+  // A connection that is open already would keep the process.
+  process.exit(1);
 }

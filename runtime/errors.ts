@@ -33,6 +33,7 @@ export const errorTable = {
   BUS_NO_STREAM: fatal(
     'A stream or bucket does not exist. It is made when a node starts; somebody has deleted it since.',
   ),
+  BUS_NO_JETSTREAM: fatal('The NATS server runs without JetStream, which keeps all streams. Start it with -js.'),
   BUS_STREAM_SETTINGS: operator(
     'A stream or bucket exists with settings that would lose or change messages; each difference is named.',
   ),

@@ -82,7 +82,12 @@ export async function connectNats(options: NatsOptions): Promise<NatsBus> {
     return new JetStreamBus(connection, await jetstreamManager(connection), options);
   } catch (error) {
     await connection.close();
-    throw busError(error, `connect to JetStream at ${withoutSecrets(options.url)}`);
+    const at = withoutSecrets(options.url);
+    const fault = busError(error, `connect to JetStream at ${at}`);
+    // Nobody answers for JetStream, or the server says that it has none (10076) or not for this user (10039).
+    if (fault.code !== 'BUS_NO_RESPONDER' && !/not enabled/i.test(fault.message)) throw fault;
+    const message = `the NATS server at ${at} runs without JetStream, or without it for this user; start it with -js`;
+    throw new TroupeError('BUS_NO_JETSTREAM', `${message} (${fault.message})`, { cause: error });
   }
 }
 

@@ -18,14 +18,18 @@ export class TestNats {
   private process: ChildProcess | undefined;
   private readonly config: string | undefined;
 
-  constructor(config?: string) {
+  private readonly jetStream: boolean;
+
+  constructor(config?: string, { jetStream = true } = {}) {
     this.config = config;
+    this.jetStream = jetStream;
   }
 
   async start(): Promise<this> {
     const binary = process.env.NATS_SERVER ?? findNatsServer()?.path ?? 'nats-server';
     const ports = mkdtempSync(join(this.folder, 'ports-'));
-    const args = ['-a', '127.0.0.1', '-p', String(this.port), '-js', '-sd', join(this.folder, 'store')];
+    const args = ['-a', '127.0.0.1', '-p', String(this.port)];
+    if (this.jetStream) args.push('-js', '-sd', join(this.folder, 'store'));
     args.push('--ports_file_dir', ports, ...(this.config ? ['-c', this.config] : []));
     const child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     this.process = child;
