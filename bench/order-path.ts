@@ -7,7 +7,7 @@
  */
 import path from 'node:path';
 import type { TapeInfo } from '../backtest/tape.ts';
-import type { Fleet } from '../cli/start/fleet.ts';
+import type { Fleet } from '../cli/start/fleet/fleet.ts';
 import { ledgerBooks } from '../cli/start/run.ts';
 import { actorKey } from '../runtime/bus/topics.ts';
 import type { Config } from '../runtime/config/index.ts';

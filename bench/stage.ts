@@ -2,8 +2,8 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import type { TapeInfo } from '../backtest/tape.ts';
-import type { FleetOptions } from '../cli/start/fleet.ts';
-import { Fleet } from '../cli/start/fleet.ts';
+import { Fleet } from '../cli/start/fleet/fleet.ts';
+import type { FleetOptions } from '../cli/start/fleet/options.ts';
 import type { NatsBus } from '../runtime/bus/nats.ts';
 import { connectNats } from '../runtime/bus/nats.ts';
 import type { Clock } from '../runtime/clock.ts';

@@ -154,7 +154,7 @@ async function run(): Promise<void> {
       if (await node.settle()) say({ event: 'settled', status: node.status() });
     },
     snapshot: async () => say({ event: 'snapshot', ...(await node.terminalBooks()) }),
-    latencies: () => say({ event: 'latencies', intentToTerminal: node.latencies.intentToTerminal }),
+    latencies: () => say({ event: 'latencies', ...node.latencies }),
     stop,
   };
   const input = createInterface({ input: process.stdin });

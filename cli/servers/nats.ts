@@ -21,6 +21,8 @@ export interface NatsServerOptions {
   readonly source: string;
   /** Called when the server says, while it runs, that its disk is full; it may say so again and again. */
   readonly onDiskFull?: (error: TroupeError) => void;
+  /** Called as soon as there is a process: it is not ready yet, but whoever must stop can stop it. */
+  readonly onProcess?: (process: ManagedProcess) => void;
   /** nats-server to run; default: the one that set-up finds. */
   readonly program?: string;
 }
@@ -84,6 +86,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
       stop: { signal: 'SIGTERM', deadlineMs: STOP_WITHIN_MS },
     });
     const running = child;
+    options.onProcess?.(running);
     const port = await whenReady(running, options);
     const stop = async (): Promise<Exit> => {
       const exit = await running.stop();

@@ -3,6 +3,7 @@ import { chownSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync 
 import net from 'node:net';
 import path from 'node:path';
 import pg from 'pg';
+import { systemClock } from '../../runtime/clock.ts';
 import { TroupeError } from '../../runtime/errors.ts';
 import { secretToken } from '../../runtime/random.ts';
 import type { Exit, ManagedProcess } from '../processes.ts';
@@ -20,6 +21,8 @@ export interface PostgresOptions {
   readonly port?: number;
   /** Called when the server says, while it runs, that its disk is full; it may say so again and again. */
   readonly onDiskFull?: (error: TroupeError) => void;
+  /** Called as soon as there is a process: it is not ready yet, but whoever must stop can stop it. */
+  readonly onProcess?: (process: ManagedProcess) => void;
   /** false gives up surviving a power cut for speed: for tests. Default true. */
   readonly durable?: boolean;
   /** Programs to choose from; default: all that this machine has. */
@@ -52,6 +55,9 @@ const READY_WITHIN_MS = 30_000;
 const STOP_WITHIN_MS = 8_000;
 const PASSWORD_BYTES = 24;
 const PORT_ATTEMPTS = 5;
+/** Processes of a server that was killed notice it after a moment; until then the cluster is not free. */
+const REMAINS_GONE_MS = 10_000;
+const LOOK_AGAIN_MS = 100;
 const SUPERUSER = 'postgres';
 
 interface Cluster extends ClusterPlace {
@@ -188,6 +194,7 @@ interface Started {
 
 /** A free port may be taken by another program before the server has it; then another one is tried. */
 async function startOnPort(cluster: Cluster, options: PostgresOptions): Promise<Started> {
+  const untilMs = systemClock.monotonicMs() + REMAINS_GONE_MS;
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePort());
     const child = await startProcess({
@@ -201,6 +208,7 @@ async function startOnPort(cluster: Cluster, options: PostgresOptions): Promise<
       onLine: whenDiskFull(cluster.folder, 'PostgreSQL', options.onDiskFull),
       stop: { signal: 'SIGINT', deadlineMs: STOP_WITHIN_MS, force: 'SIGQUIT' },
     });
+    options.onProcess?.(child);
     try {
       const ready = (line: string): true | undefined => line.includes('ready to accept connections') || undefined;
       await child.waitForLine(ready, READY_WITHIN_MS);
@@ -208,6 +216,11 @@ async function startOnPort(cluster: Cluster, options: PostgresOptions): Promise<
     } catch (error) {
       await child.stop();
       if (!(error instanceof ProcessError)) throw error;
+      const remains = error.tail.some((line) => /pre-existing shared memory block/i.test(line));
+      if (remains && systemClock.monotonicMs() < untilMs) {
+        await systemClock.sleep(LOOK_AGAIN_MS);
+        continue;
+      }
       const taken = error.tail.some((line) => /address already in use/i.test(line));
       if (taken && options.port === undefined && attempt < PORT_ATTEMPTS) continue;
       throw startFailure(error, options);

@@ -8,6 +8,8 @@ export interface StartOptions {
   readonly barsAsTicks: boolean;
   /** Market seconds per second; 0 is as fast as the company keeps up. */
   readonly speed: number;
+  /** Node processes that share the actors. */
+  readonly nodes: number;
   readonly config: string;
   readonly watch: boolean;
   readonly report: string | undefined;
@@ -23,11 +25,12 @@ export class UsageError extends Error {
 
 export const DEFAULT_SPEED = 1000;
 const FASTEST = 1_000_000;
+export const MOST_NODES = 16;
 
 export const HELP = `npm start -- [options]
 
 Trades a market on this machine, with every part running: NATS, PostgreSQL, the simulated MetaTrader 5 terminal, the
-bridge and one node of actors. Without options it plays a built-in seeded market: three FX symbols, two million ticks.
+bridge and the actors. Without options it plays a built-in seeded market: three FX symbols, two million ticks.
 
   --ticks FILE[,FILE...]  Play these files instead. Formats, known by their content, gzip too: MT5 tick export,
                           TrueFX, HistData ASCII; MT5 and HistData bar exports with --bars-as-ticks.
@@ -37,6 +40,8 @@ bridge and one node of actors. Without options it plays a built-in seeded market
                           (default: terminal.utc_offset_s of the configuration, 0 if absent).
   --speed N|max           Market seconds per second, 1 to ${FASTEST}, or max: as fast as the company keeps up
                           (default ${DEFAULT_SPEED}).
+  --nodes N               Node processes that share the actors, 1 to ${MOST_NODES} (default 1). A node that dies is started
+                          again; meanwhile the others take over its actors.
   --config FILE           Configuration (default config/demo.yaml).
   --seed TEXT             Seed of the built-in market (default troupe).
   --watch                 Stay after the end of the file, until Ctrl-C.
@@ -53,6 +58,13 @@ function parseSpeed(text: string): number {
     throw new UsageError(`--speed ${text}: want a number from 1 to ${FASTEST}, or max`);
   }
   return speed;
+}
+
+function parseNodes(text: string): number {
+  if (!/^\d+$/.test(text) || Number(text) < 1 || Number(text) > MOST_NODES) {
+    throw new UsageError(`--nodes ${text}: want a whole number from 1 to ${MOST_NODES}`);
+  }
+  return Number(text);
 }
 
 function parseOffset(text: string): number {
@@ -80,6 +92,7 @@ export function parseOptions(args: readonly string[]): StartOptions | 'help' {
     symbol: values.symbol,
     barsAsTicks: values['bars-as-ticks'] ?? false,
     speed: values.speed === undefined ? DEFAULT_SPEED : parseSpeed(values.speed),
+    nodes: values.nodes === undefined ? 1 : parseNodes(values.nodes),
     config: values.config ?? 'config/demo.yaml',
     watch: values.watch ?? false,
     report: values.report,
@@ -92,7 +105,7 @@ export function parseOptions(args: readonly string[]): StartOptions | 'help' {
 function withNegativeNumbers(args: readonly string[]): string[] {
   const joined: string[] = [];
   for (const arg of args) {
-    if (joined.at(-1) === '--utc-offset' && /^-\d/.test(arg)) joined.push(`${joined.pop()}=${arg}`);
+    if (/^--(utc-offset|nodes)$/.test(joined.at(-1) ?? '') && /^-\d/.test(arg)) joined.push(`${joined.pop()}=${arg}`);
     else joined.push(arg);
   }
   return joined;
@@ -108,6 +121,7 @@ function read(args: readonly string[]) {
       'bars-as-ticks': { type: 'boolean' },
       'utc-offset': { type: 'string' },
       speed: { type: 'string' },
+      nodes: { type: 'string' },
       config: { type: 'string' },
       seed: { type: 'string' },
       watch: { type: 'boolean' },

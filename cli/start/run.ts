@@ -9,7 +9,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { type Config, loadConfig } from '../../runtime/config/index.ts';
 import { messageOf, TroupeError } from '../../runtime/errors.ts';
 import { tryLock } from '../setup/lock.mjs';
-import { Fleet } from './fleet.ts';
+import { Fleet } from './fleet/fleet.ts';
 import { prepareMarket } from './market.ts';
 import type { StartOptions } from './options.ts';
 import { type Report, reportOf, summaryOf } from './report.ts';
@@ -156,6 +156,7 @@ async function runClaimed(options: RunOptions, config: Config, screen: Screen, e
     config: thisRun,
     tape,
     speed: start.speed,
+    nodes: start.nodes,
     leadLimitMs: LEAD_LIMIT_MS,
     ledger: thisRun.account !== undefined,
     natsUrl: process.env.TROUPE_NATS_URL,
@@ -185,11 +186,11 @@ async function play(
   unusable: Readonly<Record<string, number>>,
 ): Promise<Report> {
   await fleet.start();
-  screen.say(`metrics     ${fleet.metricsUrl}`);
+  screen.say(`metrics     ${fleet.metricsUrls.join('  ')}`);
   await tradingBegins(clock, watched);
   watched.begin();
   const sinceMs = clock.monotonicMs();
-  screen.show(() => ({ progress: watched.progress(), status: watched.status }));
+  screen.show(() => ({ progress: watched.progress(), status: watched.status, processes: fleet.processes() }));
   fleet.play();
   await fleet.played();
   watched.phase = 'settling';

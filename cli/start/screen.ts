@@ -1,8 +1,7 @@
 /** Where progress goes: a page that is drawn over itself on a terminal, one line every five seconds elsewhere. */
-import type { Status } from '../../node/status.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { Progress } from './view.ts';
-import { lineOf, pageOf } from './view.ts';
+import type { Seen } from './view.ts';
+import { linesOf, pageOf } from './view.ts';
 
 const FRAME_MS = 250;
 const LINE_MS = 5_000;
@@ -17,7 +16,7 @@ export interface Screen {
   /** What is being done now; replaced by the next. */
   doing(text: string): void;
   /** Starts showing the run. */
-  show(look: () => { progress: Progress; status: Status | undefined }): void;
+  show(look: () => Seen): void;
   /** Shows the last state and nothing more after it. */
   close(): void;
 }
@@ -49,11 +48,10 @@ class LineScreen implements Screen {
     this.say(text);
   }
 
-  show(look: () => { progress: Progress; status: Status | undefined }): void {
+  show(look: () => Seen): void {
     const again = (): void => {
       this.cancel = this.clock.setTimer(LINE_MS, () => {
-        const { progress, status } = look();
-        this.say(lineOf(progress, status));
+        for (const line of linesOf(look())) this.say(line);
         again();
       });
     };
@@ -90,12 +88,12 @@ class LiveScreen implements Screen {
     this.passing = true;
   }
 
-  show(look: () => { progress: Progress; status: Status | undefined }): void {
+  show(look: () => Seen): void {
     this.out.write(HIDE_CURSOR);
     this.last = () => {
-      const { progress, status } = look();
+      const seen = look();
       this.erase();
-      const page = pageOf(progress, status, { width: this.out.columns, height: Math.max(8, this.out.rows - 1) });
+      const page = pageOf(seen, { width: this.out.columns, height: Math.max(8, this.out.rows - 1) });
       this.out.write(`${page.join('\n')}\n`);
       this.drawn = page.length;
     };

@@ -3,6 +3,14 @@
  * status in, text out.
  */
 import type { Quantiles, Status } from '../../node/status.ts';
+import type { ProcessView } from './fleet/options.ts';
+
+/** One look at a run. */
+export interface Seen {
+  readonly progress: Progress;
+  readonly status: Status | undefined;
+  readonly processes: readonly ProcessView[];
+}
 
 export interface Progress {
   readonly ticksSent: number;
@@ -42,7 +50,17 @@ const clock = (ms: number): string => (ms > 0 ? new Date(ms).toISOString().slice
 export const totalProfit = (status: Status): number =>
   status.strategies.reduce((sum, { realised, unrealised }) => sum + realised + unrealised, 0);
 
-/** One line for logs. */
+/** For logs: one line, and one for each node where there are several. */
+export function linesOf({ progress, status, processes }: Seen): string[] {
+  const nodes = processes.filter(({ actors }) => actors !== undefined);
+  return [lineOf(progress, status), ...(nodes.length > 1 ? nodes.map((node) => `  ${processLine(node)}`) : [])];
+}
+
+function processLine({ name, state, actors, restarts }: ProcessView): string {
+  const share = actors === undefined ? '' : `  ${actors} actors`;
+  return `${name}  ${state}${share}  restarts ${restarts}`;
+}
+
 export function lineOf(p: Progress, status: Status | undefined): string {
   const done = p.ticksTotal === 0 ? 0 : Math.floor((100 * p.ticksSent) / p.ticksTotal);
   const head = `${p.phase} ${done} %  ${formatCount(p.ticksSent)} ticks  ${formatCount(p.ticksPerS)}/s`;
@@ -77,16 +95,27 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
 }
 
 /** The live page, at most `height` lines of at most `width` columns. */
-export function pageOf(p: Progress, status: Status | undefined, size: { width: number; height: number }): string[] {
+export function pageOf({ progress: p, status, processes }: Seen, size: { width: number; height: number }): string[] {
   const lines = [
     `Troupe  ${p.phase}   market ${clock(p.marketMs)}`,
     `${bar(p, 30)}   ${formatCount(p.ticksSent)} of ${formatCount(p.ticksTotal)} ticks   ` +
       `${formatCount(p.ticksPerS)}/s   left ${formatDuration(p.leftS)}`,
     '',
   ];
-  if (status !== undefined) lines.push(...detailOf(status, Math.max(3, size.height - 16)));
+  const programs = processRows(processes);
+  if (status !== undefined) lines.push(...detailOf(status, Math.max(3, size.height - 17 - programs.length)));
+  lines.push('', ...programs);
   lines.push('', 'Ctrl-C stops everything in order.');
   return lines.slice(0, size.height).map((line) => line.slice(0, size.width));
+}
+
+/** Every node; of the other programs only those that are not just running. */
+function processRows(processes: readonly ProcessView[]): string[] {
+  const shown = processes.filter(
+    ({ actors, state, restarts }) => actors !== undefined || state !== 'running' || restarts > 0,
+  );
+  const rows = shown.map(({ name, state, actors, restarts }) => [name, state, String(actors ?? '-'), String(restarts)]);
+  return rows.length === 0 ? [] : columns([['process', 'state', 'actors', 'restarts'], ...rows]);
 }
 
 function detailOf(status: Status, mostRows: number): string[] {

@@ -113,6 +113,18 @@ const beforeTheRun: Case[] = [
     says: [/--utc-offset 15: want hours from -14 to 14/],
   },
   {
+    name: 'no node at all',
+    args: ['--nodes', '0'],
+    status: 2,
+    says: [/--nodes 0: want a whole number from 1 to 16/],
+  },
+  {
+    name: 'nodes that are no number',
+    args: ['--nodes', 'x'],
+    status: 2,
+    says: [/--nodes x: want a whole number from 1 to 16/],
+  },
+  {
     name: 'a configuration that is not there',
     args: ['--config', missing],
     status: 1,

@@ -4,7 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { startPostgres } from '../../cli/servers/postgres.ts';
 import { actorKey, topics } from '../../runtime/bus/topics.ts';
-import { Company, faultsOf, writeConfig } from './rig.ts';
+import { allIsWell } from './all-is-well.ts';
+import { Company, writeConfig } from './rig.ts';
 import { noneLeft, startPlainNats, stateFolder, tickLines, writeTicks } from './support.ts';
 
 const scratch = stateFolder('healing');
@@ -21,31 +22,6 @@ const CROSS = '{ id: cross, use: ema-cross, symbol: EURUSD, params: { timeframe:
 const TERMINAL = 'terminal: { latency_ms: 1, commission_per_lot: 3.5 }';
 /** Six hours of market in nine seconds: there is time for a server to be away and to come back. */
 const PLAY = ['--ticks', ticks, '--symbol', 'EURUSD', '--speed', '2500'];
-
-/** Everything that was sent was applied, was traded once, and stands in every book. */
-async function allIsWell(company: Company): Promise<void> {
-  const { status, report } = await company.finish(60_000);
-  assert.deepEqual(faultsOf(report, status), []);
-  assert.equal(report.ticks.applied, made.length - 1);
-  const { orders } = report;
-  assert.ok(orders.filled > 10, JSON.stringify(orders));
-  assert.equal(orders.unknown, 0);
-  assert.equal(status.orders.open, 0);
-  const [{ fills, orders_seen: seen }] = (await company.ledger<{ fills: string; orders_seen: string }>(
-    `SELECT (SELECT count(*) FROM troupe.fills WHERE account = $1) AS fills,
-            (SELECT count(*) FROM troupe.orders WHERE account = $1) AS orders_seen`,
-    [company.account],
-  )) as [{ fills: string; orders_seen: string }];
-  assert.equal(Number(fills), report.fills);
-  assert.equal(Number(seen), orders.intended);
-  // One-second bars are whole: none of their ticks was lost or counted twice.
-  const bars = (await company.stored('bar')).filter(({ timeframe }) => timeframe === '1s');
-  const byTime = new Map(bars.map((bar) => [bar.openTimeMs, bar.ticks]));
-  assert.equal(
-    [...byTime.values()].reduce((sum, n) => sum + n, 0),
-    made.length - 1,
-  );
-}
 
 async function withCompany(
   label: string,
@@ -83,7 +59,7 @@ describe('while it trades', () => {
           await traded(company, before + 5);
           await company.reaches('the ledger waits', () => company.status?.ledger.state === 'buffering');
           server = await startPostgres({ ...settings, port: server.port });
-          await allIsWell(company);
+          await allIsWell(company, made.length - 1);
         },
         { postgresUrl: server.url },
       );
@@ -106,7 +82,7 @@ describe('while it trades', () => {
           const sent = company.ticksSent;
           server = await startPlainNats(folder, server.port);
           await company.reaches('it goes on', () => company.ticksSent > sent);
-          await allIsWell(company);
+          await allIsWell(company, made.length - 1);
         },
         { natsUrl: server.url },
       );
@@ -152,7 +128,7 @@ export default defineStrategy({
       strategy('poisoned', `if (ctx.bar.openTimeMs === ${poisonMs}) throw new Error('cannot take this bar');`),
     ];
     await withCompany('crash', strategies, async (company) => {
-      await allIsWell(company);
+      await allIsWell(company, made.length - 1);
 
       const dead = await company.stored('deadLetter');
       assert.deepEqual(

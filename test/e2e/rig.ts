@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
 import { pino } from 'pino';
-import { Fleet } from '../../cli/start/fleet.ts';
+import { Fleet } from '../../cli/start/fleet/fleet.ts';
+import type { MendEvent } from '../../cli/start/fleet/keeper.ts';
 import { prepareMarket } from '../../cli/start/market.ts';
 import { parseOptions } from '../../cli/start/options.ts';
 import { disagreements, type Report, reportOf } from '../../cli/start/report.ts';
@@ -49,9 +50,10 @@ export class Company {
   readonly fleet: Fleet;
   readonly account: string;
   readonly unusable: Readonly<Record<string, number>>;
+  /** Programs that ended and came back. */
+  readonly mended: MendEvent[] = [];
   ticksSent = 0;
   status: Status | undefined;
-  /** Process ids by program, where their log or status says so. */
   private readonly failures: Error[] = [];
   private bus: NatsBus | undefined;
   readonly ticksTotal: number;
@@ -95,7 +97,9 @@ export class Company {
       onProgress: (ticks) => {
         company!.ticksSent = ticks;
       },
+      nodes: start.nodes,
       onFailure: (error) => company!.failures.push(error),
+      onMend: (event) => company!.mended.push(event),
     });
     company = new Company(fleet, config.account!.id, market.tape.ticks, market.unusable);
     return company;

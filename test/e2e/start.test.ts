@@ -163,23 +163,17 @@ test('a second start on the same folder is refused and harms nothing', LIMIT, as
   await noneLeft(scratch.path, 2_000);
 });
 
-for (const [part, inCommand] of [
-  ['node', 'node/main.ts'],
-  ['bridge', 'native/bridge'],
-  ['terminal', 'native/terminal'],
-] as const) {
-  test(`the ${part} dies: the run says so, ends with status 1 and leaves nothing`, LIMIT, async () => {
-    const command = new StartCommand(state, slow);
-    await command.reaches('the terminal stands', runs('native/terminal'));
-    const [victim] = processesOf(scratch.path).filter(({ command: text }) => text.includes(inCommand));
-    process.kill(victim!.pid, 'SIGKILL');
-    const { status, stderr } = await command.ended;
-    assert.equal(status, 1);
-    assert.match(stderr, new RegExp(`^SERVER_FAILED: .*${part} ended .*SIGKILL`, 'm'));
-    assert.match(stderr, /^Logs of all parts are in .*logs\.$/m);
-    await noneLeft(scratch.path, 2_000);
-  });
-}
+test('the node dies: the run says so, starts it again, and the books agree', LIMIT, async () => {
+  const command = new StartCommand(state, [...PLAY, '--speed', '4000']);
+  await command.reaches('the terminal stands', runs('native/terminal'));
+  const [victim] = processesOf(scratch.path).filter(({ command: text }) => text.includes('node/main.ts'));
+  process.kill(victim!.pid, 'SIGKILL');
+  const { status, stdout, stderr } = await command.ended;
+  assert.equal(status, 0, `${stdout}${stderr}`);
+  assert.match(stdout, /^node-1 ended \(SIGKILL\), started again, ready after \d+\.\d s$/m);
+  assert.match(stdout, /^Books +agree$/m);
+  await noneLeft(scratch.path, 2_000);
+});
 
 describe('killed without a word', () => {
   for (const { name, args, reached } of moments.filter((_, i) => i % 2 === 0)) {

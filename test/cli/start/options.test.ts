@@ -15,6 +15,7 @@ describe('the command line of npm start', () => {
       symbol: undefined,
       barsAsTicks: false,
       speed: DEFAULT_SPEED,
+      nodes: 1,
       config: 'config/demo.yaml',
       watch: false,
       report: undefined,
@@ -32,6 +33,11 @@ describe('the command line of npm start', () => {
     assert.equal(parsed('--speed', '10').speed, 10);
   });
 
+  test('nodes are counted', () => {
+    assert.equal(parsed('--nodes', '3').nodes, 3);
+    assert.equal(parsed('--nodes', '16').nodes, 16);
+  });
+
   test('hours of offset become seconds', () => {
     assert.equal(parsed('--utc-offset', '5.5').utcOffsetS, 19_800);
     assert.equal(parsed('--utc-offset=-3').utcOffsetS, -10_800);
@@ -43,6 +49,12 @@ describe('the command line of npm start', () => {
   const wrong: [string[], RegExp][] = [
     [['--speed', '0'], /--speed 0: want a number from 1 to 1000000, or max/],
     [['--speed', 'fast'], /--speed fast/],
+    [['--nodes', '0'], /--nodes 0: want a whole number from 1 to 16/],
+    [['--nodes', '17'], /--nodes 17: want a whole number from 1 to 16/],
+    [['--nodes', '2.5'], /--nodes 2\.5/],
+    [['--nodes', 'x'], /--nodes x/],
+    [['--nodes', ''], /--nodes/],
+    [['--nodes', '-1'], /--nodes -1: want a whole number/],
     [['--utc-offset', '15'], /--utc-offset 15: want hours from -14 to 14/],
     [['--utc-offset', ''], /--utc-offset/],
     [['--utc-offset', '-15'], /--utc-offset -15: want hours from -14 to 14/],
@@ -65,6 +77,7 @@ describe('the command line of npm start', () => {
       'bars-as-ticks',
       'utc-offset',
       'speed',
+      'nodes',
       'config',
       'seed',
       'watch',

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { disagreements, reportOf, summaryOf } from '../../../cli/start/report.ts';
-import type { Progress } from '../../../cli/start/view.ts';
-import { columns, formatDuration, formatMs, lineOf, pageOf } from '../../../cli/start/view.ts';
+import type { Progress, Seen } from '../../../cli/start/view.ts';
+import { columns, formatDuration, formatMs, lineOf, linesOf, pageOf } from '../../../cli/start/view.ts';
 import type { Status } from '../../../node/status.ts';
 
 const progress: Progress = {
@@ -65,6 +65,9 @@ const status: Status = {
   restarts: 0,
 };
 
+const seen: Seen = { progress, status, processes: [] };
+const process = { name: 'node-1', pid: 11, state: 'running', restarts: 0, actors: 3 } as const;
+
 const figures = {
   status,
   ticksSent: 250_000,
@@ -76,7 +79,7 @@ const figures = {
 
 describe('what a person sees', () => {
   test("prices have the symbol's decimals", () => {
-    assert.ok(pageOf(progress, status, { width: 200, height: 60 }).some((line) => /1\.10000 +1\.10002/.test(line)));
+    assert.ok(pageOf(seen, { width: 200, height: 60 }).some((line) => /1\.10000 +1\.10002/.test(line)));
   });
 
   test('durations and latencies read naturally', () => {
@@ -98,11 +101,28 @@ describe('what a person sees', () => {
       { width: 40, height: 10 },
       { width: 200, height: 60 },
     ]) {
-      const page = pageOf(progress, many, size);
+      const page = pageOf({ ...seen, status: many }, size);
       assert.ok(page.length <= size.height);
       assert.ok(page.every((line) => line.length <= size.width));
     }
-    assert.ok(pageOf(progress, many, { width: 200, height: 60 }).some((line) => /and \d+ more symbols/.test(line)));
+    assert.ok(
+      pageOf({ ...seen, status: many }, { width: 200, height: 60 }).some((line) => /and \d+ more symbols/.test(line)),
+    );
+  });
+
+  test('nodes have a line each where there are several; other programs show when they are not just running', () => {
+    const two = [process, { ...process, name: 'node-2', state: 'waiting', actors: 0, restarts: 2 }] as const;
+    assert.deepEqual(linesOf({ ...seen, processes: two }).slice(1), [
+      '  node-1  running  3 actors  restarts 0',
+      '  node-2  waiting  0 actors  restarts 2',
+    ]);
+    assert.equal(linesOf({ ...seen, processes: [process] }).length, 1);
+    const bridge = { ...process, name: 'bridge', actors: undefined };
+    const page = (processes: Seen['processes']): string =>
+      pageOf({ ...seen, processes }, { width: 200, height: 60 }).join('\n');
+    assert.match(page([process, bridge]), /^node-1 +running +3 +0$/m);
+    assert.doesNotMatch(page([process, bridge]), /^bridge/m);
+    assert.match(page([process, { ...bridge, restarts: 1 }]), /^bridge +running +- +1$/m);
   });
 
   test('columns align: the first left, the others right', () => {

@@ -1,0 +1,45 @@
+/** The bridge of the fleet: it keeps its port and its journal over restarts. */
+import path from 'node:path';
+import { startProcess } from '../../processes.ts';
+import type { NatsLogin } from '../../servers/given.ts';
+import type { Keeper } from './keeper.ts';
+import { natsEnvironment } from './logins.ts';
+import type { FleetOptions, Json } from './options.ts';
+import { jsonEvent, untilReady } from './ready.ts';
+import type { Keep } from './servers.ts';
+
+export interface BridgeOptions {
+  readonly fleet: FleetOptions;
+  readonly logs: string;
+  readonly login: () => NatsLogin;
+  readonly onMessage: (message: Json) => void;
+}
+
+export class Bridge {
+  readonly keeper: Keeper;
+  /** Where terminals connect; 0 before the first start. */
+  port = 0;
+
+  constructor({ fleet, logs, login, onMessage }: BridgeOptions, keep: Keep) {
+    const { root, runFolder, config } = fleet;
+    this.keeper = keep('bridge', async (begun) => {
+      const child = await startProcess({
+        name: 'bridge',
+        command: path.join(root, 'build', 'native', 'bridge'),
+        args: [
+          ...['--listen', `127.0.0.1:${this.port}`, '--account', config.account?.id ?? 'none'],
+          ...['--source', config.market.source, '--partitions', String(config.market.partitions)],
+          ...['--journal', path.join(runFolder, 'bridge.journal')],
+        ],
+        env: natsEnvironment(login()),
+        logFile: path.join(logs, 'bridge.log'),
+        chatty: true,
+        stop: { signal: 'SIGTERM', deadlineMs: 3_000 },
+        onJson: onMessage,
+      });
+      begun(child);
+      this.port = Number((await untilReady(child, jsonEvent('listening'))).port);
+      return { process: child, stop: () => child.stop() };
+    });
+  }
+}

@@ -1,0 +1,20 @@
+/** How the programs of a fleet log in to NATS, and what of this process's environment they are given. */
+import type { NatsLogin } from '../../servers/given.ts';
+
+/** The same login three times where the server is the user's own. */
+export interface Logins {
+  readonly node: NatsLogin;
+  readonly bridge: NatsLogin;
+  readonly operator: NatsLogin;
+}
+
+/** Least that a child needs: PATH, and its own login. Other secrets of this process stay here. */
+export function natsEnvironment(login: NatsLogin): NodeJS.ProcessEnv {
+  return {
+    PATH: process.env.PATH,
+    TZ: 'UTC',
+    TROUPE_NATS_URL: login.url,
+    ...(login.user === undefined ? {} : { TROUPE_NATS_USER: login.user }),
+    ...(login.password === undefined ? {} : { TROUPE_NATS_PASSWORD: login.password }),
+  };
+}

@@ -1,0 +1,154 @@
+/** One node of the fleet: its configuration file, its process, and what it is asked through its pipes. */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { stringify } from 'yaml';
+import type { Status } from '../../../node/status.ts';
+import type { Config } from '../../../runtime/config/index.ts';
+import { isErrorCode } from '../../../runtime/errors.ts';
+import { type ManagedProcess, startProcess } from '../../processes.ts';
+import type { NatsLogin } from '../../servers/given.ts';
+import type { Keeper } from './keeper.ts';
+import { natsEnvironment } from './logins.ts';
+import type { FleetOptions, Json } from './options.ts';
+import { jsonEvent, untilReady } from './ready.ts';
+import type { Keep } from './servers.ts';
+
+/**
+ * How a node collects garbage. Young garbage by one thread, because parallel ones wait for each other where there are
+ * few cores; and an old space that may grow before it is looked at: with a small one and --single-threaded-gc, --trace-gc
+ * showed a major collection about once a second at 100,000 ticks/s (30 ms in steps, 6 ms at one go), with these flags one
+ * in 25 s. What that does to the p99 of orders was not measured apart from the machine's load.
+ */
+const NODE_ARGS: readonly string[] = [
+  '--no-parallel-scavenge',
+  '--min-semi-space-size=16',
+  '--max-semi-space-size=16',
+  '--initial-old-space-size=512',
+  '--external-memory-accounted-in-global-limit',
+];
+/** Below the whole fleet's 25 s, above the longest of a node's own steps. */
+const STOP = { signal: 'SIGTERM', deadlineMs: 14_000 } as const;
+
+export interface NodeOptions {
+  readonly fleet: FleetOptions;
+  /** 1, 2 ... */
+  readonly number: number;
+  readonly logs: string;
+  readonly login: () => NatsLogin;
+  readonly ledgerUrl: () => string | undefined;
+  /** Resolves when the server it needs at its start is there. */
+  readonly serversReady: () => Promise<void>;
+  readonly onStatus: () => void;
+  /** Ticks applied by symbol actors of this node, of those whose count has changed. */
+  readonly onApplied: (symbols: Readonly<Record<string, number>>) => void;
+}
+
+interface Question {
+  readonly word: string;
+  readonly event: string;
+  readonly answer: (message: Json) => void;
+}
+
+export class NodeProcess {
+  readonly name: string;
+  readonly keeper: Keeper;
+  /** The last one of the process that runs; undefined before its first. */
+  status: Status | undefined;
+  metricsUrl = '';
+  private config: Config;
+  private readonly o: NodeOptions;
+  private questions: Question[] = [];
+
+  constructor(options: NodeOptions, keep: Keep) {
+    this.o = options;
+    this.name = `node-${options.number}`;
+    this.config = configOf(options.fleet.config, this.name, options.number);
+    this.keeper = keep(this.name, (begun) => this.start(begun));
+  }
+
+  /** Asks in one word; where the process ends before it has answered, the next one is asked. */
+  ask(word: string, event: string): Promise<Json> {
+    return new Promise((answer) => {
+      this.questions.push({ word, event, answer });
+      this.send(word);
+    });
+  }
+
+  /** One word that has no answer; lost where the process ends. */
+  send(word: string): void {
+    this.keeper.current?.send(word);
+  }
+
+  private async start(begun: (process: ManagedProcess) => void) {
+    const { fleet, logs, number } = this.o;
+    await this.o.serversReady();
+    const file = path.join(fleet.runFolder, `${this.name}.yaml`);
+    writeFileSync(file, `# Written by npm start: the configuration of this run.\n${stringify(this.config)}`);
+    const ledgerUrl = this.o.ledgerUrl();
+    this.status = undefined;
+    const child = await startProcess({
+      name: this.name,
+      command: process.execPath,
+      args: [
+        ...NODE_ARGS,
+        ...(fleet.nodeArgs ?? []),
+        path.join(fleet.root, 'node', 'main.ts'),
+        ...['--config', file, '--replay', '--prepared'],
+      ],
+      cwd: fleet.root,
+      env: {
+        ...natsEnvironment(this.o.login()),
+        ...(ledgerUrl === undefined ? {} : { TROUPE_LEDGER_URL: ledgerUrl }),
+      },
+      // The first one's log is where a single node's has always been.
+      logFile: path.join(logs, number === 1 ? 'node.log' : `${this.name}.log`),
+      chatty: true,
+      stdin: 'lifeline',
+      stop: STOP,
+      onJson: (message) => {
+        fleet.onMessage?.('node', message);
+        this.hear(message);
+      },
+    });
+    begun(child);
+    const ready = await untilReady(child, jsonEvent('ready'));
+    this.metricsUrl = String(ready.metrics);
+    this.keepPort();
+    for (const { word } of this.questions) child.send(word);
+    return { process: child, stop: () => child.stop() };
+  }
+
+  /** Whoever reads its metrics finds it at the same place after a restart. */
+  private keepPort(): void {
+    const port = Number(URL.parse(this.metricsUrl)?.port ?? 0);
+    if (port > 0) this.config = { ...this.config, node: { ...this.config.node, metrics_port: port } };
+  }
+
+  private hear(message: Json): void {
+    const { event } = message;
+    if (event === 'applied') {
+      this.o.onApplied(message.symbols as Record<string, number>);
+      return;
+    }
+    if (event === 'status') {
+      this.status = message as unknown as Status;
+      this.o.onStatus();
+    } else if (event === 'error') {
+      const code = isErrorCode(message.code) ? message.code : undefined;
+      // A server that the user named is the user's to look at.
+      const whose = code === 'BUS_UNAVAILABLE' && this.o.fleet.natsUrl !== undefined ? 'TROUPE_NATS_URL: ' : '';
+      this.keeper.told({ code, text: `${whose}${String(message.message)}` });
+    }
+    const asked = this.questions.filter((question) => question.event === event);
+    if (asked.length === 0) return;
+    this.questions = this.questions.filter((question) => question.event !== event);
+    for (const { answer } of asked) answer(message);
+  }
+}
+
+/** A set port of metrics is the first node's; the others take those after it. */
+function configOf(config: Config, name: string, number: number): Config {
+  const { metrics_port: port } = config.node;
+  const own = typeof port === 'number' && port > 0 ? port + number - 1 : port;
+  return { ...config, node: { ...config.node, name, metrics_port: own } };
+}

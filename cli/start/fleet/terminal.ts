@@ -1,0 +1,66 @@
+/** The simulated terminal of the fleet: with its history it comes back with its account and its place in the tape. */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { create, toJsonString } from '@bufbuild/protobuf';
+import { TerminalConfigSchema } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
+import { startProcess } from '../../processes.ts';
+import { terminalConfig } from '../terminal-config.ts';
+import type { Keeper } from './keeper.ts';
+import type { FleetOptions, Json } from './options.ts';
+import { jsonEvent, untilReady } from './ready.ts';
+import type { Keep } from './servers.ts';
+
+export interface TerminalOptions {
+  readonly fleet: FleetOptions;
+  readonly logs: string;
+  /** The bridge's. */
+  readonly port: () => number;
+  readonly onMessage: (message: Json) => void;
+}
+
+export class Terminal {
+  readonly keeper: Keeper;
+  private playing = false;
+  private applied = 0;
+
+  constructor({ fleet, logs, port, onMessage }: TerminalOptions, keep: Keep) {
+    this.keeper = keep('terminal', async (begun) => {
+      const file = path.join(fleet.runFolder, 'terminal.json');
+      writeConfig(fleet, port(), file);
+      const child = await startProcess({
+        name: 'terminal',
+        command: path.join(fleet.root, 'build', 'native', 'terminal'),
+        args: ['--config', file, '--hold'],
+        logFile: path.join(logs, 'terminal.log'),
+        chatty: true,
+        stdin: 'lifeline',
+        stop: { signal: 'SIGTERM', deadlineMs: 3_000 },
+        onJson: onMessage,
+      });
+      begun(child);
+      await untilReady(child, jsonEvent('ready'));
+      if (this.playing) child.send('play');
+      // It does not remember how far the company was when it ended, and would wait for it.
+      if (this.applied > 0) child.send(`applied ${this.applied}`);
+      return { process: child, stop: () => child.stop() };
+    });
+  }
+
+  play(): void {
+    this.playing = true;
+    this.keeper.current?.send('play');
+  }
+
+  /** The company has applied this many ticks: how far the market may run ahead of it counts from there. */
+  tellApplied(ticks: number): void {
+    this.applied = ticks;
+    this.keeper.current?.send(`applied ${ticks}`);
+  }
+}
+
+function writeConfig(fleet: FleetOptions, port: number, file: string): void {
+  const { runFolder, config, tape, speed, leadLimitMs, rounds } = fleet;
+  const history = path.join(runFolder, 'terminal.history');
+  const settings = terminalConfig({ config, tape, port, speed, leadLimitMs, rounds: rounds ?? 1, history });
+  writeFileSync(file, toJsonString(TerminalConfigSchema, create(TerminalConfigSchema, settings), { prettySpaces: 2 }));
+}
