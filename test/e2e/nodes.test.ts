@@ -1,0 +1,41 @@
+/** `--nodes 3`: three processes share the actors, and the books agree. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, describe, test } from 'node:test';
+import type { Report } from '../../cli/start/report.ts';
+import { writeConfig } from './rig.ts';
+import { noneLeft, start, stateFolder, tickLines, writeTicks } from './support.ts';
+
+const scratch = stateFolder('nodes');
+after(async () => {
+  await noneLeft(scratch.path);
+  scratch.remove();
+});
+
+const LIMIT = { timeout: 120_000 };
+const made = tickLines({ seed: 'nodes', fromMs: Date.UTC(2026, 4, 12), ticks: 24_000, everyMs: 900 });
+const ticks = writeTicks(scratch.file('EURUSD.csv'), made);
+const strategies = [3, 4, 5, 6].map(
+  (fast) =>
+    `{ id: cross${fast}, use: ema-cross, symbol: EURUSD, params: { timeframe: 1m, fast: ${fast}, slow: 13, lots: 0.1 } }`,
+);
+const config = writeConfig(scratch.file('config.yaml'), strategies, [
+  'terminal: { latency_ms: 1, commission_per_lot: 3.5 }',
+]);
+const reportFile = scratch.file('report.json');
+
+describe('three nodes', () => {
+  test('npm start -- --nodes 3: every actor once, a line for each node, the books agree', LIMIT, async () => {
+    const args = ['--config', config, '--ticks', ticks, '--symbol', 'EURUSD', '--speed', '3000', '--nodes', '3'];
+    const { status, stdout, stderr } = await start(scratch.state, [...args, '--report', reportFile]);
+    assert.equal(status, 0, `${stdout}${stderr}`);
+    assert.match(stdout, /^Books +agree$/m);
+    for (const name of ['node-1', 'node-2', 'node-3']) {
+      assert.match(stdout, new RegExp(`^  ${name}  running  \\d+ actors  restarts 0$`, 'm'));
+    }
+    const report = JSON.parse(readFileSync(reportFile, 'utf8')) as Report;
+    assert.equal(report.ticks.applied, made.length - 1);
+    assert.ok(report.fills > 10 && report.latency_ms.intent_to_terminal.p50 > 0);
+    await noneLeft(scratch.path);
+  });
+});
