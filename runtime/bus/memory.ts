@@ -26,6 +26,8 @@ import { matchesSubject } from './subjects.ts';
 export interface MemoryOptions {
   readonly clock: Clock;
   readonly log?: Logger;
+  /** How long every stream knows a message id, instead of what `streams.ts` says. */
+  readonly duplicateWindowMs?: number;
   /** Larger messages are refused, as a server does (its max_payload). Default 1 MiB. */
   readonly maxPayloadBytes?: number;
 }
@@ -92,7 +94,9 @@ export class MemoryServer {
     this.clock = options.clock;
     this.log = options.log ?? silentLogger;
     this.maxPayloadBytes = options.maxPayloadBytes ?? 2 ** 20;
-    for (const spec of streams) this.streams.set(spec.name, new MemoryStream(spec.subjects, spec.duplicateWindowMs));
+    for (const { name, subjects, duplicateWindowMs } of streams) {
+      this.streams.set(name, new MemoryStream(subjects, options.duplicateWindowMs ?? duplicateWindowMs));
+    }
     for (const spec of buckets) this.buckets.set(spec.name, new MemoryBucket(this.clock, this.log, spec.ttlMs));
   }
 

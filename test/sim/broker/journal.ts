@@ -10,11 +10,18 @@ export class Journal {
   readonly disk = new Map<string, Entry>();
   highestFence = 0;
   private unwritten: (() => void)[] = [];
+  /** A disk that keeps nothing: a safeguard taken away. */
+  private readonly forgetful: boolean;
   private memory = new Map<string, Entry>();
+
+  constructor(forgetful = false) {
+    this.forgetful = forgetful;
+  }
 
   /** Opened by a new run of the bridge: only the disk is left. */
   open(): void {
     this.unwritten = [];
+    if (this.forgetful) this.disk.clear();
     this.memory = new Map([...this.disk].map(([id, entry]) => [id, { ...entry }]));
   }
 

@@ -88,21 +88,30 @@ export class Network {
   readonly lanes = new Set<Lane>();
   readonly services = new Set<Service>();
   weather: Weather = { meanMs: 0.5, slowChance: 0, slowMs: 0 };
-  /** Chance that a place command that the bridge has taken comes a second time, up to so much later. */
+  /** Chance that a place command that was answered comes a second time, some time later. */
   duplicateChance = 0;
-  duplicateWithinMs = 0;
   private readonly random: Random;
   private readonly cuts = new Map<Host, Cut>();
+  private readonly cutCounts = new Map<Host, number>();
   private readonly listeners = new Map<Host, Set<() => void>>();
   /** The server process is gone; what it has stored is not. */
-  private serverDown = false;
-  /** Streams and buckets whose storage answers "unavailable". */
-  readonly unavailable = new Set<string>();
+  private downs = 0;
 
-  constructor(loop: Loop, random: Random) {
+  private get serverDown(): boolean {
+    return this.downs > 0;
+  }
+  /** Streams and buckets whose storage answers "unavailable", and how many outages say so. */
+  private readonly outages = new Map<string, number>();
+
+  /** Whether a request is one that the adversary may repeat. */
+  repeatable: (data: Uint8Array) => boolean = () => false;
+
+  constructor(loop: Loop, random: Random, options: { readonly duplicateWindowMs?: number | undefined } = {}) {
     this.loop = loop;
     this.random = random;
-    this.server = new MemoryServer({ clock: loop.clock });
+    const { duplicateWindowMs } = options;
+    const server = { clock: loop.clock, ...(duplicateWindowMs === undefined ? {} : { duplicateWindowMs }) };
+    this.server = new MemoryServer(server);
   }
 
   delayMs(): number {
@@ -124,24 +133,34 @@ export class Network {
   }
 
   cut(host: Host, how: Cut): void {
+    this.cutCounts.set(host, (this.cutCounts.get(host) ?? 0) + 1);
     this.cuts.set(host, how);
     if (how === 'drop') for (const lane of this.lanesOf(host)) lane.reset();
   }
 
   heal(host: Host): void {
-    const how = this.cuts.get(host);
+    const left = (this.cutCounts.get(host) ?? 1) - 1;
+    this.cutCounts.set(host, left);
+    if (left > 0) return;
     this.cuts.delete(host);
-    if (how !== undefined && !this.serverDown) this.reconnected(host);
+    if (!this.serverDown) this.reconnected(host);
+  }
+
+  isAway(place: string): boolean {
+    return (this.outages.get(place) ?? 0) > 0;
+  }
+
+  setUnavailable(place: string, away: boolean): void {
+    this.outages.set(place, (this.outages.get(place) ?? 0) + (away ? 1 : -1));
   }
 
   stopServer(): void {
-    this.serverDown = true;
+    this.downs++;
     for (const lane of this.lanes) lane.reset();
   }
 
   startServer(): void {
-    if (!this.serverDown) return;
-    this.serverDown = false;
+    if (--this.downs > 0) return;
     for (const host of this.listeners.keys()) if (!this.cuts.has(host)) this.reconnected(host);
   }
 

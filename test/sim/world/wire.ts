@@ -166,7 +166,12 @@ export class SimBus implements Bus {
         if (services.length === 0) {
           back(() => reject(new TroupeError('BUS_NO_RESPONDER', `request ${subject}: no responders`)));
         }
-        for (const service of services) service.deliver(copy, subject, (reply) => back(() => resolve(reply)));
+        for (const service of services) {
+          service.deliver(copy, subject, (reply) => {
+            this.repeatLater(subject, copy);
+            back(() => resolve(reply));
+          });
+        }
       });
     });
     return this.watchPoint('answered', 'request', subject) ? answer : never();
@@ -330,7 +335,7 @@ export class SimBus implements Bus {
       const forget = this.network.onReconnect(this.host, () => done('again'));
       this.asking.send(() => {
         let outcome: { value: T } | { error: unknown } | 'late';
-        if (this.network.unavailable.has(place)) outcome = 'late';
+        if (this.network.isAway(place)) outcome = 'late';
         else {
           try {
             outcome = { value: answer() };
@@ -347,6 +352,18 @@ export class SimBus implements Bus {
     return [...this.network.services].filter(
       (service) => matchesSubject(service.filter, subject) && this.network.cutOf(service.host) !== 'drop',
     );
+  }
+
+  /**
+   * An order that was taken comes a second time, perhaps much later and to another run of the bridge: no network should
+   * do so, and no order may be carried out twice because one did.
+   */
+  private repeatLater(subject: string, data: Uint8Array): void {
+    const { network } = this;
+    if (!network.chance(network.duplicateChance) || !network.repeatable(data)) return;
+    network.loop.after(network.uniform(8_000), () => {
+      for (const service of this.servicesOf(subject)) service.deliver(data, subject, undefined);
+    });
   }
 
   private close(): void {

@@ -65,7 +65,7 @@ export class Writes {
 
   private atServer(write: Write<unknown>): void {
     let answer: () => void;
-    if (this.network.unavailable.has(write.place)) {
+    if (this.network.isAway(write.place)) {
       answer = () => this.refused(write, new TroupeError('BUS_UNAVAILABLE', `${write.about}: store unavailable`));
     } else {
       try {

@@ -1,0 +1,129 @@
+/** One node of the simulated company and whoever starts its process again: every run has its own clock, bus and state. */
+import type { Outcome } from '../../node/node.ts';
+import { Node } from '../../node/node.ts';
+import type { Bus } from '../../runtime/bus/bus.ts';
+import type { Config } from '../../runtime/config/index.ts';
+import { seededRandom } from '../../runtime/random.ts';
+import { silentLogger } from '../../runtime/telemetry/log.ts';
+import type { Metrics } from '../../runtime/telemetry/metrics.ts';
+import { createMetrics } from '../../runtime/telemetry/metrics.ts';
+import type { Ledger } from './ledger.ts';
+import { openLedger } from './ledger.ts';
+import type { ClockFault } from './world/host.ts';
+import { Host } from './world/host.ts';
+import type { Network } from './world/network.ts';
+
+let metrics: Metrics | undefined;
+
+export interface SlotOptions {
+  readonly config: Config;
+  readonly network: Network;
+  readonly ledger: Ledger;
+  readonly seed: string;
+  readonly clockFault: ClockFault;
+  readonly connect: (host: Host, slot: NodeSlot) => Bus;
+  readonly trace: (text: string) => void;
+}
+
+const FIRST_BACK_MS = 100;
+const LONGEST_BACK_MS = 3_000;
+
+export class NodeSlot {
+  readonly name: string;
+  node: Node | undefined;
+  host: Host | undefined;
+  /** When it last found that it must end, or undefined while it runs. */
+  failing = false;
+  private runs = 0;
+  private endedInARow = 0;
+  private startedMs = 0;
+  private stayAway = false;
+  private readonly o: SlotOptions;
+
+  constructor(options: SlotOptions) {
+    this.o = options;
+    this.name = options.config.node.name;
+  }
+
+  get run(): string {
+    return `${this.name}#${this.runs}`;
+  }
+
+  start(): void {
+    const { config, network, ledger, seed, clockFault, connect, trace } = this.o;
+    this.runs++;
+    this.failing = false;
+    this.stayAway = false;
+    this.startedMs = network.loop.elapsedMs;
+    const { run } = this;
+    const host = new Host(run, network.loop, seededRandom(`${seed} host ${run}`), clockFault);
+    this.host = host;
+    metrics ??= createMetrics();
+    const node = new Node({
+      ...{ config, folder: '/', bus: connect(host, this), clock: host.clock, log: silentLogger, metrics },
+      random: seededRandom(`${seed} node ${run}`),
+      ledger: openLedger(ledger, network.loop, seededRandom(`${seed} ledger ${run}`), host),
+      instance: run,
+      onFailure: (error) => {
+        trace(`${run} fails: ${error.code} ${error.message}`);
+        if (this.host === host) this.failing = true;
+      },
+      onEnd: (outcome) => this.ended(host, outcome),
+    });
+    this.node = node;
+    trace(`${run} starts`);
+    node.start().catch((error: unknown) => node.fail(error));
+  }
+
+  /** SIGKILL. */
+  kill(backAfterMs: number): void {
+    const { host } = this;
+    if (host === undefined) return;
+    this.o.trace(`${this.run} is killed`);
+    this.node?.kill();
+    this.gone(host, backAfterMs);
+  }
+
+  /** SIGTERM; started again so long after its end. */
+  drain(backAfterMs: number): void {
+    if (this.node === undefined || this.host?.state !== 'up') return;
+    this.o.trace(`${this.run} drains`);
+    this.stayAway = true;
+    this.endedInARow = 0;
+    void this.node.drain();
+    this.backMs = backAfterMs;
+  }
+
+  private backMs = 0;
+
+  private ended(host: Host, { error }: Outcome): void {
+    if (this.host !== host) return;
+    this.o.trace(`${this.run} has ended${error === undefined ? '' : `: ${error.code}`}`);
+    const quick = this.o.network.loop.elapsedMs - this.startedMs < 60_000;
+    this.endedInARow = quick ? this.endedInARow + 1 : 1;
+    const again = Math.min(LONGEST_BACK_MS, FIRST_BACK_MS * 2 ** (this.endedInARow - 1));
+    this.gone(host, this.stayAway ? this.backMs : again);
+  }
+
+  private gone(host: Host, backAfterMs: number): void {
+    this.host = undefined;
+    this.node = undefined;
+    host.kill();
+    this.o.network.loop.after(backAfterMs, () => {
+      if (this.host === undefined) this.start();
+    });
+  }
+}
+
+interface Crashable {
+  crash?(kind: string, id: string, cause: string): boolean;
+  supervisor?: { crash(kind: string, id: string, cause: string): boolean };
+  tree?: { crash(kind: string, id: string, cause: string): boolean };
+}
+
+/** Kills one actor as if it had crashed; its supervisor does what it does then. */
+export function crashActor(node: Node, kind: string, id: string): boolean {
+  const inside = node as unknown as Crashable;
+  const by = inside.crash === undefined ? (inside.tree ?? inside.supervisor) : inside;
+  return by?.crash?.(kind, id, 'simulated crash') ?? false;
+}

@@ -1,0 +1,191 @@
+/** What a seed decides: the shape of the company, the weather of the network, and which faults strike when. */
+import type { Random } from '../../runtime/random.ts';
+import { seededRandom } from '../../runtime/random.ts';
+
+export type Fault =
+  /** The actor dies at the n-th point at which it waits for something, counted from `atMs`. */
+  | { readonly kind: 'actor'; readonly atMs: number; readonly actor: string; readonly countdown: number }
+  | { readonly kind: 'node-kill'; readonly atMs: number; readonly node: number; readonly backAfterMs: number }
+  | { readonly kind: 'node-drain'; readonly atMs: number; readonly node: number; readonly backAfterMs: number }
+  | { readonly kind: 'node-freeze'; readonly atMs: number; readonly node: number; readonly forMs: number }
+  | {
+      readonly kind: 'partition';
+      readonly atMs: number;
+      readonly node: number;
+      readonly forMs: number;
+      readonly how: 'hold' | 'drop';
+    }
+  | { readonly kind: 'bridge-cut'; readonly atMs: number; readonly forMs: number; readonly how: 'hold' | 'drop' }
+  | { readonly kind: 'server-down'; readonly atMs: number; readonly forMs: number }
+  | { readonly kind: 'store-away'; readonly atMs: number; readonly forMs: number; readonly place: string }
+  | { readonly kind: 'ledger-down'; readonly atMs: number; readonly forMs: number }
+  | { readonly kind: 'clock-step'; readonly atMs: number; readonly node: number; readonly byMs: number }
+  | { readonly kind: 'bridge-kill'; readonly atMs: number; readonly backAfterMs: number }
+  | { readonly kind: 'bridge-freeze'; readonly atMs: number; readonly forMs: number }
+  | { readonly kind: 'terminal-kill'; readonly atMs: number; readonly backAfterMs: number }
+  | { readonly kind: 'link-break'; readonly atMs: number };
+
+export interface Plan {
+  readonly seed: string;
+  readonly nodes: readonly { readonly skewMs: number; readonly rate: number; readonly capacity: number }[];
+  readonly symbols: readonly string[];
+  readonly strategies: readonly { readonly id: string; readonly symbol: string }[];
+  readonly hedging: boolean;
+  readonly weather: { readonly meanMs: number; readonly slowChance: number; readonly slowMs: number };
+  readonly duplicateChance: number;
+  /** How long the streams know a message id. */
+  readonly duplicateWindowMs: number | undefined;
+  readonly manners: {
+    readonly rejectChance: number;
+    readonly partialChance: number;
+    readonly latencyMs: number;
+    readonly slowChance: number;
+    readonly slowMs: number;
+    readonly ticksPerSecond: number;
+  };
+  readonly faults: readonly Fault[];
+  /** When the last fault is over. */
+  readonly calmMs: number;
+}
+
+/** Trading begins by itself; faults may strike from the first moment on. */
+const FAULTS_FROM_MS = 500;
+const FAULTS_UNTIL_MS = 30_000;
+const PLACES = ['trade', 'md', 'snapshots', 'actors', 'leases'] as const;
+
+const between = (random: Random, low: number, high: number): number => low + random.next() * (high - low);
+const pick = <T>(random: Random, items: readonly T[]): T => items[random.nextInt(items.length)]!;
+
+/** Mostly short, sometimes longer than a lease. */
+function span(random: Random): number {
+  return random.next() < 0.6 ? between(random, 50, 3_000) : between(random, 3_000, 16_000);
+}
+
+type Maker = (random: Random, atMs: number, plan: Pick<Plan, 'nodes' | 'symbols' | 'strategies'>) => Fault;
+
+const makers: readonly (readonly [number, Maker])[] = [
+  [
+    10,
+    (random, atMs, { symbols, strategies }) => {
+      const kinds = [
+        ...['broker.sim', 'broker.sim', 'broker.sim', 'recorder.ledger'],
+        ...symbols.map((symbol) => `symbol.${symbol}`),
+        ...strategies.flatMap(({ id }) => [`strategy.${id}`, `strategy.${id}`]),
+      ];
+      return { kind: 'actor', atMs, actor: pick(random, kinds), countdown: random.nextInt(12) };
+    },
+  ],
+  [
+    2,
+    (random, atMs, { nodes }) => ({
+      kind: 'node-kill',
+      atMs,
+      node: random.nextInt(nodes.length),
+      backAfterMs: span(random),
+    }),
+  ],
+  [
+    1,
+    (random, atMs, { nodes }) => ({
+      kind: 'node-drain',
+      atMs,
+      node: random.nextInt(nodes.length),
+      backAfterMs: span(random),
+    }),
+  ],
+  [
+    2,
+    (random, atMs, { nodes }) => ({
+      kind: 'node-freeze',
+      atMs,
+      node: random.nextInt(nodes.length),
+      forMs: span(random),
+    }),
+  ],
+  [
+    2,
+    (random, atMs, { nodes }) => {
+      const how = pick(random, ['hold', 'drop'] as const);
+      return { kind: 'partition', atMs, node: random.nextInt(nodes.length), forMs: span(random), how };
+    },
+  ],
+  [
+    1,
+    (random, atMs) => ({ kind: 'bridge-cut', atMs, forMs: span(random), how: pick(random, ['hold', 'drop'] as const) }),
+  ],
+  [1, (random, atMs) => ({ kind: 'server-down', atMs, forMs: span(random) })],
+  [1, (random, atMs) => ({ kind: 'store-away', atMs, forMs: span(random), place: pick(random, PLACES) })],
+  [1, (random, atMs) => ({ kind: 'ledger-down', atMs, forMs: span(random) })],
+  [
+    1,
+    (random, atMs, { nodes }) => ({
+      kind: 'clock-step',
+      atMs,
+      node: random.nextInt(nodes.length),
+      byMs: between(random, -2_000, 2_000),
+    }),
+  ],
+  [2, (random, atMs) => ({ kind: 'bridge-kill', atMs, backAfterMs: between(random, 50, 4_000) })],
+  [1, (random, atMs) => ({ kind: 'bridge-freeze', atMs, forMs: span(random) })],
+  [2, (random, atMs) => ({ kind: 'terminal-kill', atMs, backAfterMs: between(random, 50, 6_000) })],
+  [2, (_random, atMs) => ({ kind: 'link-break', atMs })],
+];
+
+const WEIGHT = makers.reduce((sum, [weight]) => sum + weight, 0);
+
+function drawFault(random: Random, atMs: number, shape: Pick<Plan, 'nodes' | 'symbols' | 'strategies'>): Fault {
+  let left = random.next() * WEIGHT;
+  for (const [weight, make] of makers) {
+    left -= weight;
+    if (left < 0) return make(random, atMs, shape);
+  }
+  return makers[0]![1](random, atMs, shape);
+}
+
+const endOf = (fault: Fault): number => {
+  if ('forMs' in fault) return fault.atMs + fault.forMs;
+  return 'backAfterMs' in fault ? fault.atMs + fault.backAfterMs : fault.atMs;
+};
+
+export function planOf(seed: string): Plan {
+  const random = seededRandom(`plan ${seed}`);
+  const symbols = ['EURUSD', 'GBPUSD', 'AUDUSD'].slice(0, 1 + random.nextInt(2));
+  const nodes = Array.from({ length: 2 + random.nextInt(2) }, () => ({
+    skewMs: random.next() < 0.3 ? between(random, -3_000, 3_000) : between(random, -20, 20),
+    rate: 1 + between(random, -2e-4, 2e-4),
+    capacity: random.next() < 0.2 ? 2 : 1,
+  }));
+  const strategies = Array.from({ length: 1 + random.nextInt(3) }, (_, i) => ({
+    id: `s${i + 1}`,
+    symbol: symbols[i % symbols.length]!,
+  }));
+  const shape = { nodes, symbols, strategies };
+  const count = random.next() < 0.05 ? 0 : 1 + random.nextInt(7);
+  const faults = Array.from({ length: count }, () =>
+    drawFault(random, between(random, FAULTS_FROM_MS, FAULTS_UNTIL_MS), shape),
+  ).sort((a, b) => a.atMs - b.atMs);
+  const stormy = random.next() < 0.4;
+  const rough = random.next() < 0.5;
+  return {
+    seed,
+    ...shape,
+    hedging: random.next() < 0.5,
+    weather: {
+      meanMs: between(random, 0.2, 3),
+      slowChance: stormy ? between(random, 0, 0.03) : 0,
+      slowMs: between(random, 50, 1_500),
+    },
+    duplicateChance: random.next() < 0.5 ? between(random, 0.05, 0.4) : 0,
+    duplicateWindowMs: random.next() < 0.3 ? between(random, 500, 4_000) : undefined,
+    manners: {
+      rejectChance: rough ? between(random, 0, 0.2) : 0,
+      partialChance: between(random, 0, 0.4),
+      latencyMs: between(random, 1, 40),
+      slowChance: rough ? between(random, 0, 0.1) : 0,
+      slowMs: between(random, 1_000, 15_000),
+      ticksPerSecond: between(random, 1.5, 3),
+    },
+    faults,
+    calmMs: faults.reduce((latest, fault) => Math.max(latest, endOf(fault)), FAULTS_UNTIL_MS),
+  };
+}

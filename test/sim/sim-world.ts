@@ -1,0 +1,263 @@
+/** The whole simulated world of one seed: broker, network, nodes, and the faults that strike them. */
+import { fromBinary } from '@bufbuild/protobuf';
+import { CommandSchema } from '../../proto/gen/troupe/bridge/v1/bridge_pb.js';
+import type { Bus } from '../../runtime/bus/bus.ts';
+import { seededRandom } from '../../runtime/random.ts';
+import type { Break } from './breaks.ts';
+import { Books } from './broker/books.ts';
+import type { HeardCommand } from './broker/bridge.ts';
+import { Bridge } from './broker/bridge.ts';
+import { Journal } from './broker/journal.ts';
+import { Market } from './broker/market.ts';
+import { Terminal } from './broker/terminal.ts';
+import { ACCOUNT, SOURCE, simConfig } from './config.ts';
+import { Ledger } from './ledger.ts';
+import { crashActor, NodeSlot } from './node-slot.ts';
+import type { Fault, Plan } from './plan.ts';
+import type { ClockFault } from './world/host.ts';
+import { Host } from './world/host.ts';
+import { Loop, START_MS } from './world/loop.ts';
+import { Network } from './world/network.ts';
+import { SimBus } from './world/wire.ts';
+
+const DEPOSIT = 1_000_000;
+/** Strategies open nothing any more so long after the last fault. */
+const TRADES_ON_MS = 3_000;
+
+export interface StoredWrite {
+  readonly bucket: string;
+  readonly key: string;
+  readonly by: string;
+  readonly atMs: number;
+}
+
+export class SimWorld {
+  readonly plan: Plan;
+  readonly loop = new Loop();
+  readonly network: Network;
+  readonly books: Books;
+  readonly ledger = new Ledger();
+  readonly slots: NodeSlot[];
+  readonly heard: HeardCommand[] = [];
+  readonly writes: StoredWrite[] = [];
+  readonly sentTicks = new Map<string, number>();
+  readonly sentLate: string[] = [];
+  /** Violations that are seen while the world runs. */
+  readonly seen: { invariant: string; detail: string }[] = [];
+  readonly trace: (text: string) => void;
+  bridge: Bridge | undefined;
+  terminal: Terminal | undefined;
+  readonly broken: Break | undefined;
+  private readonly journal: Journal;
+  private readonly market: Market;
+  private bridgeRuns = 0;
+  private terminalRuns = 0;
+  private readonly crashes: { actor: string; left: number }[] = [];
+  private readonly leaseMs = new Map<string, number>();
+
+  constructor(plan: Plan, broken: Break | undefined, trace: ((atMs: number, text: string) => void) | undefined) {
+    this.plan = plan;
+    this.broken = broken;
+    const { seed } = plan;
+    this.trace = trace === undefined ? () => undefined : (text) => trace(this.loop.elapsedMs, text);
+    this.network = new Network(this.loop, seededRandom(`network ${seed}`), {
+      duplicateWindowMs: broken?.name === 'message-ids' ? 0 : plan.duplicateWindowMs,
+    });
+    this.network.weather = plan.weather;
+    this.network.duplicateChance = plan.duplicateChance;
+    this.network.onStored = ({ bucket, key, by }) => {
+      this.writes.push({ bucket, key, by: by.name, atMs: this.loop.elapsedMs });
+      if (bucket === 'leases') this.leaseMs.set(by.name, this.loop.elapsedMs);
+    };
+    this.books = new Books(plan.hedging, DEPOSIT);
+    this.market = new Market(plan.symbols, seededRandom(`market ${seed}`));
+    this.journal = new Journal(broken?.name === 'journal-disk');
+    this.slots = plan.nodes.map(({ skewMs, rate, capacity }, i) => this.makeSlot(i, { skewMs, rate }, capacity));
+  }
+
+  start(): void {
+    this.startBridge();
+    this.startTerminal();
+    this.slots.forEach((slot, i) => {
+      this.loop.after(i * 20, () => slot.start());
+    });
+    for (const fault of this.plan.faults) this.loop.after(fault.atMs, () => this.strike(fault));
+    this.watchLeases();
+  }
+
+  /** The bridge and the terminal have never been killed or cut: nothing between market and stream may be missing. */
+  get sourceWhole(): boolean {
+    return this.bridgeRuns === 1;
+  }
+
+  /** How long ago the node's run renewed its lease, ms. */
+  private makeSlot(i: number, clockFault: ClockFault, capacity: number): NodeSlot {
+    const { seed, symbols, strategies, hedging, calmMs } = this.plan;
+    const config = simConfig({
+      ...{ node: `node-${i + 1}`, capacity, symbols, strategies, hedging, seed },
+      untilMs: START_MS + calmMs + TRADES_ON_MS,
+    });
+    return new NodeSlot({
+      ...{ config, network: this.network, ledger: this.ledger, seed, clockFault: { ...clockFault } },
+      trace: this.trace,
+      connect: (host, slot) => this.connect(host, slot),
+    });
+  }
+
+  private connect(host: Host, slot: NodeSlot): Bus {
+    const bus = new SimBus(this.network, host, (_point, what, key) => this.passes(host, slot, what, key));
+    return this.broken?.bus?.(bus, this, host) ?? bus;
+  }
+
+  /** An actor waits for something: does it live to hear of it? */
+  private passes(host: Host, slot: NodeSlot, what: string, key: string): boolean {
+    const crash = this.crashes[0];
+    if (crash === undefined) return true;
+    const name = what === 'request' ? `broker.${ACCOUNT}` : what === 'publish' || what === 'snapshots' ? key : '';
+    if (name !== crash.actor && !name.startsWith(`${crash.actor}.`)) return true;
+    if (crash.left-- > 0) return true;
+    this.crashes.shift();
+    const [kind, id] = crash.actor.split('.') as [string, string];
+    const { node } = slot;
+    if (node === undefined || slot.host !== host) return true;
+    const died = crashActor(node, kind, id);
+    this.trace(`${crash.actor} ${died ? 'dies' : 'would die'} on ${slot.run} at ${what} ${key}`);
+    return !died;
+  }
+
+  private startBridge(): void {
+    const run = ++this.bridgeRuns;
+    const host = new Host(`bridge#${run}`, this.loop, seededRandom(`${this.plan.seed} bridge ${run}`));
+    const { symbols, hedging } = this.plan;
+    this.bridge = new Bridge({
+      ...{ account: ACCOUNT, source: SOURCE, host, run, symbols, hedging, layout: { partitions: 4 } },
+      ...{ bus: new SimBus(this.network, host), journal: this.journal, nowMs: () => this.loop.elapsedMs },
+      heard: (command) => {
+        this.heard.push(command);
+        const { fence, kind, orderId, obeyed } = command;
+        if (kind !== 'snapshot')
+          this.trace(`bridge hears ${kind} ${orderId} fence ${fence}${obeyed ? '' : ' REFUSED'}`);
+        if (kind === 'place') this.broken?.placed?.(command, this);
+      },
+      counted: (symbol, ticks) => this.sentTicks.set(symbol, (this.sentTicks.get(symbol) ?? 0) + ticks),
+      without: this.broken?.bridge,
+    });
+    this.network.repeatable = (data) => {
+      const { body } = fromBinary(CommandSchema, data);
+      return body.case === 'place';
+    };
+  }
+
+  private startTerminal(): void {
+    const run = ++this.terminalRuns;
+    const { seed, manners, symbols } = this.plan;
+    const host = new Host(`terminal#${run}`, this.loop, seededRandom(`${seed} terminal host ${run}`));
+    this.terminal = new Terminal({
+      ...{ host, loop: this.loop, run: `run${run}`, books: this.books, market: this.market, manners, symbols },
+      random: seededRandom(`${seed} terminal ${run}`),
+      bridge: () => this.bridge,
+    });
+  }
+
+  private strike(fault: Fault): void {
+    this.trace(`FAULT ${JSON.stringify(fault)}`);
+    const { loop, network } = this;
+    switch (fault.kind) {
+      case 'actor':
+        this.crashes.push({ actor: fault.actor, left: fault.countdown });
+        return;
+      case 'node-kill':
+        this.slots[fault.node]?.kill(fault.backAfterMs);
+        return;
+      case 'node-drain':
+        this.slots[fault.node]?.drain(fault.backAfterMs);
+        return;
+      case 'node-freeze':
+        this.freeze(this.slots[fault.node]?.host, fault.forMs);
+        return;
+      case 'bridge-freeze':
+        this.freeze(this.bridge?.host, fault.forMs);
+        return;
+      case 'partition':
+        this.cut(this.slots[fault.node]?.host, fault.how, fault.forMs);
+        return;
+      case 'bridge-cut':
+        this.cut(this.bridge?.host, fault.how, fault.forMs);
+        return;
+      case 'server-down':
+        network.stopServer();
+        loop.after(fault.forMs, () => network.startServer());
+        return;
+      case 'store-away':
+        network.setUnavailable(fault.place, true);
+        loop.after(fault.forMs, () => network.setUnavailable(fault.place, false));
+        return;
+      case 'ledger-down':
+        this.ledger.down = true;
+        loop.after(fault.forMs, () => {
+          this.ledger.down = false;
+        });
+        return;
+      case 'clock-step': {
+        const clock = this.slots[fault.node]?.host?.clockFault;
+        if (clock !== undefined) clock.skewMs += fault.byMs;
+        return;
+      }
+      case 'bridge-kill':
+        this.bridge?.host.kill();
+        this.bridge = undefined;
+        loop.after(fault.backAfterMs, () => this.bridge ?? this.startBridge());
+        return;
+      case 'terminal-kill':
+        this.terminal?.host.kill();
+        this.terminal = undefined;
+        loop.after(fault.backAfterMs, () => this.terminal ?? this.startTerminal());
+        return;
+      case 'link-break':
+        this.terminal?.link?.break();
+        return;
+    }
+  }
+
+  private freeze(host: Host | undefined, forMs: number): void {
+    if (host === undefined) return;
+    host.freeze();
+    this.loop.after(forMs, () => {
+      if (host.state !== 'frozen') return;
+      this.trace(`${host.name} goes on`);
+      host.thaw();
+    });
+  }
+
+  private cut(host: Host | undefined, how: 'hold' | 'drop', forMs: number): void {
+    if (host === undefined) return;
+    this.network.cut(host, how);
+    this.loop.after(forMs, () => this.network.heal(host));
+  }
+
+  /** A node that runs and could not renew its lease has ended itself before the others may take what it had. */
+  private watchLeases(): void {
+    const LOOK_MS = 250;
+    const HOLD_MS = 7_000;
+    const runsSinceMs = new Map<string, number>();
+    const look = (): void => {
+      for (const { host, failing, run } of this.slots) {
+        if (host === undefined || host.state !== 'up' || failing) {
+          runsSinceMs.delete(run);
+          continue;
+        }
+        const nowMs = this.loop.elapsedMs;
+        const since = runsSinceMs.get(run) ?? nowMs;
+        runsSinceMs.set(run, since);
+        const renewed = this.leaseMs.get(host.name);
+        if (renewed === undefined || nowMs - since < 2 * LOOK_MS) continue;
+        const ageMs = nowMs - renewed;
+        if (ageMs < HOLD_MS + 2 * LOOK_MS) continue;
+        this.seen.push({ invariant: 'lease', detail: `${run} goes on ${Math.round(ageMs)} ms after its last renewal` });
+        this.leaseMs.delete(host.name);
+      }
+      this.loop.after(LOOK_MS, look);
+    };
+    look();
+  }
+}
