@@ -18,9 +18,9 @@ import { ensureSystem } from './system.mjs';
  * @property {{ natsServer: boolean, postgresPrograms: boolean }} wants
  */
 
-/** @typedef {'start' | 'test' | 'bench' | 'setup'} Verb */
+/** @typedef {'start' | 'test' | 'bench' | 'sim' | 'setup'} Verb */
 
-/** @type {Record<Verb, { entry: string | null, ownServers: boolean, natsCommand: 'required' | 'welcome' | 'unused', builds: import('./native.mjs').Build[] }>} */
+/** @type {Record<Verb, { entry: string | null, ownServers: boolean, natsCommand: 'required' | 'welcome' | 'unused', builds: import('./native.mjs').Build[], codeOnly?: boolean }>} */
 export const verbs = {
   // Only the two programs that trade, so that the first fill comes soon.
   start: {
@@ -46,6 +46,8 @@ export const verbs = {
     natsCommand: 'unused',
     builds: [{ preset: 'release', folder: 'build/native', targets: [] }],
   },
+  // The whole company in memory: no server, nothing compiled.
+  sim: { entry: 'test/sim/main.ts', ownServers: false, natsCommand: 'unused', builds: [], codeOnly: true },
   setup: {
     entry: null,
     ownServers: false,
@@ -89,6 +91,10 @@ export async function prepareCode(context) {
  * @param {Verb} verb
  */
 export async function prepareAll(context, verb) {
+  if (verbs[verb].codeOnly) {
+    await prepareCode(context);
+    return;
+  }
   const natsUrl = verbs[verb].ownServers ? undefined : context.env.TROUPE_NATS_URL;
   const postgresUrl = verbs[verb].ownServers ? undefined : context.env.TROUPE_POSTGRES_URL;
   if (natsUrl) await checkNatsUrl(natsUrl);

@@ -33,7 +33,7 @@ export function simConfig(shape: CompanyShape): Config {
       risk: { max_order_lots: 5, max_position_lots: 20, max_open_orders: 40 },
     },
     strategies: strategies.map(({ id, symbol: traded }, i) => ({
-      ...{ id, use: 'sim-trader', symbol: traded },
+      ...{ id, use: 'sim-trader', symbol: traded, isolation: 'inline' },
       params: { salt: `${seed}.${id}`, untilMs, flat: i % 2 === 0 },
     })),
     log: { level: 'silent' },

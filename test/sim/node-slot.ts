@@ -115,15 +115,7 @@ export class NodeSlot {
   }
 }
 
-interface Crashable {
-  crash?(kind: string, id: string, cause: string): boolean;
-  supervisor?: { crash(kind: string, id: string, cause: string): boolean };
-  tree?: { crash(kind: string, id: string, cause: string): boolean };
-}
-
-/** Kills one actor as if it had crashed; its supervisor does what it does then. */
+/** Kills one actor as if it had crashed; its supervisor does what it does then. False where it does not run. */
 export function crashActor(node: Node, kind: string, id: string): boolean {
-  const inside = node as unknown as Crashable;
-  const by = inside.crash === undefined ? (inside.tree ?? inside.supervisor) : inside;
-  return by?.crash?.(kind, id, 'simulated crash') ?? false;
+  return node.company.get(kind, id) !== undefined && node.tree.of(kind, id).crash(kind, id, 'simulated crash');
 }

@@ -9,6 +9,11 @@ import type { ActorSeen, DealSeen, History, StrategySeen } from '../witness/hist
 import { ACCOUNT } from './config.ts';
 import type { SimWorld } from './sim-world.ts';
 
+/** A member tells a summary only; the witness looks at the whole of what an actor remembers. */
+interface Inside {
+  readonly interpreter?: { readonly current?: { readonly context: unknown } };
+}
+
 const text = new TextDecoder();
 const open = { account: ACCOUNT };
 const LAYOUT = { partitions: 4 };
@@ -54,11 +59,11 @@ function market(world: SimWorld): Pick<History, 'frames' | 'bars'> {
   return { frames, bars };
 }
 
-/** The actor's summary on the one node that runs it. */
-function summaryOf(world: SimWorld, kind: string, id: string): unknown {
+/** Context of the actor's machine on the one node that runs it. */
+function contextOf(world: SimWorld, kind: string, id: string): unknown {
   const found = world.slots.flatMap(({ node }) => {
     const placed = node?.company.get(kind, id);
-    return placed === undefined ? [] : [placed.member.summary];
+    return placed === undefined ? [] : [(placed.member as unknown as Inside).interpreter?.current?.context];
   });
   return found.length === 1 ? found[0] : undefined;
 }
@@ -104,10 +109,10 @@ export function observe(world: SimWorld): History {
   const deals = books.deals.filter(({ symbol }) => symbol !== '');
   const held = new Map<string, number>();
   for (const { symbol, lots } of books.positions.values()) held.set(symbol, (held.get(symbol) ?? 0) + lots);
-  const brokerContext = summaryOf(world, 'broker', ACCOUNT) as BrokerContext | undefined;
+  const brokerContext = contextOf(world, 'broker', ACCOUNT) as BrokerContext | undefined;
   const status = brokerContext?.account === undefined ? undefined : brokerStatus(brokerContext);
   const strategies = plan.strategies.flatMap(({ id, symbol }): StrategySeen[] => {
-    const memory = summaryOf(world, 'strategy', id) as Memory | undefined;
+    const memory = contextOf(world, 'strategy', id) as Memory | undefined;
     if (memory?.holding === undefined) return [];
     const { holding, counters, flights } = memory;
     return [{ id, symbol, lots: holding.lots, intents: counters.intents, pending: flights.length > 0 }];

@@ -1,8 +1,12 @@
 /** The whole simulated world of one seed: broker, network, nodes, and the faults that strike them. */
 import { fromBinary } from '@bufbuild/protobuf';
-import { CommandSchema } from '../../proto/gen/troupe/bridge/v1/bridge_pb.js';
+import { CommandReplySchema, CommandSchema, Outcome } from '../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import type { Bus } from '../../runtime/bus/bus.ts';
+import { commandSubject } from '../../runtime/bus/topics.ts';
+import { decodeSnapshot } from '../../runtime/codec.ts';
+import { HOLD_MS } from '../../runtime/lease.ts';
 import { seededRandom } from '../../runtime/random.ts';
+import { bounded } from '../witness/quiet.ts';
 import type { Break } from './breaks.ts';
 import { Books } from './broker/books.ts';
 import type { HeardCommand } from './broker/bridge.ts';
@@ -23,12 +27,12 @@ import { SimBus } from './world/wire.ts';
 const DEPOSIT = 1_000_000;
 /** Strategies open nothing any more so long after the last fault. */
 const TRADES_ON_MS = 3_000;
+const LOOK_MS = 250;
 
 export interface StoredWrite {
   readonly bucket: string;
   readonly key: string;
   readonly by: string;
-  readonly atMs: number;
 }
 
 export class SimWorld {
@@ -53,6 +57,10 @@ export class SimWorld {
   private bridgeRuns = 0;
   private terminalRuns = 0;
   private readonly crashes: { actor: string; left: number }[] = [];
+  /** Orders that an earlier life of the broker had decided to send. */
+  private readonly notToBeSent = new Set<string>();
+  /** Run of a node that owns each actor, as the store has it. */
+  private readonly owners = new Map<string, string | undefined>();
   private readonly leaseMs = new Map<string, number>();
 
   constructor(plan: Plan, broken: Break | undefined, trace: ((atMs: number, text: string) => void) | undefined) {
@@ -61,17 +69,28 @@ export class SimWorld {
     const { seed } = plan;
     this.trace = trace === undefined ? () => undefined : (text) => trace(this.loop.elapsedMs, text);
     this.network = new Network(this.loop, seededRandom(`network ${seed}`), {
-      duplicateWindowMs: broken?.name === 'message-ids' ? 0 : plan.duplicateWindowMs,
+      duplicateWindowMs: broken?.forgetsIds ? 0 : plan.duplicateWindowMs,
     });
     this.network.weather = plan.weather;
     this.network.duplicateChance = plan.duplicateChance;
-    this.network.onStored = ({ bucket, key, by }) => {
-      this.writes.push({ bucket, key, by: by.name, atMs: this.loop.elapsedMs });
-      if (bucket === 'leases') this.leaseMs.set(by.name, this.loop.elapsedMs);
+    this.network.onStored = ({ bucket, key, by, value }) => {
+      this.writes.push({ bucket, key, by: by.name });
+      if (bucket === 'leases' && value !== undefined) this.leaseMs.set(by.name, this.loop.elapsedMs);
+      if (bucket === 'leases' && value === undefined) this.leaseMs.delete(by.name);
+      if (bucket === 'actors' && value !== undefined) this.claimed(key, by.name, value);
+    };
+    this.network.onLoaded = (bucket, key, value) => {
+      if (bucket !== 'snapshots' || !key.startsWith('broker.')) return;
+      for (const orderId of uncommanded(value)) this.notToBeSent.add(orderId);
+    };
+    this.network.onRequest = (subject, data) => {
+      if (subject !== commandSubject(ACCOUNT)) return;
+      const { body } = fromBinary(CommandSchema, data);
+      if (body.case === 'place' && this.notToBeSent.has(body.value.orderId)) this.sentLate.push(body.value.orderId);
     };
     this.books = new Books(plan.hedging, DEPOSIT);
     this.market = new Market(plan.symbols, seededRandom(`market ${seed}`));
-    this.journal = new Journal(broken?.name === 'journal-disk');
+    this.journal = new Journal(broken?.bridge === 'journal-disk');
     this.slots = plan.nodes.map(({ skewMs, rate, capacity }, i) => this.makeSlot(i, { skewMs, rate }, capacity));
   }
 
@@ -82,7 +101,7 @@ export class SimWorld {
       this.loop.after(i * 20, () => slot.start());
     });
     for (const fault of this.plan.faults) this.loop.after(fault.atMs, () => this.strike(fault));
-    this.watchLeases();
+    this.watchNodes();
   }
 
   /** The bridge and the terminal have never been killed or cut: nothing between market and stream may be missing. */
@@ -90,7 +109,6 @@ export class SimWorld {
     return this.bridgeRuns === 1;
   }
 
-  /** How long ago the node's run renewed its lease, ms. */
   private makeSlot(i: number, clockFault: ClockFault, capacity: number): NodeSlot {
     const { seed, symbols, strategies, hedging, calmMs } = this.plan;
     const config = simConfig({
@@ -106,17 +124,30 @@ export class SimWorld {
 
   private connect(host: Host, slot: NodeSlot): Bus {
     const bus = new SimBus(this.network, host, (_point, what, key) => this.passes(host, slot, what, key));
-    return this.broken?.bus?.(bus, this, host) ?? bus;
+    return this.broken?.bus?.(bus, host) ?? bus;
+  }
+
+  /** Nobody takes an actor from a run of a node that holds its lease, and has not given the actor back. */
+  private claimed(key: string, by: string, value: Uint8Array): void {
+    const before = this.owners.get(key);
+    const { node } = JSON.parse(new TextDecoder().decode(value)) as { node?: string };
+    this.owners.set(key, node === '' ? undefined : by);
+    if (before === undefined || before === by) return;
+    const renewed = this.leaseMs.get(before);
+    if (renewed === undefined || this.loop.elapsedMs - renewed > HOLD_MS) return;
+    const ago = Math.round(this.loop.elapsedMs - renewed);
+    const detail = `${by} took ${key} from ${before}, which had renewed its lease ${ago} ms before`;
+    this.seen.push({ invariant: 'claim', detail });
   }
 
   /** An actor waits for something: does it live to hear of it? */
   private passes(host: Host, slot: NodeSlot, what: string, key: string): boolean {
-    const crash = this.crashes[0];
-    if (crash === undefined) return true;
+    if (this.crashes.length === 0) return true;
     const name = what === 'request' ? `broker.${ACCOUNT}` : what === 'publish' || what === 'snapshots' ? key : '';
-    if (name !== crash.actor && !name.startsWith(`${crash.actor}.`)) return true;
-    if (crash.left-- > 0) return true;
-    this.crashes.shift();
+    const at = this.crashes.findIndex(({ actor }) => name === actor || name.startsWith(`${actor}.`));
+    const crash = this.crashes[at];
+    if (crash === undefined || crash.left-- > 0) return true;
+    this.crashes.splice(at, 1);
     const [kind, id] = crash.actor.split('.') as [string, string];
     const { node } = slot;
     if (node === undefined || slot.host !== host) return true;
@@ -137,15 +168,14 @@ export class SimWorld {
         const { fence, kind, orderId, obeyed } = command;
         if (kind !== 'snapshot')
           this.trace(`bridge hears ${kind} ${orderId} fence ${fence}${obeyed ? '' : ' REFUSED'}`);
-        if (kind === 'place') this.broken?.placed?.(command, this);
       },
       counted: (symbol, ticks) => this.sentTicks.set(symbol, (this.sentTicks.get(symbol) ?? 0) + ticks),
-      without: this.broken?.bridge,
+      without: this.broken?.bridge === 'journal-disk' ? undefined : this.broken?.bridge,
     });
-    this.network.repeatable = (data) => {
-      const { body } = fromBinary(CommandSchema, data);
-      return body.case === 'place';
-    };
+    // Only what the bridge has taken: an order that it refused and that came again would be a new one to it.
+    this.network.repeatable = (data, reply) =>
+      fromBinary(CommandSchema, data).body.case === 'place' &&
+      fromBinary(CommandReplySchema, reply).outcome !== Outcome.REFUSED;
   }
 
   private startTerminal(): void {
@@ -206,12 +236,18 @@ export class SimWorld {
       case 'bridge-kill':
         this.bridge?.host.kill();
         this.bridge = undefined;
-        loop.after(fault.backAfterMs, () => this.bridge ?? this.startBridge());
+        loop.after(fault.backAfterMs, () => {
+          if (this.bridge !== undefined) return;
+          this.startBridge();
+          network.repeatNewest();
+        });
         return;
       case 'terminal-kill':
         this.terminal?.host.kill();
         this.terminal = undefined;
-        loop.after(fault.backAfterMs, () => this.terminal ?? this.startTerminal());
+        loop.after(fault.backAfterMs, () => {
+          if (this.terminal === undefined) this.startTerminal();
+        });
         return;
       case 'link-break':
         this.terminal?.link?.break();
@@ -235,10 +271,24 @@ export class SimWorld {
     this.loop.after(forMs, () => this.network.heal(host));
   }
 
+  /** Looks at every node four times a second: mailboxes, and leases. */
+  private watchNodes(): void {
+    const look = (): void => {
+      for (const { node, run } of this.slots) {
+        if (node === undefined) continue;
+        for (const { planned, member } of node.company.all) {
+          const { kind, id } = planned;
+          this.seen.push(...bounded([{ name: `${kind}.${id}`, state: '', runsOn: [run], depth: member.depth }]));
+        }
+      }
+      this.loop.after(LOOK_MS, look);
+    };
+    look();
+    this.watchLeases();
+  }
+
   /** A node that runs and could not renew its lease has ended itself before the others may take what it had. */
   private watchLeases(): void {
-    const LOOK_MS = 250;
-    const HOLD_MS = 7_000;
     const runsSinceMs = new Map<string, number>();
     const look = (): void => {
       for (const { host, failing, run } of this.slots) {
@@ -260,4 +310,14 @@ export class SimWorld {
     };
     look();
   }
+}
+
+/** Orders whose command stands in the outbox of a commit: whoever restores it must ask for them, never send them. */
+function uncommanded(value: Uint8Array): string[] {
+  const { outbox } = decodeSnapshot(value) as {
+    outbox: { type: string; params: { orderId: string; body: { case: string } } }[];
+  };
+  return outbox.flatMap(({ type, params }) =>
+    type === 'command' && params.body.case === 'place' ? [params.orderId] : [],
+  );
 }

@@ -67,6 +67,8 @@ export class Lane {
   }
 }
 
+const REPEATS_WITHIN_MS = 8_000;
+
 export interface Service {
   readonly host: Host;
   readonly filter: string;
@@ -77,12 +79,16 @@ export interface Service {
 export interface Stored {
   readonly bucket: string;
   readonly key: string;
-  readonly revision: number;
+  /** Undefined for a deletion. */
+  readonly value: Uint8Array | undefined;
   readonly by: Host;
 }
 
 export class Network {
   onStored: (write: Stored) => void = () => undefined;
+  onLoaded: (bucket: string, key: string, value: Uint8Array) => void = () => undefined;
+  /** A request leaves its sender. */
+  onRequest: (subject: string, data: Uint8Array) => void = () => undefined;
   readonly loop: Loop;
   readonly server: MemoryServer;
   readonly lanes = new Set<Lane>();
@@ -91,6 +97,7 @@ export class Network {
   /** Chance that a place command that was answered comes a second time, some time later. */
   duplicateChance = 0;
   private readonly random: Random;
+  private newest = (): void => undefined;
   private readonly cuts = new Map<Host, Cut>();
   private readonly cutCounts = new Map<Host, number>();
   private readonly listeners = new Map<Host, Set<() => void>>();
@@ -104,7 +111,7 @@ export class Network {
   private readonly outages = new Map<string, number>();
 
   /** Whether a request is one that the adversary may repeat. */
-  repeatable: (data: Uint8Array) => boolean = () => false;
+  repeatable: (data: Uint8Array, reply: Uint8Array) => boolean = () => false;
 
   constructor(loop: Loop, random: Random, options: { readonly duplicateWindowMs?: number | undefined } = {}) {
     this.loop = loop;
@@ -152,6 +159,17 @@ export class Network {
 
   setUnavailable(place: string, away: boolean): void {
     this.outages.set(place, (this.outages.get(place) ?? 0) + (away ? 1 : -1));
+  }
+
+  /** A request that was answered: it may come again, some time later. */
+  noteRepeatable(again: () => void): void {
+    this.newest = again;
+    if (this.chance(this.duplicateChance)) this.loop.after(this.uniform(REPEATS_WITHIN_MS), again);
+  }
+
+  /** The newest of them comes again: to a bridge that has just been started, for example. */
+  repeatNewest(): void {
+    if (this.duplicateChance > 0) this.loop.after(this.uniform(3_000), () => this.newest());
   }
 
   stopServer(): void {

@@ -149,6 +149,7 @@ export class SimBus implements Bus {
     this.checkOpen();
     if (!this.watchPoint('leaves', 'request', subject)) return never();
     const copy = data.slice();
+    this.network.onRequest(subject, copy);
     const answer = await new Promise<Uint8Array>((resolve, reject) => {
       const cancel = this.host.clock.setTimer(timeoutMs, () =>
         reject(new TroupeError('BUS_TIMEOUT', `request ${subject}, ${timeoutMs} ms: timeout`)),
@@ -168,7 +169,7 @@ export class SimBus implements Bus {
         }
         for (const service of services) {
           service.deliver(copy, subject, (reply) => {
-            this.repeatLater(subject, copy);
+            this.repeatLater(subject, copy, reply);
             back(() => resolve(reply));
           });
         }
@@ -227,12 +228,12 @@ export class SimBus implements Bus {
   async kv(bucket: BucketName): Promise<KeyValue> {
     this.checkOpen();
     const store = this.network.server.bucket(bucket);
-    const write = async <T>(key: string, doing: string, work: () => T): Promise<T> => {
+    const write = async <T>(key: string, doing: string, value: Uint8Array | undefined, work: () => T): Promise<T> => {
       this.checkOpen();
       if (!this.watchPoint('leaves', bucket, key)) return never();
       const revision = await this.lane('$KV').write(bucket, `${doing} ${bucket} ${key}`, () => {
         const stored = work();
-        this.network.onStored({ bucket, key, revision: Number(stored), by: this.host });
+        this.network.onStored({ bucket, key, value, by: this.host });
         return stored;
       });
       return this.watchPoint('answered', bucket, key) ? revision : never();
@@ -242,12 +243,13 @@ export class SimBus implements Bus {
         this.checkOpen();
         if (!this.watchPoint('leaves', bucket, key)) return never();
         const entry = await this.ask(`get ${bucket} ${key}`, bucket, () => store.get(key));
+        if (entry !== undefined) this.network.onLoaded(bucket, key, entry.value);
         return this.watchPoint('answered', bucket, key) ? entry : never();
       },
-      create: (key, value) => write(key, 'create', () => store.create(key, value)),
-      update: (key, value, revision) => write(key, 'update', () => store.update(key, value, revision)),
-      put: (key, value) => write(key, 'put', () => store.put(key, value)),
-      delete: (key) => write(key, 'delete', () => store.delete(key)),
+      create: (key, value) => write(key, 'create', value, () => store.create(key, value)),
+      update: (key, value, revision) => write(key, 'update', value, () => store.update(key, value, revision)),
+      put: (key, value) => write(key, 'put', value, () => store.put(key, value)),
+      delete: (key, revision) => write(key, 'delete', undefined, () => store.delete(key, revision)),
       watch: (filter, onEntry) => this.watch(bucket, filter, onEntry),
     };
   }
@@ -358,10 +360,10 @@ export class SimBus implements Bus {
    * An order that was taken comes a second time, perhaps much later and to another run of the bridge: no network should
    * do so, and no order may be carried out twice because one did.
    */
-  private repeatLater(subject: string, data: Uint8Array): void {
+  private repeatLater(subject: string, data: Uint8Array, reply: Uint8Array): void {
     const { network } = this;
-    if (!network.chance(network.duplicateChance) || !network.repeatable(data)) return;
-    network.loop.after(network.uniform(8_000), () => {
+    if (!network.repeatable(data, reply)) return;
+    network.noteRepeatable(() => {
       for (const service of this.servicesOf(subject)) service.deliver(data, subject, undefined);
     });
   }

@@ -1,0 +1,48 @@
+/** Proof 1 of the company that does not die: fault schedules drawn from seeds, watched from outside. */
+import assert from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
+import { describe, test } from 'node:test';
+import { breaks } from './breaks.ts';
+import { planOf } from './plan.ts';
+import { runSeed } from './run.ts';
+import { spread } from './spread.ts';
+
+/** In every `npm test`; `npm run sim -- --seeds N` runs as many as one likes. */
+const SEEDS = 250;
+/** The promise is a thousand; each of them is caught much sooner. */
+const CAUGHT_WITHIN = 1_000;
+const jobs = Math.max(2, availableParallelism());
+
+describe('deterministic simulation', () => {
+  test('the same seed twice is the same history, and another seed another one', async () => {
+    const [once, twice, other] = [await runSeed('7'), await runSeed('7'), await runSeed('8')];
+    assert.deepEqual(twice, once);
+    assert.notEqual(other.digest, once.digest);
+    assert.ok(once.intents > 5 && once.events > 1_000, 'a world in which nothing happens proves nothing');
+  });
+
+  test('the seeds try every fault, several nodes, both kinds of account', () => {
+    const plans = Array.from({ length: SEEDS }, (_, i) => planOf(String(i + 1)));
+    const kinds = new Set(plans.flatMap(({ faults }) => faults.map(({ kind }) => kind)));
+    assert.equal(kinds.size, 14, [...kinds].join(', '));
+    assert.ok(plans.every(({ nodes }) => nodes.length >= 2));
+    assert.equal(new Set(plans.map(({ hedging }) => hedging)).size, 2);
+  });
+
+  test(`${SEEDS} seeds: every promise holds`, { timeout: 600_000 }, async () => {
+    const report = await spread({ from: 1, seeds: SEEDS, jobs, broken: undefined });
+    assert.deepEqual(report.violations, []);
+    assert.equal(report.done, SEEDS);
+  });
+});
+
+describe('the witness has teeth', () => {
+  for (const { name, what } of breaks) {
+    test(`without ${name} (${what})`, { timeout: 600_000 }, async () => {
+      const enough = (result: { violations: readonly unknown[] }): boolean => result.violations.length > 0;
+      const report = await spread({ from: 1, seeds: CAUGHT_WITHIN, jobs, broken: name, enough });
+      assert.ok(report.violations.length > 0, `not seen within ${CAUGHT_WITHIN} seeds`);
+      assert.ok(report.violations.every(({ invariant }) => !['stuck', 'simulation'].includes(invariant)));
+    });
+  }
+});
