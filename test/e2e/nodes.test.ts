@@ -1,9 +1,11 @@
-/** `--nodes 3`: three processes share the actors, and the books agree. */
+/** `--nodes 3`: three processes share the actors; whichever of them dies, the books agree. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
+import { actorsOf } from '../../cli/start/fleet/aggregate.ts';
 import type { Report } from '../../cli/start/report.ts';
-import { writeConfig } from './rig.ts';
+import { allIsWell } from './all-is-well.ts';
+import { Company, writeConfig } from './rig.ts';
 import { noneLeft, start, stateFolder, tickLines, writeTicks } from './support.ts';
 
 const scratch = stateFolder('nodes');
@@ -37,5 +39,28 @@ describe('three nodes', () => {
     assert.equal(report.ticks.applied, made.length - 1);
     assert.ok(report.fills > 10 && report.latency_ms.intent_to_terminal.p50 > 0);
     await noneLeft(scratch.path);
+  });
+
+  test('each is killed in turn, the owner of the account first', LIMIT, async () => {
+    const args = ['--ticks', ticks, '--symbol', 'EURUSD', '--speed', '1000', '--nodes', '3'];
+    const company = await Company.make({ state: scratch.file('killed'), configFile: config, args });
+    const { fleet } = company;
+    try {
+      await company.play();
+      await company.reaches('it trades', () => (company.status?.fills ?? 0) >= 2);
+      // Four strategies, a symbol, the broker, the recorder: each on one node.
+      const placed = (): number => fleet.nodeStatuses().reduce((sum, one) => sum + actorsOf(one), 0);
+      await company.reaches('every actor is on one node', () => placed() === 7);
+      const statuses = fleet.nodeStatuses();
+      const owner = statuses.find(({ account }) => account.id !== '')!.node;
+      const others = fleet.nodes().filter(({ name }) => name !== owner);
+      for (const name of [owner, ...others.map((other) => other.name)]) {
+        fleet.processOf(name)!.signal('SIGKILL');
+        await company.reaches(`${name} is back`, () => fleet.restartsOf(name).length === 1);
+      }
+      await allIsWell(company, made.length - 1);
+    } finally {
+      await company.stop();
+    }
   });
 });
