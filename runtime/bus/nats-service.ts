@@ -14,7 +14,7 @@ export interface ServiceLink {
   readonly connection: NatsConnection;
   readonly clock: Clock;
   readonly log: Logger;
-  /** A queue group that no other instance has: every instance hears every request, and whoever can answers. */
+  /** Queue groups begin with it that no other instance has: every instance hears every request, and whoever can answers. */
   readonly queue: string;
 }
 
@@ -35,6 +35,8 @@ export async function natsService(link: ServiceLink, spec: ServiceSpec): Promise
       const count = counts.get(endpoint.name)!;
       service.addEndpoint(endpoint.name, {
         subject: endpoint.subject,
+        // Of overlapping subjects with one queue group the server would take one at random.
+        queue: `${link.queue}-${name}-${endpoint.name}`,
         ...(endpoint.metadata === undefined ? {} : { metadata: { ...endpoint.metadata } }),
         handler: (error, message) => {
           if (error) link.log.error({ service: name, error: messageOf(error) }, 'serving ended');

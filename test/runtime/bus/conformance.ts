@@ -386,6 +386,30 @@ export function conformance(subject: () => Promise<Subject>): void {
     const ask = async (bus: Bus, subject: string, data = ''): Promise<Record<string, unknown>> =>
       JSON.parse(text(await bus.request(subject, bytes(data), 5_000)));
 
+    test('endpoints whose subjects overlap all hear a request', async () => {
+      const bus = await setUp();
+      const other = await (await subject()).connect();
+      const name = fresh();
+      let asked = 0;
+      await other.service({
+        ...{ name: `overlap-${name}`, version: '1.0.0', description: '' },
+        endpoints: [
+          { name: 'own', subject: `control.${name}.*.own`, handler: async () => ({ data: bytes('"here"') }) },
+          {
+            ...{ name: 'other', subject: `control.${name}.>` },
+            handler: async () => {
+              asked++;
+              return undefined;
+            },
+          },
+        ],
+      });
+      for (let i = 0; i < 20; i++)
+        assert.equal(text(await bus.request(`control.${name}.a.own`, bytes(''), 1_000)), '"here"');
+      await until('the other has heard all', () => asked === 20);
+      await other.drain();
+    });
+
     test('every instance hears every request, and the one that can answers', async () => {
       const bus = await setUp();
       const name = fresh();
