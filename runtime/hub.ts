@@ -3,7 +3,7 @@
  * has already taken, so a reader may start again further back whenever an actor needs it.
  */
 import type { Bus, StoredMessage, StreamReader } from './bus/bus.ts';
-import { matchesSubject } from './bus/subjects.ts';
+import { matchesSubject, partitionOf } from './bus/subjects.ts';
 import type { Family, Layout, Topic, TopicKey, TopicName } from './bus/topics.ts';
 import { topics } from './bus/topics.ts';
 import { messageOf } from './errors.ts';
@@ -30,6 +30,10 @@ export interface Subscriber {
 
 const anyTopic = (name: TopicName): Topic<unknown, never> => topics[name] as unknown as Topic<unknown, never>;
 
+const EVERY_PARTITION = -1;
+/** How a filter of market data begins that leaves the symbol open. */
+const OPEN_MARKET = 'md.*.';
+
 interface Route {
   readonly topic: TopicName;
   readonly subscribers: Subscriber[];
@@ -43,6 +47,13 @@ interface Routes {
 
 class FamilyReader {
   readonly subscribers = new Set<Subscriber>();
+  /**
+   * Those for whom the running reader began early enough. Who comes while it runs, or while it is being opened, gets
+   * nothing of it: later messages before the earlier ones would make it miss these.
+   */
+  private readonly joined = new Set<Subscriber>();
+  /** Messages that a subscriber had no room for yet. */
+  private waiting = 0;
   private reader: StreamReader | undefined;
   /** Subjects met so far. */
   private readonly met = new Map<string, Route | undefined>();
@@ -61,7 +72,6 @@ class FamilyReader {
 
   add(subscriber: Subscriber): Promise<void> {
     this.subscribers.add(subscriber);
-    this.forgetRoutes();
     // Many actors start together: one opening serves all who came before it happens.
     this.waitingForOpen ??= Promise.resolve().then(() => {
       this.waitingForOpen = undefined;
@@ -72,6 +82,7 @@ class FamilyReader {
 
   remove(subscriber: Subscriber): Promise<void> {
     this.subscribers.delete(subscriber);
+    this.joined.delete(subscriber);
     this.forgetRoutes();
     return this.serially(async () => {
       if (this.subscribers.size > 0) return;
@@ -89,10 +100,17 @@ class FamilyReader {
 
   private async reopen(): Promise<void> {
     if (this.subscribers.size === 0) return;
+    const planned = [...this.subscribers];
     const { filters, from } = this.plan();
     const reaches = this.reader !== undefined && this.open === filters.join(' ') && from >= this.position;
-    if (reaches) return;
-    await this.reader?.stop();
+    if (reaches) {
+      this.join(planned);
+      return;
+    }
+    const { reader } = this;
+    this.reader = undefined;
+    await reader?.stop();
+    this.join(planned);
     this.open = filters.join(' ');
     this.position = from;
     this.reader = await this.hub.bus.read({
@@ -102,6 +120,11 @@ class FamilyReader {
       onMessage: (message) => this.dispatch(message),
       onError: (error) => this.hub.onFailure(error),
     });
+  }
+
+  private join(planned: readonly Subscriber[]): void {
+    for (const subscriber of planned) if (this.subscribers.has(subscriber)) this.joined.add(subscriber);
+    this.forgetRoutes();
   }
 
   private open = '';
@@ -115,21 +138,39 @@ class FamilyReader {
 
   /**
    * One filter per topic, with every name left open that differs between subscribers: a reader with hundreds of
-   * filters costs the server more than messages that nobody here wants.
+   * filters costs the server more than messages that nobody here wants. Where symbols are left open and only some of the
+   * partitions are wanted, one per partition: a node that runs a part of the market reads that part.
    */
   private plan(): { filters: string[]; from: number } {
     const keys = new Map<TopicName, TopicKey>();
+    const wanted = new Map<TopicName, Set<number>>();
     let from = Number.MAX_SAFE_INTEGER;
     for (const subscriber of this.subscribers) {
       for (const { topic, key } of subscriber.inputs) {
         if (topics[topic].family !== this.family) continue;
         const known = keys.get(topic);
         keys.set(topic, known === undefined ? key : commonKey(known, key));
+        const { symbol } = key;
+        const some = wanted.get(topic) ?? new Set();
+        wanted.set(topic, some);
+        // No symbol: all partitions, which no number stands for.
+        some.add(symbol === undefined ? EVERY_PARTITION : this.hub.partitionOf(symbol));
       }
-      from = Math.min(from, subscriber.taken(this.family));
+      // Who was there when the reader opened has been offered everything up to its position, however old the last
+      // message is that it took: only who came since may need more.
+      const isNew = !this.joined.has(subscriber) || this.reader === undefined || this.waiting > 0;
+      from = Math.min(from, isNew ? subscriber.taken(this.family) : this.position);
     }
-    const filters = [...keys].map(([topic, key]) => anyTopic(topic).subject(key, this.hub.layout)).sort();
+    const filters = [...keys].flatMap(([topic, key]) => this.filtersOf(topic, key, wanted.get(topic)!)).sort();
     return { filters, from };
+  }
+
+  private filtersOf(topic: TopicName, key: TopicKey, wanted: ReadonlySet<number>): string[] {
+    const { layout } = this.hub;
+    const all = anyTopic(topic).subject(key, layout);
+    const { partitions } = layout;
+    if (!all.startsWith(OPEN_MARKET) || wanted.has(EVERY_PARTITION) || wanted.size >= partitions) return [all];
+    return [...wanted].map((partition) => anyTopic(topic).subject({ ...key, partition }, layout));
   }
 
   /** Whether everything that the stream holds for this reader has been handed out. */
@@ -157,7 +198,17 @@ class FamilyReader {
         waits.push(wait);
       }
     }
-    return waits === undefined ? undefined : Promise.all(waits).then(() => undefined);
+    if (waits === undefined) return undefined;
+    this.waiting++;
+    return Promise.all(waits).then(
+      () => {
+        this.waiting--;
+      },
+      (error: unknown) => {
+        this.waiting--;
+        throw error;
+      },
+    );
   }
 
   private decode(topic: TopicName, message: StoredMessage): Delivered {
@@ -191,7 +242,7 @@ class FamilyReader {
   private makeRoutes(): Routes {
     const whole = new Map<string, Route>();
     const open: { filter: string; topic: TopicName; subscriber: Subscriber }[] = [];
-    for (const subscriber of this.subscribers) {
+    for (const subscriber of this.joined) {
       for (const { topic, key } of subscriber.inputs) {
         if (topics[topic].family !== this.family) continue;
         const filter = anyTopic(topic).subject(key, this.hub.layout);
@@ -225,11 +276,22 @@ export class InputHub {
   readonly layout: Layout;
   readonly onFailure: (error: Error) => void;
   private readonly families = new Map<Family, FamilyReader>();
+  private readonly partitions = new Map<string, number>();
 
   constructor(options: HubOptions) {
     this.bus = options.bus;
     this.layout = options.layout;
     this.onFailure = options.onFailure;
+  }
+
+  /** Hashed once per name: all of them are asked for whenever somebody comes or goes. */
+  partitionOf(symbol: string): number {
+    let partition = this.partitions.get(symbol);
+    if (partition === undefined) {
+      partition = partitionOf(symbol, this.layout.partitions);
+      this.partitions.set(symbol, partition);
+    }
+    return partition;
   }
 
   /** Begins delivery of everything after `subscriber.taken()`. Resolves when the readers stand. */

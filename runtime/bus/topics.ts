@@ -39,6 +39,8 @@ export interface TopicKey {
   readonly order?: string;
   readonly kind?: string;
   readonly id?: string;
+  /** Of a filter that leaves the symbol open: only symbols of this partition. */
+  readonly partition?: number;
 }
 
 export interface Topic<Message, Init> {
@@ -56,8 +58,10 @@ const utf8 = new TextEncoder();
 const text = new TextDecoder();
 
 const token = (name: string | undefined): string => (name === undefined ? '*' : escapeToken(name));
-const partition = (symbol: string | undefined, layout: Layout): string =>
-  symbol === undefined ? '*' : String(partitionOf(symbol, layout.partitions));
+const partition = (key: TopicKey, layout: Layout): string => {
+  if (key.symbol !== undefined) return String(partitionOf(key.symbol, layout.partitions));
+  return key.partition === undefined ? '*' : String(key.partition);
+};
 
 interface TopicSpec<D extends DescMessage> {
   schema: D;
@@ -91,7 +95,7 @@ const marketKey = (m: { symbol?: string; timeframe?: string }): TopicKey => ({
 const ticks: Topic<TickColumns, TickColumns> = {
   stream: 'MARKET',
   family: 'ticks',
-  subject: (k, layout) => `md.${partition(k.symbol, layout)}.ticks.${token(k.source)}.${token(k.symbol)}`,
+  subject: (k, layout) => `md.${partition(k, layout)}.ticks.${token(k.source)}.${token(k.symbol)}`,
   keyOf: (m) => ({ source: m.source, symbol: m.symbol }),
   encode: encodeTicks,
   decode: decodeTicks,
@@ -104,7 +108,7 @@ export const topics = {
     stream: 'MARKET',
     family: 'market',
     json: false,
-    subject: (k, layout) => `md.${partition(k.symbol, layout)}.bars.${token(k.symbol)}.${token(k.timeframe)}`,
+    subject: (k, layout) => `md.${partition(k, layout)}.bars.${token(k.symbol)}.${token(k.timeframe)}`,
     keyOf: marketKey,
   }),
   features: topic({
@@ -113,7 +117,7 @@ export const topics = {
     family: 'market',
     json: false,
     // The timeframe stands in the message: a reader of one symbol's features wants all of them.
-    subject: (k, layout) => `md.${partition(k.symbol, layout)}.features.${token(k.symbol)}`,
+    subject: (k, layout) => `md.${partition(k, layout)}.features.${token(k.symbol)}`,
     keyOf: marketKey,
   }),
   intent: topic({

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import { MemoryServer } from '../../runtime/bus/memory.ts';
+import { partitionOf } from '../../runtime/bus/subjects.ts';
 import type { Family, TopicKey } from '../../runtime/bus/topics.ts';
 import { topics } from '../../runtime/bus/topics.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -72,6 +73,78 @@ describe('inputs of a node', () => {
     assert.deepEqual(euro.heard, ['EURUSD 1']);
     assert.deepEqual(minutes.heard, ['EURUSD 1', 'USDJPY 3']);
     assert.deepEqual(all.heard, ['EURUSD 1', 'USDJPY 2', 'USDJPY 3']);
+  });
+
+  /** A bus whose readers begin to speak before those who asked for them are told: `opened` lets the answer through. */
+  function slowToOpen(bus: Bus) {
+    const reads: { filters: readonly string[]; fromSequence: number; opened: () => void }[] = [];
+    const slow = Object.create(bus) as Bus;
+    slow.read = async (request) => {
+      const reader = await bus.read(request);
+      await new Promise<void>((resolve) => {
+        reads.push({ filters: request.filters, fromSequence: request.fromSequence, opened: resolve });
+      });
+      return reader;
+    };
+    return { slow, reads };
+  }
+
+  test('one who comes while a reader is being opened misses nothing that came before', async () => {
+    const { bus } = stage();
+    const { slow, reads } = slowToOpen(bus);
+    const hub = new InputHub({ bus: slow, layout, log: silentLogger, onFailure: (error) => assert.fail(error) });
+    for (const n of [1, 2, 3]) await bar(bus, 'EURUSD', n);
+    const first = new Listener({ timeframe: '1m' }, 3);
+    const firstIsIn = hub.subscribe(first);
+    await until(() => reads.length === 1);
+    const late = new Listener({ symbol: 'EURUSD' });
+    const lateIsIn = hub.subscribe(late);
+    await bar(bus, 'USDJPY', 4);
+    await bar(bus, 'EURUSD', 5);
+    await until(() => first.heard.length === 2);
+    reads[0]!.opened();
+    await until(() => reads.length === 2);
+    reads[1]!.opened();
+    await Promise.all([firstIsIn, lateIsIn]);
+    await until(() => late.heard.length === 4);
+    assert.deepEqual(late.heard, ['EURUSD 1', 'EURUSD 2', 'EURUSD 3', 'EURUSD 5']);
+  });
+
+  test('one whose symbol has long been quiet costs nobody a second reading when another comes', async () => {
+    const { bus } = stage();
+    const { slow, reads } = slowToOpen(bus);
+    const hub = new InputHub({ bus: slow, layout, log: silentLogger, onFailure: (error) => assert.fail(error) });
+    const quiet = new Listener({ symbol: 'EURUSD' });
+    const busy = new Listener({ symbol: 'USDJPY' });
+    const both = Promise.all([hub.subscribe(quiet), hub.subscribe(busy)]);
+    await until(() => reads.length === 1);
+    reads[0]!.opened();
+    await both;
+    for (let n = 1; n <= 50; n++) await bar(bus, 'USDJPY', n);
+    await until(() => busy.heard.length === 50);
+    const other = hub.subscribe(new Listener({ symbol: 'GBPUSD' }, 40));
+    await until(() => reads.length === 2);
+    reads[1]!.opened();
+    await other;
+    assert.equal(reads[1]!.fromSequence, 41, 'from where the new one needs it, not from the quiet one’s last message');
+  });
+
+  test('a node that has some of the partitions reads those; one that has all reads everything', async () => {
+    const { bus } = stage();
+    const { slow, reads } = slowToOpen(bus);
+    const hub = new InputHub({ bus: slow, layout, log: silentLogger, onFailure: (error) => assert.fail(error) });
+    const open = async (...listeners: Listener[]): Promise<readonly string[]> => {
+      const before = reads.length;
+      const all = Promise.all(listeners.map((listener) => hub.subscribe(listener)));
+      await until(() => reads.length > before);
+      reads.at(-1)!.opened();
+      await all;
+      return reads.at(-1)!.filters;
+    };
+    const names = Array.from({ length: 200 }, (_, i) => `SYM${i}`);
+    const some = names.filter((symbol) => [2, 7].includes(partitionOf(symbol, layout.partitions)));
+    assert.deepEqual(await open(...some.map((symbol) => new Listener({ symbol }))), ['md.2.bars.*.*', 'md.7.bars.*.*']);
+    assert.deepEqual(await open(...names.map((symbol) => new Listener({ symbol }))), ['md.*.bars.*.*']);
   });
 
   test('one who comes late and from further back gets everything, and nobody else hears it twice', async () => {
