@@ -302,6 +302,11 @@ LinkError CommandDesk::onResult(const link::FrameView& frame) {
 void CommandDesk::weighJournal(const std::string& order_id, v1::CommandReply& reply) const {
   Journal::Entry entry;
   if (!journal_.find(order_id, entry)) return;
+  if (entry.settled && entry.reply.empty()) {
+    reply.set_outcome(v1::OUTCOME_UNKNOWN);
+    reply.set_code("JOURNAL_DISAGREES");
+    return reply.set_message("the terminal does not know this order, but the journal says that it was settled");
+  }
   if (entry.reply.empty()) {
     reply.set_message("the bridge received this order, but the terminal never had it");
     return;

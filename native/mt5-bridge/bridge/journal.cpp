@@ -5,8 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <unordered_set>
+#include <vector>
 
 #include "link/crc32.h"
 
@@ -17,7 +20,7 @@ namespace {
 constexpr std::string_view kMagic = "TRPJRNL1";
 constexpr uint64_t kChunkBytes = 256u << 10;
 constexpr uint32_t kMaxBodyBytes = 1u << 20;
-enum Kind : char { kReceived = 1, kResult = 2, kFence = 3 };
+enum Kind : char { kReceived = 1, kResult = 2, kFence = 3, kSettled = 4 };
 
 template <typename T>
 void put(std::string& to, T value) {
@@ -152,6 +155,10 @@ bool Journal::apply(std::string_view body) {
     highest_fence_ = std::max(highest_fence_, entry.fence);
     return true;
   }
+  if (kind == kSettled) {
+    entry.settled = true;
+    return true;
+  }
   return kind == kResult && takeText(body, entry.reply);
 }
 
@@ -181,7 +188,7 @@ bool Journal::note(const std::string& order_id, const std::string& command_id, d
   std::lock_guard io(io_);
   if (!writeWaiting(false, error) || !append(record(body), false, error)) return false;
   std::lock_guard lock(memory_);
-  entries_[order_id] = {command_id, fence, wall_us, {}};
+  entries_[order_id] = {command_id, fence, wall_us, {}, false};
   highest_fence_ = std::max(highest_fence_, fence);
   return true;
 }
@@ -226,8 +233,108 @@ size_t Journal::orders() const {
 }
 
 bool Journal::sync(std::string& error) {
+  uint64_t bytes;
+  {
+    std::lock_guard io(io_);
+    bytes = end_;
+  }
+  if (bytes >= compact_at_) {
+    // Not again at once where it failed, or where nothing could be dropped.
+    const bool done = compact(kKeptReplies, error);
+    compact_at_ = std::max(kCompactBytes, 2 * (done ? end_ : bytes));
+    if (!done) return false;
+  }
   std::lock_guard io(io_);
   return writeWaiting(true, error) && (end_ + kChunkBytes / 2 < reserved_ || reserve(kChunkBytes, error));
+}
+
+std::string Journal::compacted(size_t replies) const {
+  std::vector<std::pair<int64_t, const std::string*>> settled;
+  for (const auto& [id, entry] : entries_)
+    if (!entry.reply.empty()) settled.emplace_back(entry.received_us, &id);
+  std::sort(settled.begin(), settled.end(), [](const auto& a, const auto& b) { return a > b; });
+  if (settled.size() > replies) settled.resize(replies);
+  std::unordered_set<std::string_view> kept;
+  for (const auto& [time, id] : settled) kept.insert(*id);
+
+  std::string out(kMagic);
+  std::string body(1, kFence);
+  put(body, highest_fence_);
+  out += record(body);
+  for (const auto& [id, entry] : entries_) {
+    const bool whole = kept.contains(id);
+    body.assign(1, whole || (entry.reply.empty() && !entry.settled) ? kReceived : kSettled);
+    putText(body, id);
+    if (body[0] == kReceived) {
+      putText(body, entry.command_id);
+      put(body, entry.fence);
+      put(body, entry.received_us);
+    }
+    out += record(body);
+    if (!whole) continue;
+    body.assign(1, kResult);
+    putText(body, id);
+    putText(body, entry.reply);
+    out += record(body);
+  }
+  return out;
+}
+
+bool Journal::compact(size_t replies, std::string& error) {
+  std::lock_guard io(io_);
+  // First what waits, so that the old file is whole should the new one not come about.
+  if (!writeWaiting(true, error)) return false;
+  std::string bytes;
+  {
+    std::lock_guard lock(memory_);
+    bytes = compacted(replies);
+  }
+  const std::string fresh = path_ + ".new";
+  const int fd = ::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const auto failed = [&](const std::string& at) {
+    error = systemError(at);
+    if (fd >= 0) ::close(fd);
+    ::unlink(fresh.c_str());
+    return false;
+  };
+  if (fd < 0) return failed(fresh);
+  for (size_t done = 0; done < bytes.size();) {
+    const ssize_t n = ::pwrite(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return failed(fresh);
+    done += static_cast<size_t>(n);
+  }
+  // Locked and on the disk before it has the name: a crash leaves the old journal or the new one, each whole.
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0 || ::fsync(fd) != 0) return failed(fresh);
+  if (::rename(fresh.c_str(), path_.c_str()) != 0) return failed(path_);
+  const size_t slash = path_.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+  if (const int dir = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); dir >= 0) {
+    ::fsync(dir);
+    ::close(dir);
+  }
+  ::close(fd_);
+  fd_ = fd;
+  end_ = reserved_ = bytes.size();
+  dirty_ = false;
+  {
+    // What the file no longer says is no longer remembered either.
+    std::string_view rest(bytes);
+    std::lock_guard lock(memory_);
+    std::unordered_map<std::string, Entry> before;
+    before.swap(entries_);
+    for (size_t at = kMagic.size(); at < rest.size();) {
+      const std::string_view body = bodyAt(rest, at);
+      apply(body);
+      at += 8 + body.size();
+    }
+    // Orders noted, and answers come, while the disk worked.
+    for (auto& [id, entry] : before) {
+      Entry& now = entries_[id];
+      if (!now.settled) now = std::move(entry);
+    }
+  }
+  return reserve(kChunkBytes, error);
 }
 
 bool Journal::writeWaiting(bool durable, std::string& error) {

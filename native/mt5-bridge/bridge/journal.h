@@ -4,6 +4,10 @@
 // File: "TRPJRNL1", then records {u32 length, u32 crc32 of the body, body}, then zeros: the file grows by whole chunks
 // of zeros ahead of time, so that making a record durable writes data only and no file size. A record that was cut by
 // a crash can only be the last one; it is dropped. A bad record with a good one behind it is damage, and refused.
+//
+// When it has grown to kCompactBytes, and to twice of what it was made anew with, it is written anew beside itself and
+// renamed: of the oldest settled orders only the ids stay (some 50 bytes each), because an id must never go to the
+// terminal twice, however old it is; what became of it can be asked there.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +25,7 @@ class Journal {
     double fence = 0;
     int64_t received_us = 0;  // wall clock
     std::string reply;        // serialized CommandReply; empty while nobody knows
+    bool settled = false;     // it had a final reply, which has been dropped since: the terminal knows it
   };
 
   ~Journal();
@@ -44,8 +49,14 @@ class Journal {
   double highestFence() const;
   // Writes what waits and makes room ahead; call it every second or so. False with `error` set.
   bool sync(std::string& error);
+  // Writes the file anew, keeping the replies of the newest `replies` settled orders. Orders wait meanwhile (some 10 ms
+  // for each MB). False with `error` set: then the old file goes on as it was.
+  bool compact(size_t replies, std::string& error);
+  static constexpr uint64_t kCompactBytes = 16u << 20;
+  static constexpr size_t kKeptReplies = 4096;
 
   size_t orders() const;
+  uint64_t bytes() const { return end_; }
   // Bytes of a cut record that open() dropped.
   uint64_t droppedBytes() const { return dropped_bytes_; }
 
@@ -55,10 +66,12 @@ class Journal {
   bool append(const std::string& bytes, bool durable, std::string& error);  // io_ held
   bool reserve(uint64_t bytes, std::string& error);                         // io_ held
   bool writeWaiting(bool durable, std::string& error);                      // io_ held
+  std::string compacted(size_t replies) const;                              // memory_ held
 
   std::string path_;
   int fd_ = -1;
   uint64_t end_ = 0, reserved_ = 0, dropped_bytes_ = 0;
+  uint64_t compact_at_ = kCompactBytes;
   bool dirty_ = false;
   std::mutex io_;              // taken before memory_
   mutable std::mutex memory_;  // never held while the disk works

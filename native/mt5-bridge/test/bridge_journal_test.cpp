@@ -142,6 +142,53 @@ TEST_F(JournalTest, oneBridgePerJournal) {
   EXPECT_NE(error.find("another bridge"), std::string::npos) << error;
 }
 
+TEST_F(JournalTest, compactedItKeepsEveryIdTheFenceAndTheNewestReplies) {
+  write(100);  // the even ones have replies
+  Journal journal;
+  ASSERT_TRUE(journal.open(path, error)) << error;
+  const uint64_t before = journal.bytes();
+  ASSERT_TRUE(journal.compact(3, error)) << error;
+  EXPECT_LT(journal.bytes(), before);
+  EXPECT_FALSE(std::filesystem::exists(path + ".new"));
+  Journal second;
+  EXPECT_FALSE(second.open(path, error)) << "the new file is locked as the old one was";
+  ASSERT_TRUE(journal.received("after", "c", 500, 1, error)) << error;
+  const auto expectAll = [](const Journal& j) {
+    EXPECT_EQ(j.orders(), 101u);
+    EXPECT_EQ(j.highestFence(), 500);
+    for (int i = 0; i < 100; ++i) {
+      Journal::Entry entry;
+      ASSERT_TRUE(j.find("order-" + std::to_string(i), entry)) << i;
+      EXPECT_EQ(entry.reply, i % 2 == 0 && i >= 94 ? "reply-" + std::to_string(i) : "") << i;
+      EXPECT_EQ(entry.settled, i % 2 == 0 && i < 94) << i;
+    }
+  };
+  expectAll(journal);
+  const std::string whole = bytes();
+  // Killed before the rename: what had been written so far lies beside the journal and means nothing.
+  {
+    std::ofstream(path + ".new") << whole.substr(0, whole.size() / 3);
+  }
+  std::filesystem::copy_file(path, path + ".copy");
+  const std::string own = path;
+  path += ".copy";
+  {
+    std::ofstream(path + ".new") << "TRPJRNL1 and nothing more";
+    Journal restarted;
+    ASSERT_TRUE(restarted.open(path, error)) << error;
+    expectAll(restarted);
+    ASSERT_TRUE(restarted.compact(3, error)) << error;
+    expectAll(restarted);
+  }
+  Journal again;
+  ASSERT_TRUE(again.open(path, error)) << error;
+  EXPECT_EQ(again.droppedBytes(), 0u);
+  expectAll(again);
+  std::filesystem::remove(path);
+  path = own;
+  std::filesystem::remove(path + ".new");
+}
+
 TEST_F(JournalTest, growsBeyondItsReserve) {
   {
     Journal journal;
