@@ -163,11 +163,9 @@ void ControlService::control(std::string_view verb, std::string_view payload, co
   }
   const int64_t since_us = clock_.steadyUs();
   const bool good = isEmptyPayload(payload);
-  if (good) {
-    send(reply_to, R"({"ok":true,"kind":"bridge","id":)" + jsonText(account_) + "," + status_() + "}");
-  } else {
-    refuse(reply_to, "CONTROL_PAYLOAD", "payload", "payload: " + std::string(verb) + " takes none");
-  }
+  const std::string wrong = "payload: " + std::string(verb) + " takes none";
+  const std::string answer = good ? R"({"ok":true,"kind":"bridge","id":)" + jsonText(account_) + "," + status_() + "}" : "";
+  // Counted before it is answered: who has the answer finds it in the statistics.
   {
     std::lock_guard lock(mutex_);
     Endpoint& endpoint = endpoints_.find(verb)->second;
@@ -175,8 +173,13 @@ void ControlService::control(std::string_view verb, std::string_view payload, co
     endpoint.took_ns += (clock_.steadyUs() - since_us) * 1000;
     if (!good) {
       ++endpoint.errors;
-      endpoint.last_error = "CONTROL_PAYLOAD: payload: " + std::string(verb) + " takes none";
+      endpoint.last_error = "CONTROL_PAYLOAD: " + wrong;
     }
+  }
+  if (good) {
+    send(reply_to, answer);
+  } else {
+    refuse(reply_to, "CONTROL_PAYLOAD", "payload", wrong);
   }
   if (!good || verb == "status") return;
   logInfo("operator: " + std::string(verb));
