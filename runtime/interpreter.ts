@@ -450,6 +450,8 @@ export class Interpreter implements Subscriber, Inspectable {
     while (this.o.definition.delivery === 'replay' && this.effects.pending > 0) {
       await this.effects.perform();
       await this.effects.settled();
+      // Killed meanwhile: what is under way will never be known to be done, and to wait for it would stop the process.
+      if (this.abort.signal.aborted) return;
       for (let own = this.mailbox.takeOwn(); own !== undefined; own = this.mailbox.takeOwn()) this.apply(own);
     }
     if (this.o.poison.telling !== undefined) await this.o.poison.telling;

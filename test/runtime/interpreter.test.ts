@@ -166,6 +166,25 @@ describe('an actor', () => {
     await life.interpreter.stop();
   });
 
+  test('killed while its last commit waits for an effect that never ends, it holds up nobody', async () => {
+    const w = world();
+    const bus = w.server.connect();
+    let called = false;
+    const call = (_params: never, { signal }: { readonly signal: AbortSignal }) => {
+      called = true;
+      return new Promise<undefined>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    };
+    const life = await live(bus, definition(w, { delivery: 'replay', perform: { call } }));
+    await intend(bus, '1');
+    await until(() => called);
+    const stopped = life.interpreter.stop();
+    await systemClock.yield();
+    life.interpreter.kill();
+    // Without a turn of the event loop in between this would never come.
+    await systemClock.yield();
+    await stopped;
+  });
+
   test('goes on where it stopped', async () => {
     const w = world();
     const bus = w.server.connect();
