@@ -7,6 +7,7 @@ import { matchesSubject, partitionOf } from './bus/subjects.ts';
 import type { Family, Layout, Topic, TopicKey, TopicName } from './bus/topics.ts';
 import { topics } from './bus/topics.ts';
 import { messageOf } from './errors.ts';
+import { LateComer } from './late-comer.ts';
 import type { Logger } from './telemetry/log.ts';
 
 export interface Delivered {
@@ -34,6 +35,9 @@ const EVERY_PARTITION = -1;
 /** How a filter of market data begins that leaves the symbol open. */
 const OPEN_MARKET = 'md.*.';
 
+/** So many read by themselves what they lack; when more come together, one reading for all is cheaper. */
+const MOST_LATE = 8;
+
 interface Route {
   readonly topic: TopicName;
   readonly subscribers: Subscriber[];
@@ -52,6 +56,8 @@ class FamilyReader {
    * nothing of it: later messages before the earlier ones would make it miss these.
    */
   private readonly joined = new Set<Subscriber>();
+  /** Those that still read by themselves what the others have had already. */
+  private readonly late = new Map<Subscriber, LateComer>();
   /** Messages that a subscriber had no room for yet. */
   private waiting = 0;
   private reader: StreamReader | undefined;
@@ -83,6 +89,7 @@ class FamilyReader {
   remove(subscriber: Subscriber): Promise<void> {
     this.subscribers.delete(subscriber);
     this.joined.delete(subscriber);
+    this.endLate(subscriber);
     this.forgetRoutes();
     return this.serially(async () => {
       if (this.subscribers.size > 0) return;
@@ -102,10 +109,18 @@ class FamilyReader {
     if (this.subscribers.size === 0) return;
     const planned = [...this.subscribers];
     const { filters, from } = this.plan();
-    const reaches = this.reader !== undefined && this.open === filters.join(' ') && from >= this.position;
-    if (reaches) {
-      this.join(planned);
-      return;
+    if (this.reader !== undefined && this.open === filters.join(' ')) {
+      if (from >= this.position) {
+        this.join(planned);
+        return;
+      }
+      const lack = planned.filter((one) => !this.joined.has(one) && one.taken(this.family) < this.position);
+      if (lack.length <= MOST_LATE) {
+        const late = new Set(lack);
+        this.join(planned.filter((one) => !late.has(one)));
+        await Promise.all(lack.filter((one) => !this.late.has(one)).map((one) => this.letCatchUp(one)));
+        return;
+      }
     }
     const { reader } = this;
     this.reader = undefined;
@@ -123,8 +138,40 @@ class FamilyReader {
   }
 
   private join(planned: readonly Subscriber[]): void {
-    for (const subscriber of planned) if (this.subscribers.has(subscriber)) this.joined.add(subscriber);
+    for (const subscriber of planned) {
+      if (!this.subscribers.has(subscriber)) continue;
+      this.joined.add(subscriber);
+      this.endLate(subscriber);
+    }
     this.forgetRoutes();
+  }
+
+  private async letCatchUp(subscriber: Subscriber): Promise<void> {
+    const wanted = subscriber.inputs
+      .filter(({ topic }) => topics[topic].family === this.family)
+      .map(({ topic, key }) => ({ topic, filter: anyTopic(topic).subject(key, this.hub.layout) }));
+    const late: LateComer = new LateComer({
+      ...{ bus: this.hub.bus, stream: this.stream() },
+      filters: wanted.map(({ filter }) => filter),
+      taken: () => subscriber.taken(this.family),
+      deliver: (message) => {
+        const input = wanted.find(({ filter }) => matchesSubject(filter, message.subject));
+        return input && subscriber.deliver(this.decode(input.topic, message));
+      },
+      onLevel: () => {
+        if (this.late.get(subscriber) === late) this.join([subscriber]);
+      },
+      onError: (error) => this.hub.onFailure(error),
+    });
+    this.late.set(subscriber, late);
+    this.forgetRoutes();
+    await late.start();
+  }
+
+  private endLate(subscriber: Subscriber): void {
+    const late = this.late.get(subscriber);
+    this.late.delete(subscriber);
+    late?.end();
   }
 
   private open = '';
@@ -176,6 +223,7 @@ class FamilyReader {
   /** Whether everything that the stream holds for this reader has been handed out. */
   async caughtUp(): Promise<boolean> {
     if (this.subscribers.size === 0) return true;
+    if (this.late.size > 0) return false;
     const stream = this.stream();
     for (const filter of this.plan().filters) {
       if ((await this.hub.bus.lastSequence(stream, filter)) > this.position) return false;
@@ -191,6 +239,11 @@ class FamilyReader {
     let waits: Promise<void>[] | undefined;
     for (const subscriber of route.subscribers) {
       if (subscriber.taken(this.family) >= message.sequence) continue;
+      const late = this.late.size === 0 ? undefined : this.late.get(subscriber);
+      if (late !== undefined) {
+        late.pass(message.sequence);
+        continue;
+      }
       delivered ??= this.decode(route.topic, message);
       const wait = subscriber.deliver(delivered);
       if (wait !== undefined) {
@@ -242,7 +295,7 @@ class FamilyReader {
   private makeRoutes(): Routes {
     const whole = new Map<string, Route>();
     const open: { filter: string; topic: TopicName; subscriber: Subscriber }[] = [];
-    for (const subscriber of this.joined) {
+    for (const subscriber of [...this.joined, ...this.late.keys()]) {
       for (const { topic, key } of subscriber.inputs) {
         if (topics[topic].family !== this.family) continue;
         const filter = anyTopic(topic).subject(key, this.hub.layout);

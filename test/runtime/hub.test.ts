@@ -167,6 +167,50 @@ describe('inputs of a node', () => {
     );
   });
 
+  test('one who was started again reads alone what it lacks, while the others go on and after it has joined them', async () => {
+    const { bus } = stage();
+    const reads: { filters: readonly string[]; from: number; stopped: boolean }[] = [];
+    const counted = Object.create(bus) as Bus;
+    counted.read = async (request) => {
+      const read = { filters: request.filters, from: request.fromSequence, stopped: false };
+      reads.push(read);
+      const reader = await bus.read(request);
+      return {
+        stop: () => {
+          read.stopped = true;
+          return reader.stop();
+        },
+      };
+    };
+    const hub = new InputHub({ bus: counted, layout, log: silentLogger, onFailure: (error) => assert.fail(error) });
+    const [euro, yen] = [new Listener({ symbol: 'EURUSD' }), new Listener({ symbol: 'USDJPY' })];
+    await Promise.all([hub.subscribe(euro), hub.subscribe(yen)]);
+    for (let n = 1; n <= 100; n++) await bar(bus, n % 2 === 0 ? 'EURUSD' : 'USDJPY', n);
+    await until(() => hub.caughtUp());
+    const opened = reads.length;
+    await hub.unsubscribe(euro);
+    for (let n = 101; n <= 110; n++) await bar(bus, n % 2 === 0 ? 'EURUSD' : 'USDJPY', n);
+    const again = new Listener({ symbol: 'EURUSD' }, 50);
+    await hub.subscribe(again);
+    for (let n = 111; n <= 120; n++) await bar(bus, n % 2 === 0 ? 'EURUSD' : 'USDJPY', n);
+    await until(() => hub.caughtUp());
+    assert.deepEqual(
+      again.heard,
+      Array.from({ length: 35 }, (_, i) => `EURUSD ${52 + 2 * i}`),
+    );
+    assert.equal(yen.heard.length, 60);
+    const own = reads.slice(opened);
+    assert.deepEqual(
+      own.map(({ filters, from }) => [filters, from]),
+      [[[topics.bar.subject({ symbol: 'EURUSD' }, layout)], 51]],
+    );
+    await until(() => own.every(({ stopped }) => stopped));
+    await bar(bus, 'EURUSD', 122);
+    await until(() => again.heard.length === 36);
+    await hub.unsubscribe(again);
+    await hub.unsubscribe(yen);
+  });
+
   test('one who leaves hears nothing more, the others go on', async () => {
     const { bus, hub } = stage();
     const [stays, leaves] = [new Listener({}), new Listener({})];
