@@ -17,6 +17,7 @@ import { systemClock as clock } from '../runtime/clock.ts';
 import { loadConfig } from '../runtime/config/index.ts';
 import { messageOf, TroupeError } from '../runtime/errors.ts';
 import { secretToken, seededRandom } from '../runtime/random.ts';
+import { watchEventLoop } from '../runtime/telemetry/event-loop.ts';
 import { serveHttp } from '../runtime/telemetry/http.ts';
 import { createLogger } from '../runtime/telemetry/log.ts';
 import { createMetrics } from '../runtime/telemetry/metrics.ts';
@@ -47,6 +48,7 @@ async function run(): Promise<void> {
   const log = createLogger({ level: config.log.level, service: `node ${config.node.name}` });
   const env = process.env;
   const metrics = createMetrics();
+  watchEventLoop(metrics.registry, () => clock.monotonicMs());
   const login = {
     url: env.TROUPE_NATS_URL ?? 'nats://127.0.0.1:4222',
     ...(env.TROUPE_NATS_USER === undefined ? {} : { user: env.TROUPE_NATS_USER }),
