@@ -3,25 +3,41 @@ import path from 'node:path';
 import { systemClock as clock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { ingest } from './ingest.ts';
-import type { BenchOptions } from './options.ts';
+import { inspect } from './inspect.ts';
+import type { BenchOptions, Question } from './options.ts';
 import { HELP, parseOptions, UsageError } from './options.ts';
 import { orderPath } from './order-path.ts';
+import { recovery } from './recovery/index.ts';
 import type { Result } from './result.ts';
-import { cores, ms, NotVerified, perSecond, writeNoResult, writeResult } from './result.ts';
+import { cores, ms, NotVerified, writeNoResult, writeResult } from './result.ts';
+import { runtime } from './runtime/index.ts';
 import { Stage } from './stage.ts';
 
 const STOP_LIMIT_MS = 25_000;
 
 function summary({ name, value, unit, ratio, rounds }: Result): string {
-  const figure = unit === 'ms' ? ms(value) : perSecond(value);
-  return `${name}: ${figure}, ratio to the raw limit ${ratio.toFixed(2)} (median of ${rounds}, ${cores()} cores, verified)`;
+  const whole = (n: number): string => Math.round(n).toLocaleString('en-US');
+  const figure = unit === 'ms' ? ms(value) : unit === '%' ? `${value.toFixed(1)} %` : `${whole(value)} ${unit}`;
+  return `${name}: ${figure}, ratio to the raw limit ${ratio.toFixed(2)} (${rounds} rounds, ${cores()} cores, verified)`;
 }
 
+interface Answerer {
+  readonly unit: Result['unit'];
+  readonly answer: (stage: Stage, options: BenchOptions) => Promise<Result>;
+}
+
+const questions: Readonly<Record<Question, Answerer>> = {
+  ingest: { unit: 'ticks/s', answer: ingest },
+  'order-path': { unit: 'ms', answer: orderPath },
+  recovery: { unit: 'ms', answer: recovery },
+  runtime: { unit: 'events/s', answer: runtime },
+  inspect: { unit: '%', answer: inspect },
+};
+
 async function answer(stage: Stage, options: BenchOptions): Promise<number> {
-  const question = options.question === 'ingest' ? ingest : orderPath;
-  const unit = options.question === 'ingest' ? 'ticks/s' : 'ms';
+  const { unit, answer: find } = questions[options.question];
   try {
-    const result = await question(stage, options);
+    const result = await find(stage, options);
     stage.say(summary(result));
     if (options.json !== undefined) {
       writeResult(options.json, result, clock.nowMs());

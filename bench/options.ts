@@ -1,7 +1,7 @@
 /** The command line of `npm run bench`. */
 import { parseArgs } from 'node:util';
 
-export type Question = 'ingest' | 'order-path';
+export type Question = 'ingest' | 'order-path' | 'recovery' | 'runtime' | 'inspect';
 
 export interface BenchOptions {
   readonly question: Question;
@@ -22,10 +22,24 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-const DEFAULTS: Readonly<Record<Question, { rounds: number; symbols: number; seconds: number }>> = {
-  ingest: { rounds: 5, symbols: 3, seconds: 20 },
-  'order-path': { rounds: 3, symbols: 20, seconds: 70 },
+interface Usual {
+  readonly rounds: number;
+  readonly symbols: number;
+  readonly seconds: number;
+  readonly mostSymbols: number;
+  readonly leastSeconds: number;
+}
+
+const USUAL: Readonly<Record<Question, Usual>> = {
+  ingest: { rounds: 5, symbols: 3, seconds: 20, mostSymbols: 5_000, leastSeconds: 1 },
+  'order-path': { rounds: 3, symbols: 20, seconds: 70, mostSymbols: 100, leastSeconds: 15 },
+  recovery: { rounds: 40, symbols: 10, seconds: 1, mostSymbols: 1_000, leastSeconds: 1 },
+  runtime: { rounds: 5, symbols: 10_000, seconds: 20, mostSymbols: 20_000, leastSeconds: 5 },
+  inspect: { rounds: 7, symbols: 1, seconds: 3, mostSymbols: 1, leastSeconds: 1 },
 };
+
+const usual = (what: 'rounds' | 'symbols' | 'seconds', ...questions: Question[]): string =>
+  questions.map((question) => `${question} ${USUAL[question][what]}`).join(', ');
 
 const DEFAULT_ORDERS = 5;
 
@@ -36,9 +50,18 @@ export const HELP = `npm run bench -- QUESTION [options]
   order-path   How long from a strategy's decision until the terminal has the command (p99), while 100,000 ticks/s go
                through the same company? Second figure: the ratio to the bare NATS round trips of that path.
 
-  --rounds N     How often each is measured, 1 to 100 (ingest ${DEFAULTS.ingest.rounds}, order-path ${DEFAULTS['order-path'].rounds}); the figure is the median.
-  --symbols N    1 to 5000 (ingest ${DEFAULTS.ingest.symbols}, order-path ${DEFAULTS['order-path'].symbols}; at most 100 for order-path).
-  --seconds N    About how long one round plays, 1 to 3600 (ingest ${DEFAULTS.ingest.seconds}, order-path ${DEFAULTS['order-path'].seconds}, at least 15).
+  recovery     How long is an actor away that is killed while it works (p99), and how long are the actors of a node that
+               is killed? Second figure: the ratio to what a restart asks of NATS.
+  runtime      What does the runtime cost? Events/s through the interpreter and the ratio to XState's bare transition();
+               10,000 symbol actors on one node; how late the event loop is at 100,000 ticks/s.
+  inspect      What does it cost an actor to be watched at full rate, and that it could be?
+
+  --rounds N     How often each is measured, 1 to 100 (${usual('rounds', 'ingest', 'order-path', 'recovery', 'runtime', 'inspect')});
+                 the figure is the median; recovery kills each kind so often, and gives the p99.
+  --symbols N    1 to 5000 (${usual('symbols', 'ingest', 'order-path', 'recovery', 'runtime')});
+                 at most 100 for order-path, 1000 for recovery, 20000 for runtime.
+  --seconds N    About how long one round plays, 1 to 3600 (${usual('seconds', 'ingest', 'order-path', 'runtime', 'inspect')});
+                 at least 15 for order-path, 5 for runtime.
   --orders N     order-path: orders decided at the same moment, every second, 1 to the number of symbols (default ${DEFAULT_ORDERS}).
   --json FILE    Write {name, value, unit, ratio, rounds, verified} and the details there.
   --profile DIR  Write a CPU profile of the node per round there. Slows it down: not for figures.
@@ -68,24 +91,24 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
   const { values, positionals } = parsed;
   if (values.help) return 'help';
   const [question, ...more] = positionals;
-  const known = Object.keys(DEFAULTS).join(', ');
+  const known = Object.keys(USUAL).join(', ');
   if (question === undefined) throw new UsageError(`which question? One of: ${known}`);
-  if (!(question in DEFAULTS)) throw new UsageError(`${question}: no such question; one of: ${known}`);
+  if (!Object.hasOwn(USUAL, question)) throw new UsageError(`${question}: no such question; one of: ${known}`);
   if (more.length > 0) throw new UsageError(`${more.join(' ')}: one question at a time`);
   if (values.json === '') throw new UsageError('--json: want the name of a file');
   if (values.profile === '') throw new UsageError('--profile: want the name of a folder');
   const asked = question as Question;
-  const usual = DEFAULTS[asked];
+  const { mostSymbols, leastSeconds, ...usually } = USUAL[asked];
   const trading = asked === 'order-path';
   if (!trading && values.orders !== undefined) throw new UsageError('--orders: for order-path only');
-  const symbols = whole('symbols', values.symbols, usual.symbols, 1, trading ? 100 : 5000);
+  const symbols = whole('symbols', values.symbols, usually.symbols, 1, mostSymbols);
   return {
     question: asked,
     json: values.json,
-    rounds: whole('rounds', values.rounds, usual.rounds, 1, 100),
+    rounds: whole('rounds', values.rounds, usually.rounds, 1, 100),
     symbols,
     orders: whole('orders', values.orders, Math.min(DEFAULT_ORDERS, symbols), 1, symbols),
-    seconds: whole('seconds', values.seconds, usual.seconds, trading ? 15 : 1, 3600),
+    seconds: whole('seconds', values.seconds, usually.seconds, leastSeconds, 3600),
     profile: values.profile,
   };
 }

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 export interface Result {
   readonly name: string;
   readonly value: number;
-  readonly unit: 'ticks/s' | 'ms';
+  readonly unit: 'ticks/s' | 'events/s' | 'ms' | '%';
   /** To the raw limit measured in the same run: for a rate the higher the better, for a time the lower. */
   readonly ratio: number;
   readonly rounds: number;

@@ -99,12 +99,16 @@ export class Stage {
       onStatus: () => undefined,
       onProgress: () => undefined,
       onFailure: fail,
-      ...(this.profile === undefined
-        ? {}
-        : { nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${this.profile}`, `--cpu-prof-name=node-${round}.cpuprofile`] }),
+      nodeArgs: this.profileArgs(`node-${round}`),
     });
     this.running.add(fleet);
     return { fleet, failed };
+  }
+
+  /** Of Node.js, for a process of this name. */
+  profileArgs(name: string): string[] {
+    if (this.profile === undefined) return [];
+    return ['--cpu-prof', `--cpu-prof-dir=${this.profile}`, `--cpu-prof-name=${name}.cpuprofile`];
   }
 
   connect(login: Login, name: string): Promise<NatsBus> {

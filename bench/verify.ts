@@ -13,7 +13,17 @@ export interface IngestFacts {
   readonly barTicks: ReadonlyMap<string, number>;
 }
 
-export function ingestFaults({ expected, sent, acknowledged, status, barTicks }: IngestFacts): string[] {
+export function ingestFaults({ barTicks, ...facts }: IngestFacts): string[] {
+  const faults = appliedFaults(facts);
+  for (const [symbol, ticks] of facts.expected) {
+    const barred = barTicks.get(symbol) ?? 0;
+    if (barred !== ticks) faults.push(`${symbol}: ${ticks} ticks on the tape, ${barred} in the bars`);
+  }
+  return faults;
+}
+
+/** Every tick was sent, stored and applied once; nothing is said of the bars. */
+export function appliedFaults({ expected, sent, acknowledged, status }: Omit<IngestFacts, 'barTicks'>): string[] {
   const faults: string[] = [];
   const total = [...expected.values()].reduce((sum, n) => sum + n, 0);
   if (sent !== total) faults.push(`${total} ticks on the tape, the terminal sent ${sent}`);
@@ -30,10 +40,54 @@ export function ingestFaults({ expected, sent, acknowledged, status, barTicks }:
     if (ticksLate + ticksDuplicate + ticksMissing > 0) {
       faults.push(`${symbol}: ${ticksLate} ticks late, ${ticksDuplicate} twice, ${ticksMissing} missing`);
     }
-    const barred = barTicks.get(symbol) ?? 0;
-    if (barred !== ticks) faults.push(`${symbol}: ${ticks} ticks on the tape, ${barred} in the bars`);
   }
   if (status.restarts > 0) faults.push(`${status.restarts} actors were started again`);
+  return faults;
+}
+
+export interface RecoveryFacts extends Omit<IngestFacts, 'status'> {
+  /** Of every node that runs at the end. */
+  readonly statuses: readonly Status[];
+  readonly strategies: readonly string[];
+}
+
+/** Like ingest's, over several nodes; actors were started again on purpose. Nothing may have two owners or none. */
+export function recoveryFaults({ statuses, strategies, ...facts }: RecoveryFacts): string[] {
+  const symbols = statuses.flatMap((status) => status.symbols);
+  const faults: string[] = [];
+  const owned = (what: string, ids: readonly string[], here: readonly string[]): void => {
+    for (const id of ids) {
+      const owners = here.filter((one) => one === id).length;
+      if (owners !== 1) faults.push(`${what} ${id}: ${owners} nodes run it`);
+    }
+  };
+  owned(
+    'symbol',
+    [...facts.expected.keys()],
+    symbols.map(({ symbol }) => symbol),
+  );
+  owned(
+    'strategy',
+    strategies,
+    statuses.flatMap((status) => status.strategies.map(({ id }) => id)),
+  );
+  const brokers = statuses.filter(({ account }) => account.id !== '');
+  const [first] = brokers;
+  if (first === undefined || brokers.length > 1) return [...faults, `${brokers.length} nodes run the broker`];
+  faults.push(...ingestFaults({ ...facts, status: { ...first, symbols, restarts: 0 } }), ...outcomeFaults(first));
+  return faults;
+}
+
+/** Every order that was intended has been filled once: none lost, none sent twice, none whose fate nobody knows. */
+function outcomeFaults({ orders, fills }: Status): string[] {
+  const { intended, denied, rejected, filled, cancelled, expired, unknown, open } = orders;
+  if (intended === 0) return ['no order was intended'];
+  const ended = denied + rejected + filled + cancelled + expired;
+  const faults: string[] = [];
+  if (ended !== intended || unknown > 0 || open > 0) {
+    faults.push(`${intended} orders intended, ${ended} came to an end, ${unknown} unknown, ${open} open`);
+  }
+  if (fills !== filled) faults.push(`${filled} orders filled by ${fills} fills`);
   return faults;
 }
 

@@ -143,7 +143,8 @@ function figures({ company, levels, digitsOf }: HostParts, { planned, member }: 
     case 'strategy': {
       const broker = company.of('broker')[0]?.member.summary as BrokerContext | undefined;
       const money = moneyPerUnit(broker, symbol);
-      return { mailbox: depth, ...strategyStatus(id, symbol, state, summary as StrategySummary, money) };
+      const memory = summary as StrategySummary;
+      return { mailbox: depth, bars: memory.counters.bars, ...strategyStatus(id, symbol, state, memory, money) };
     }
     case 'broker':
       return { mailbox: depth, ...brokerStatus(summary as BrokerContext) };

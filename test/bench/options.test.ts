@@ -46,11 +46,12 @@ describe('the command line of a benchmark', () => {
   test('--help wins, and names every question', () => {
     assert.equal(parseOptions(['--help']), 'help');
     assert.equal(parseOptions(['ingest', '-h']), 'help');
-    for (const question of ['ingest', 'order-path']) assert.match(HELP, new RegExp(`^  ${question} `, 'm'));
+    for (const question of ['ingest', 'order-path', 'recovery', 'runtime', 'inspect'])
+      assert.match(HELP, new RegExp(`^  ${question} `, 'm'));
   });
 
   const wrong: [string[], RegExp][] = [
-    [[], /which question\? One of: ingest, order-path/],
+    [[], /which question\? One of: ingest, order-path, recovery, runtime, inspect/],
     [['speed'], /speed: no such question/],
     [['ingest', 'order-path'], /one question at a time/],
     [['ingest', '--rounds', '0'], /--rounds 0: want a whole number from 1 to 100/],
@@ -61,6 +62,10 @@ describe('the command line of a benchmark', () => {
     [['order-path', '--seconds', '14'], /from 15 to 3600/],
     [['ingest', '--seconds', 'long'], /--seconds long/],
     [['ingest', '--orders', '5'], /for order-path only/],
+    [['recovery', '--orders', '5'], /for order-path only/],
+    [['runtime', '--symbols', '20001'], /from 1 to 20000/],
+    [['runtime', '--seconds', '4'], /from 5 to 3600/],
+    [['toString'], /toString: no such question/],
     [['ingest', '--json='], /--json/],
     [['ingest', '--fast'], /--fast/],
   ];
