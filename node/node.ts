@@ -145,7 +145,7 @@ export class Node {
     const [snapshots, actors, leases] = await Promise.all([bus.kv('snapshots'), bus.kv('actors'), bus.kv('leases')]);
     await this.operations.prepare();
     const plan = await planCompany({
-      ...{ config, folder, metrics, ledger, latencies: this.latencies },
+      ...{ config, folder, metrics, ledger, latencies: this.latencies, threads: this.o.threads },
       fence: () => this.fence,
       onTicksApplied: (symbol) => this.o.onTicksApplied?.(symbol),
     });

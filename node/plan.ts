@@ -5,7 +5,9 @@ import { brokerActor } from '../actors/broker/actor.ts';
 import { recorderActor } from '../actors/recorder/actor.ts';
 import type { OpenLedger } from '../actors/recorder/store.ts';
 import { strategyActor, strategyPlan } from '../actors/strategy/actor.ts';
-import { loadStrategy } from '../actors/strategy/registry.ts';
+import type { Strategy } from '../actors/strategy/index.ts';
+import { defineStrategy, z } from '../actors/strategy/index.ts';
+import { isStrategyFile, loadStrategy } from '../actors/strategy/registry.ts';
 import { symbolActor } from '../actors/symbol/actor.ts';
 import { DEFAULT_FEATURES } from '../actors/symbol/features.ts';
 import type { Timeframe } from '../actors/symbol/timeframes.ts';
@@ -15,7 +17,8 @@ import type { Config } from '../runtime/config/index.ts';
 import type { LatencyHistogram } from '../runtime/telemetry/latency.ts';
 import type { Metrics } from '../runtime/telemetry/metrics.ts';
 import { riskLimits } from './risk-limits.ts';
-import type { Assignment } from './thread/protocol.ts';
+import type { Assignment, Needs } from './thread/protocol.ts';
+import type { Threads } from './thread/threads.ts';
 
 /** Branch of the tree, in the order of start; shutdown is the reverse. */
 export type Branch = 'stores' | 'market' | 'trading';
@@ -48,6 +51,8 @@ export interface PlanOptions {
   /** Folder of the configuration: paths in it are relative to this. */
   readonly folder: string;
   readonly metrics: Metrics;
+  /** Users' files are loaded there; without it in this thread. */
+  readonly threads?: Threads | undefined;
   readonly latencies: Latencies;
   /** Where the ledger is kept; without it there is no recorder. */
   readonly ledger: string | OpenLedger | undefined;
@@ -80,24 +85,43 @@ export async function planCompany(options: PlanOptions): Promise<Planned[]> {
   ];
 }
 
-async function planStrategies({ config, folder }: PlanOptions): Promise<PlannedStrategy[]> {
+/**
+ * Stands here for a strategy whose file is loaded in its thread only: a loop or an exit while it is loaded, or in what
+ * it says of itself, must not be the node's. It is drawn like every other one, and never run.
+ */
+function standIn({ timeframes, features }: Needs): Strategy {
+  const onBar = (): never => {
+    throw new Error('this strategy runs in a thread');
+  };
+  return defineStrategy({ name: 'in-a-thread', params: z.object({}), timeframes, features: () => features, onBar });
+}
+
+async function planStrategies({ config, folder, threads }: PlanOptions): Promise<PlannedStrategy[]> {
   const { account, market } = config;
   if (account === undefined) return [];
   const planned: PlannedStrategy[] = [];
+  const featureTimeframes = market.feature_timeframes;
+  const assignmentOf = (strategy: (typeof config.strategies)[number]): Assignment => ({
+    ...{ id: strategy.id, use: strategy.use, symbol: strategy.symbol, account: account.id, featureTimeframes, folder },
+    // Live settings change them: each start takes those that hold then.
+    get params() {
+      return strategy.params;
+    },
+  });
+  const runs = config.strategies
+    .filter(({ isolation, use }) => threads !== undefined && isolation === 'thread' && isStrategyFile(use))
+    .map(assignmentOf);
+  const told = (await threads?.plan(runs)) ?? [];
+  const needs = new Map(runs.map(({ id }, i) => [id, told[i]!]));
   for (const strategy of config.strategies) {
     const { id, use, symbol, params, isolation } = strategy;
-    const featureTimeframes = market.feature_timeframes;
-    const thread = {
-      ...{ id, use, symbol, account: account.id, featureTimeframes, folder },
-      // Live settings change them: each start takes those that hold then.
-      get params() {
-        return strategy.params;
-      },
-    };
+    const thread = assignmentOf(strategy);
+    const elsewhere = needs.get(id);
     const options = {
-      ...{ id, account: account.id, symbol, params },
-      definition: await loadStrategy(use, folder, `strategies.${id}.use`),
-      featureTimeframes,
+      ...{ id, account: account.id, symbol, featureTimeframes },
+      ...(elsewhere === undefined
+        ? { params, definition: await loadStrategy(use, folder, `strategies.${id}.use`) }
+        : { params: {}, definition: standIn(elsewhere) }),
     };
     planned.push({
       ...(isolation === 'thread' ? { thread } : {}),

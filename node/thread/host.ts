@@ -3,7 +3,7 @@
  * has to know. Nothing that a bar or an order waits for crosses the threads.
  */
 import type { MessagePort } from 'node:worker_threads';
-import { strategyActor } from '../../actors/strategy/actor.ts';
+import { strategyActor, strategyPlan } from '../../actors/strategy/actor.ts';
 import { loadStrategy } from '../../actors/strategy/registry.ts';
 import type { ActorDefinition } from '../../runtime/actor.ts';
 import type { NatsBus } from '../../runtime/bus/nats.ts';
@@ -17,7 +17,7 @@ import type { Logger } from '../../runtime/telemetry/log.ts';
 import { createLogger } from '../../runtime/telemetry/log.ts';
 import type { Snapshot } from '../../runtime/xstate.ts';
 import { Captive } from './captive.ts';
-import type { Birth, BusLogin, FromThread, ToThread } from './protocol.ts';
+import type { Assignment, Birth, BusLogin, FromThread, Needs, ToThread } from './protocol.ts';
 import { faultOf } from './protocol.ts';
 import type { Vitals } from './vitals.ts';
 
@@ -76,6 +76,12 @@ export class Host {
           (thrown: unknown) => this.fail('crash', thrown),
         );
         break;
+      case 'plan':
+        this.plan(message.run).then(
+          (needs) => this.say({ type: 'planned', ...needs }),
+          (thrown: unknown) => this.fail('crash', thrown),
+        );
+        break;
       case 'tell':
         try {
           this.interpreter?.tell(message.event);
@@ -99,6 +105,12 @@ export class Host {
         );
         break;
     }
+  }
+
+  private async plan({ id, use, folder, account, symbol, params, featureTimeframes }: Assignment): Promise<Needs> {
+    const definition = await loadStrategy(use, folder, `strategies.${id}.use`);
+    const plan = strategyPlan({ id, account, symbol, definition, params, featureTimeframes });
+    return { timeframes: plan.timeframes, features: plan.features };
   }
 
   private async run({ run, layout, poison }: Run): Promise<void> {

@@ -44,6 +44,7 @@ export class ThreadMember implements Member {
     this.o = options;
     this.id = options.run.id;
     this.shutdownMs = options.shutdownMs;
+    options.threads.order();
   }
 
   async start(onExit: (exit: ChildExit) => void, signal: AbortSignal): Promise<Running> {

@@ -42,6 +42,8 @@ export interface Assignment {
 
 export type ToThread =
   | { readonly type: 'run'; readonly run: Assignment; readonly layout: Layout; readonly poison: PoisonState }
+  /** Only load it and say what it needs. */
+  | { readonly type: 'plan'; readonly run: Assignment }
   | { readonly type: 'tell'; readonly event: ControlEvent | MachineEvent }
   | { readonly type: 'settled'; readonly ask: number }
   | { readonly type: 'stop' };
@@ -53,10 +55,17 @@ export interface News {
   readonly commitsMs: readonly number[];
 }
 
+/** What a strategy needs of its symbol's actor. */
+export interface Needs {
+  readonly timeframes: readonly string[];
+  readonly features: readonly string[];
+}
+
 export type FromThread =
   /** Its modules are loaded: from now on a silence is a hang. */
   | { readonly type: 'ready' }
   | { readonly type: 'started' }
+  | ({ readonly type: 'planned' } & Needs)
   | { readonly type: 'state'; readonly state: string; readonly detail: string }
   | ({ readonly type: 'news' } & News)
   | { readonly type: 'poison'; readonly state: PoisonState }

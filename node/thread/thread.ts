@@ -135,6 +135,11 @@ export class Thread {
     this.strike({ reason: 'hang', error: new TroupeError('ACTOR_HUNG', cause) });
   }
 
+  /** It beats, and yet does not do what it is there for. */
+  giveUp(cause: string): void {
+    this.strike({ reason: 'hang', error: new TroupeError('ACTOR_HUNG', cause) });
+  }
+
   /** Asks V8 for its heap; works while it runs JavaScript, however busy it is. */
   async weigh(): Promise<void> {
     if (this.asking || !this.watched) return;

@@ -3,8 +3,9 @@
  */
 import type { Layout } from '../../runtime/bus/topics.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { messageOf, TroupeError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/telemetry/log.ts';
-import type { BusLogin } from './protocol.ts';
+import type { Assignment, BusLogin, Needs } from './protocol.ts';
 import { Thread } from './thread.ts';
 import type { MemoryWatch } from './watchdog.ts';
 import { isTimeToAsk, LOOK_MS } from './watchdog.ts';
@@ -12,6 +13,9 @@ import { isTimeToAsk, LOOK_MS } from './watchdog.ts';
 const MB = 2 ** 20;
 /** A spare is made this long after the last start: loading its modules must not slow down the start at hand. */
 const SPARE_AFTER_MS = 1_000;
+
+/** A module may wait for something for ever while it is loaded, and its heart beats on. */
+const PLAN_MS = 20_000;
 
 export interface ThreadsOptions {
   /** Holds a password: never logged. */
@@ -35,7 +39,8 @@ export class Threads {
   readonly clock: Clock;
   private readonly o: ThreadsOptions;
   private readonly alive = new Set<Thread>();
-  private spare: Thread | undefined;
+  /** Born, and not yet taken. */
+  private readonly spares: Thread[] = [];
   private memory: MemoryWatch = { askedMs: Number.NEGATIVE_INFINITY, rssBytes: 0 };
   private cancelLook: (() => void) | undefined;
   private cancelSpare: (() => void) | undefined;
@@ -49,10 +54,35 @@ export class Threads {
 
   /** A thread for one actor: the spare, or a new one. */
   take(): Thread {
-    const { spare } = this;
-    this.spare = undefined;
     this.prepareSpare();
-    return spare?.alive ? spare : this.make();
+    for (let spare = this.spares.shift(); spare !== undefined; spare = this.spares.shift()) {
+      if (spare.alive) return spare;
+    }
+    return this.make();
+  }
+
+  /** One will be taken soon. Supervisors start one child after the other; threads can be born side by side. */
+  order(): void {
+    this.spares.push(this.make());
+  }
+
+  /**
+   * What these strategies need, without any of their code running in the node's own thread. Throws CONFIG_INVALID or
+   * CONFIG_NOT_FOUND, also where one hangs or ends its thread while it is loaded.
+   */
+  async plan(runs: readonly Assignment[]): Promise<Needs[]> {
+    if (runs.length === 0) return [];
+    const thread = this.make();
+    try {
+      const needs: Needs[] = [];
+      for (const run of runs) {
+        const cancel = this.clock.setTimer(PLAN_MS, () => thread.giveUp(`not loaded within ${PLAN_MS} ms`));
+        needs.push(await planOf(thread, run).finally(cancel));
+      }
+      return needs;
+    } finally {
+      await thread.end();
+    }
   }
 
   /** Ends every thread, whatever it does. */
@@ -82,7 +112,7 @@ export class Threads {
     this.cancelSpare?.();
     this.cancelSpare = this.clock.setTimer(SPARE_AFTER_MS, () => {
       this.cancelSpare = undefined;
-      this.spare = this.make();
+      if (this.spares.length === 0) this.order();
     });
   }
 
@@ -105,4 +135,20 @@ export class Threads {
     this.memory = { askedMs: nowMs, rssBytes };
     for (const thread of this.alive) void thread.weigh();
   }
+}
+
+function planOf(thread: Thread, run: Assignment): Promise<Needs> {
+  return new Promise((resolve, reject) => {
+    thread.attach({
+      onMessage: (message) => {
+        if (message.type === 'planned') resolve({ timeframes: message.timeframes, features: message.features });
+      },
+      onEnd: ({ error }) => {
+        const known = error instanceof TroupeError && error.code.startsWith('CONFIG_');
+        const where = `strategies.${run.id}.use: ${run.use}`;
+        reject(known ? error : new TroupeError('CONFIG_INVALID', `${where} cannot be loaded: ${messageOf(error)}`));
+      },
+    });
+    thread.post({ type: 'plan', run });
+  });
 }

@@ -117,6 +117,31 @@ describe('a strategy in a thread that cannot start', () => {
   }
 });
 
+describe('what strategies need, asked in a thread', () => {
+  let world: World;
+  before(async () => {
+    world = await World.make({ spare: false });
+  });
+  after(() => world.stop());
+
+  test('is what their files say', LIMIT, async () => {
+    const runs = [world.write('one', ''), world.write('two', '')];
+    const needs = { timeframes: ['1m'], features: [] };
+    assert.deepEqual(await world.threads.plan(runs), [needs, needs]);
+  });
+
+  for (const [name, top, message] of [
+    ['hangs', 'for (;;);', /strategies\.bad\.use: \.\/bad\.ts cannot be loaded: no sign of life/],
+    ['exits', 'process.exit(0);', /bad\.ts cannot be loaded: the thread ended by itself with code 0/],
+    ['throws', "throw new Error('oh');", /strategies\.bad\.use: .*bad\.ts cannot be loaded: oh/],
+  ] as const) {
+    test(`one that ${name} while it is loaded is a fault of the configuration, and the node lives`, LIMIT, async () => {
+      const runs = [world.write('well', ''), world.write('bad', '', top)];
+      await assert.rejects(world.threads.plan(runs), { code: 'CONFIG_INVALID', message });
+    });
+  }
+});
+
 describe('the end of a strategy in a thread', () => {
   test('in order: it commits what it has heard; the next start goes on from there', LIMIT, async () => {
     const world = await World.make();

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ThreadMember } from '../../../node/thread/member.ts';
+import type { Assignment } from '../../../node/thread/protocol.ts';
 import { Threads } from '../../../node/thread/threads.ts';
 import { connectNats, ensureStreams, type NatsBus } from '../../../runtime/bus/nats.ts';
 import type { TopicMessage } from '../../../runtime/bus/topics.ts';
@@ -81,6 +82,20 @@ export class World {
 
   /** A strategy whose handler runs `fault`, then writes down what it heard and says one intent. `top` runs when it is loaded. */
   async add(id: string, fault: string, top = ''): Promise<ThreadMember> {
+    const member = new ThreadMember({
+      run: this.write(id, fault, top),
+      threads: this.threads,
+      shutdownMs: 2_000,
+      metrics: this.metrics,
+      log: silentLogger,
+      onState: (state) => this.states.set(id, state),
+    });
+    await this.supervisor.add(member);
+    return member;
+  }
+
+  /** The same, only written down. */
+  write(id: string, fault: string, top = ''): Assignment {
     writeFileSync(
       this.file(`${id}.ts`),
       `import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
@@ -114,16 +129,7 @@ export default defineStrategy({
 `,
     );
     const run = { id, use: `./${id}.ts`, symbol: SYMBOL, params: {}, account: ACCOUNT, featureTimeframes: [] };
-    const member = new ThreadMember({
-      run: { ...run, folder: this.folder },
-      threads: this.threads,
-      shutdownMs: 2_000,
-      metrics: this.metrics,
-      log: silentLogger,
-      onState: (state) => this.states.set(id, state),
-    });
-    await this.supervisor.add(member);
-    return member;
+    return { ...run, folder: this.folder };
   }
 
   /** The next bar of one minute. */
