@@ -107,6 +107,7 @@ export class PoisonRecord {
         // Not told, so not buried: the next start comes to it again.
         this.buried.delete(key);
         this.attempts.set(key, attempts - 1);
+        this.changed();
         if (this.telling === telling) this.telling = undefined;
         throw error;
       },

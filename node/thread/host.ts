@@ -131,6 +131,11 @@ export class Host {
       },
     };
     this.hub = new InputHub({ bus, layout, log, onFailure: (error) => this.fail('crash', error) });
+    const record = new PoisonRecord({
+      ...{ kind: actor.kind, id, bus, clock, log, layout },
+      known: poison,
+      onChange: (state) => this.say({ type: 'poison', state }),
+    });
     this.interpreter = new Interpreter({
       definition: this.definition,
       bus,
@@ -139,13 +144,13 @@ export class Host {
       clock,
       log,
       layout,
-      poison: new PoisonRecord({
-        ...{ kind: actor.kind, id, bus, clock, log, layout },
-        known: poison,
-        onChange: (state) => this.say({ type: 'poison', state }),
-      }),
+      poison: record,
       onExit: (exit) => {
-        if (exit.reason !== 'shutdown') this.fail(exit.reason, exit.error);
+        if (exit.reason === 'shutdown') return;
+        const { reason, error } = exit;
+        // This thread is ended as soon as it has said so: a dead letter under way goes first.
+        const told = record.telling ?? Promise.resolve();
+        void told.catch(() => undefined).then(() => this.fail(reason, error));
       },
       onCommit: (tookMs) => {
         if (this.commitsMs.length < MOST_COMMITS) this.commitsMs.push(tookMs);
