@@ -128,7 +128,7 @@ async function planStrategies({ config, folder, threads }: PlanOptions): Promise
       ...{ kind: 'strategy', id, unit: `strategy.${id}`, branch: 'trading', symbol, fenced: false },
       shutdownMs: SHUTDOWN_MS.strategy,
       plan: strategyPlan(options),
-      definition: () => strategyActor({ ...options, params: strategy.params }),
+      definition: () => strategyActor(elsewhere === undefined ? { ...options, params: strategy.params } : options),
     });
   }
   return planned;
