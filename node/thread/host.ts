@@ -71,10 +71,7 @@ export class Host {
   private hear(message: ToThread): void {
     switch (message.type) {
       case 'run':
-        this.run(message).then(
-          () => this.say({ type: 'started' }),
-          (thrown: unknown) => this.fail('crash', thrown),
-        );
+        this.run(message).catch((thrown: unknown) => this.fail('crash', thrown));
         break;
       case 'plan':
         this.plan(message.run).then(
@@ -125,6 +122,11 @@ export class Host {
     const log = this.log.child({ kind: actor.kind, id });
     this.definition = {
       ...actor,
+      // Restored, and no input taken yet: one that blocks at its first input has started and hangs.
+      onStart: (restored) => {
+        this.say({ type: 'started' });
+        return actor.onStart?.(restored);
+      },
       observe: (event, snapshot) => {
         this.vitals.depth = this.interpreter?.depth ?? 0;
         actor.observe?.(event, snapshot);

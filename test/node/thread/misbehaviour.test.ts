@@ -14,8 +14,8 @@ interface Misbehaviour {
   readonly cause: RegExp;
 }
 
-/** On a busy machine a slow growth is a silence before it is too much memory. */
-const SLOW_GROWTH = /it held \d+ MB, allowed: 128 MB|no sign of life for 1000 ms/;
+/** On a busy machine memory that grows in a loop is a silence before it is too much. */
+const GROWTH = /it held \d+ MB, allowed: 128 MB|no sign of life for 1000 ms/;
 
 const misbehaviours: readonly Misbehaviour[] = [
   { name: 'a loop without end', id: 'loop', fault: 'for (;;);', cause: /no sign of life for 1000 ms/ },
@@ -36,24 +36,30 @@ const misbehaviours: readonly Misbehaviour[] = [
     name: 'small objects without end',
     id: 'heap',
     fault: 'for (;;) kept.push({ a: [kept.length] });',
-    cause: SLOW_GROWTH,
+    cause: GROWTH,
   },
   {
     name: 'a map that doubles',
     id: 'map',
     fault: 'const map = new Map(); kept.push(map); for (let i = 0; ; i++) map.set(i, i);',
-    cause: SLOW_GROWTH,
+    cause: GROWTH,
   },
   {
     name: 'arrays of 80 MB each',
     id: 'array',
     fault: 'for (;;) kept.push(new Array(1e7).fill(1));',
-    cause: /it held \d+ MB, allowed: 128 MB/,
+    cause: GROWTH,
   },
   {
     name: 'buffers without end',
     id: 'buffer',
     fault: 'for (;;) kept.push(Buffer.alloc(4e6, 1));',
+    cause: GROWTH,
+  },
+  {
+    name: 'buffers that are kept, a few with every bar',
+    id: 'leak',
+    fault: 'for (let i = 0; i < 3; i++) kept.push(Buffer.alloc(16e6, 1)); if (kept.length < 20) return;',
     cause: /it held \d+ MB, allowed: 128 MB/,
   },
   { name: 'a throw', id: 'throw', fault: "throw new Error('had enough');", cause: /onBar: had enough/ },
@@ -123,7 +129,8 @@ describe('a strategy that does it once', () => {
   });
   after(() => world.stop());
 
-  for (const { name, id, fault, cause } of misbehaviours) {
+  // What is kept over several bars is no fault of one.
+  for (const { name, id, fault, cause } of misbehaviours.filter((one) => one.id !== 'leak')) {
     test(`${name}: it goes on where it was; no bar and no order is lost or doubled`, LIMIT, async () => {
       const from = world.bars;
       await world.add(id, `if (ctx.state.bars === 5 && once()) { ${fault} }`);
