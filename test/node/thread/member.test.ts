@@ -48,10 +48,9 @@ describe('a strategy in a thread', () => {
     assert.equal(await world.deadLetters(), 1);
     assert.ok(!world.heard('poisoned').some(({ bar }) => bar === poison));
     // The count of its own state: the buried bar is not in it.
-    assert.deepEqual(
-      world.heard('poisoned').map(({ count }) => count),
-      [1, 2, 3, 4],
-    );
+    // A step that was not committed before the crash is made again, with the same count.
+    const counts = new Map(world.heard('poisoned').map(({ bar, count }) => [bar, count]));
+    assert.deepEqual([...counts.values()], [1, 2, 3, 4]);
   });
 
   test('given up, it stays down until an operator starts it again', LIMIT, async () => {
