@@ -18,7 +18,7 @@ import { ensureSystem } from './system.mjs';
  * @property {{ natsServer: boolean, postgresPrograms: boolean }} wants
  */
 
-/** @typedef {'start' | 'test' | 'bench' | 'sim' | 'setup'} Verb */
+/** @typedef {'start' | 'test' | 'bench' | 'sim' | 'chaos' | 'setup'} Verb */
 
 /** @type {Record<Verb, { entry: string | null, ownServers: boolean, natsCommand: 'required' | 'welcome' | 'unused', builds: import('./native.mjs').Build[], codeOnly?: boolean }>} */
 export const verbs = {
@@ -48,6 +48,13 @@ export const verbs = {
   },
   // The whole company in memory: no server, nothing compiled.
   sim: { entry: 'test/sim/main.ts', ownServers: false, natsCommand: 'unused', builds: [], codeOnly: true },
+  // It kills its servers: they are its own, whatever the environment names.
+  chaos: {
+    entry: 'test/chaos/main.ts',
+    ownServers: true,
+    natsCommand: 'unused',
+    builds: [{ preset: 'release', folder: 'build/native', targets: ['bridge', 'terminal'] }],
+  },
   setup: {
     entry: null,
     ownServers: false,

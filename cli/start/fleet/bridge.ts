@@ -3,10 +3,11 @@ import path from 'node:path';
 import { startProcess } from '../../processes.ts';
 import type { NatsLogin } from '../../servers/given.ts';
 import type { Keeper } from './keeper.ts';
-import { natsEnvironment } from './logins.ts';
+import { natsEnvironment, routed } from './logins.ts';
 import type { FleetOptions, Json } from './options.ts';
 import { jsonEvent, untilReady } from './ready.ts';
 import type { Keep } from './servers.ts';
+import { NATS } from './servers.ts';
 
 export interface BridgeOptions {
   readonly fleet: FleetOptions;
@@ -23,6 +24,8 @@ export class Bridge {
   constructor({ fleet, logs, login, onMessage }: BridgeOptions, keep: Keep) {
     const { root, runFolder, config } = fleet;
     this.keeper = keep('bridge', async (begun) => {
+      const { url, ...who } = login();
+      const nats = { ...who, url: await routed(fleet, 'bridge', NATS, url) };
       const child = await startProcess({
         name: 'bridge',
         command: path.join(root, 'build', 'native', 'bridge'),
@@ -31,7 +34,7 @@ export class Bridge {
           ...['--source', config.market.source, '--partitions', String(config.market.partitions)],
           ...['--journal', path.join(runFolder, 'bridge.journal')],
         ],
-        env: natsEnvironment(login()),
+        env: natsEnvironment(nats),
         logFile: path.join(logs, 'bridge.log'),
         chatty: true,
         stop: { signal: 'SIGTERM', deadlineMs: 3_000 },

@@ -44,6 +44,7 @@ export class Fleet {
   private stopping: Promise<void> | undefined;
   private readonly applied = new AppliedTicks();
   private acknowledged = -1;
+  private held = false;
   private wakes: (() => void)[] = [];
   private readonly random = seededRandom(secretToken(8));
   private readonly company: Company;
@@ -135,6 +136,14 @@ export class Fleet {
 
   play(): void {
     this.terminal?.play();
+  }
+
+  /**
+   * The market goes on no further than its lead limit allows; then it stands still, with everything sent applied, while
+   * accounts and orders are served as before. For runs that end before their tape.
+   */
+  hold(): void {
+    this.held = true;
   }
 
   /** Resolves when every tick of the tape has been acknowledged by its stream and applied by its symbol actor. */
@@ -264,7 +273,7 @@ export class Fleet {
         onStatus: () => this.tellStatus(),
         onApplied: (symbols) => {
           this.applied.add(symbols);
-          this.terminal?.tellApplied(this.applied.total);
+          if (!this.held) this.terminal?.tellApplied(this.applied.total);
           this.wake();
         },
       },

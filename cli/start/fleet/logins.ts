@@ -1,5 +1,6 @@
 /** How the programs of a fleet log in to NATS, and what of this process's environment they are given. */
 import type { NatsLogin } from '../../servers/given.ts';
+import type { FleetOptions } from './options.ts';
 
 /** The same login three times where the server is the user's own. */
 export interface Logins {
@@ -17,4 +18,12 @@ export function natsEnvironment(login: NatsLogin): NodeJS.ProcessEnv {
     ...(login.user === undefined ? {} : { TROUPE_NATS_USER: login.user }),
     ...(login.password === undefined ? {} : { TROUPE_NATS_PASSWORD: login.password }),
   };
+}
+
+/** `url` as `from` is to use it. */
+export async function routed({ route }: FleetOptions, from: string, to: string, url: string): Promise<string> {
+  if (route === undefined) return url;
+  const way = new URL(url);
+  way.port = String(await route(from, to, Number(way.port)));
+  return way.href;
 }

@@ -8,10 +8,11 @@ import { isErrorCode } from '../../../runtime/errors.ts';
 import { type ManagedProcess, startProcess } from '../../processes.ts';
 import type { NatsLogin } from '../../servers/given.ts';
 import type { Keeper } from './keeper.ts';
-import { natsEnvironment } from './logins.ts';
+import { natsEnvironment, routed } from './logins.ts';
 import type { FleetOptions, Json } from './options.ts';
 import { jsonEvent, untilReady } from './ready.ts';
 import type { Keep } from './servers.ts';
+import { NATS, POSTGRES } from './servers.ts';
 
 /**
  * How a node collects garbage. Young garbage by one thread, because parallel ones wait for each other where there are
@@ -84,7 +85,10 @@ export class NodeProcess {
     await this.o.serversReady();
     const file = path.join(fleet.runFolder, `${this.name}.yaml`);
     writeFileSync(file, `# Written by npm start: the configuration of this run.\n${stringify(this.config)}`);
-    const ledgerUrl = this.o.ledgerUrl();
+    const { url, ...who } = this.o.login();
+    const nats = { ...who, url: await routed(fleet, this.name, NATS, url) };
+    const own = this.o.ledgerUrl();
+    const ledgerUrl = own && (await routed(fleet, this.name, POSTGRES, own));
     this.status = undefined;
     const child = await startProcess({
       name: this.name,
@@ -97,7 +101,7 @@ export class NodeProcess {
       ],
       cwd: fleet.root,
       env: {
-        ...natsEnvironment(this.o.login()),
+        ...natsEnvironment(nats),
         ...(ledgerUrl === undefined ? {} : { TROUPE_LEDGER_URL: ledgerUrl }),
       },
       // The first one's log is where a single node's has always been.

@@ -35,6 +35,8 @@ export interface FleetOptions {
   readonly onMend?: (event: MendEvent) => void;
   /** Everything that nodes, bridge and terminal say, before it is acted on. For benchmarks. */
   readonly onMessage?: (from: 'node' | 'bridge' | 'terminal', message: Json) => void;
+  /** The port to connect to instead of `port`, so that a test can stand between two programs and cut them off. */
+  readonly route?: (from: string, to: string, port: number) => Promise<number>;
   /** Arguments of the nodes' own Node.js, `--cpu-prof` for one. */
   readonly nodeArgs?: readonly string[];
 }

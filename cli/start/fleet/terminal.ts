@@ -26,7 +26,7 @@ export class Terminal {
   constructor({ fleet, logs, port, onMessage }: TerminalOptions, keep: Keep) {
     this.keeper = keep('terminal', async (begun) => {
       const file = path.join(fleet.runFolder, 'terminal.json');
-      writeConfig(fleet, port(), file);
+      writeConfig(fleet, (await fleet.route?.('terminal', 'bridge', port())) ?? port(), file);
       const child = await startProcess({
         name: 'terminal',
         command: path.join(fleet.root, 'build', 'native', 'terminal'),
