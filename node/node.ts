@@ -332,7 +332,7 @@ export class Node {
     const { threads, metrics, log } = this.o;
     if (thread !== undefined && threads !== undefined) {
       const onState = (state: string, detail: string): void => this.levels.state(kind, id, state, detail);
-      return new ThreadMember({ run: thread, threads, shutdownMs, metrics, log, onState });
+      return new ThreadMember({ run: thread, threads, shutdownMs, metrics, log, hub: this.hub, onState });
     }
     return new ActorChild(
       () => planned.definition(),

@@ -29,6 +29,13 @@ export interface Subscriber {
   deliver(message: Delivered): void | Promise<void>;
 }
 
+/** Where an actor's inputs come from. */
+export interface Inputs {
+  /** Begins delivery of everything after `subscriber.taken()`. Resolves when the readers stand. */
+  subscribe(subscriber: Subscriber): Promise<void>;
+  unsubscribe(subscriber: Subscriber): Promise<void>;
+}
+
 const anyTopic = (name: TopicName): Topic<unknown, never> => topics[name] as unknown as Topic<unknown, never>;
 
 const EVERY_PARTITION = -1;
@@ -156,7 +163,7 @@ class FamilyReader {
       taken: () => subscriber.taken(this.family),
       deliver: (message) => {
         const input = wanted.find(({ filter }) => matchesSubject(filter, message.subject));
-        return input && subscriber.deliver(this.decode(input.topic, message));
+        return input && subscriber.deliver(deliveredOf(input.topic, message));
       },
       onLevel: () => {
         if (this.late.get(subscriber) === late) this.join([subscriber]);
@@ -244,7 +251,7 @@ class FamilyReader {
         late.pass(message.sequence);
         continue;
       }
-      delivered ??= this.decode(route.topic, message);
+      delivered ??= deliveredOf(route.topic, message);
       const wait = subscriber.deliver(delivered);
       if (wait !== undefined) {
         waits ??= [];
@@ -262,16 +269,6 @@ class FamilyReader {
         throw error;
       },
     );
-  }
-
-  private decode(topic: TopicName, message: StoredMessage): Delivered {
-    const { subject, sequence, data } = message;
-    const head = { topic, family: this.family, sequence, subject, data };
-    try {
-      return { ...head, message: anyTopic(topic).decode(data) };
-    } catch (thrown) {
-      return { ...head, message: undefined, fault: messageOf(thrown) };
-    }
   }
 
   private forgetRoutes(): void {
@@ -308,6 +305,21 @@ class FamilyReader {
   }
 }
 
+/** What a stored message is to those who hear it; one that cannot be decoded says so. */
+export function deliveredOf(topic: TopicName, { subject, sequence, data }: StoredMessage): Delivered {
+  const head = { topic, family: topics[topic].family, sequence, subject, data };
+  try {
+    return { ...head, message: anyTopic(topic).decode(data) };
+  } catch (thrown) {
+    return { ...head, message: undefined, fault: messageOf(thrown) };
+  }
+}
+
+/** Families of the topics that a subscriber hears. */
+export function familiesOf({ inputs }: Pick<Subscriber, 'inputs'>): Family[] {
+  return [...new Set(inputs.map(({ topic }) => topics[topic].family))];
+}
+
 function commonKey(a: TopicKey, b: TopicKey): TopicKey {
   const common: Record<string, string> = {};
   for (const [name, value] of Object.entries(a)) {
@@ -324,7 +336,7 @@ export interface HubOptions {
   readonly onFailure: (error: Error) => void;
 }
 
-export class InputHub {
+export class InputHub implements Inputs {
   readonly bus: Bus;
   readonly layout: Layout;
   readonly onFailure: (error: Error) => void;
@@ -347,23 +359,18 @@ export class InputHub {
     return partition;
   }
 
-  /** Begins delivery of everything after `subscriber.taken()`. Resolves when the readers stand. */
   async subscribe(subscriber: Subscriber): Promise<void> {
-    await Promise.all(this.familiesOf(subscriber).map((family) => this.family(family).add(subscriber)));
+    await Promise.all(familiesOf(subscriber).map((family) => this.family(family).add(subscriber)));
   }
 
   async unsubscribe(subscriber: Subscriber): Promise<void> {
-    await Promise.all(this.familiesOf(subscriber).map((family) => this.family(family).remove(subscriber)));
+    await Promise.all(familiesOf(subscriber).map((family) => this.family(family).remove(subscriber)));
   }
 
   /** Whether every reader has handed out everything that its stream holds now. */
   async caughtUp(): Promise<boolean> {
     const answers = await Promise.all([...this.families.values()].map((family) => family.caughtUp()));
     return answers.every((caughtUp) => caughtUp);
-  }
-
-  private familiesOf(subscriber: Subscriber): Family[] {
-    return [...new Set(subscriber.inputs.map(({ topic }) => topics[topic].family))];
   }
 
   private family(name: Family): FamilyReader {

@@ -11,7 +11,7 @@ import type { Committed } from './commit.ts';
 import { CommitStore } from './commit.ts';
 import { Effects } from './effects.ts';
 import { messageOf, TroupeError } from './errors.ts';
-import type { Delivered, InputHub, Subscriber } from './hub.ts';
+import type { Delivered, Inputs, Subscriber } from './hub.ts';
 import type { Inspectable, Inspector } from './inspect/inspector.ts';
 import type { Watch } from './inspect/watch.ts';
 import { Mailbox } from './mailbox.ts';
@@ -45,7 +45,7 @@ export interface InterpreterOptions {
   readonly definition: ActorDefinition;
   readonly bus: Bus;
   readonly snapshots: KeyValue;
-  readonly hub: InputHub;
+  readonly hub: Inputs;
   readonly clock: Clock;
   readonly log: Logger;
   readonly layout: Layout;
@@ -79,7 +79,8 @@ export class Interpreter implements Subscriber, Inspectable {
   /** Tests of topics of which not every message is wanted. */
   private readonly wants = new Map<TopicName, ((message: never) => boolean)[]>();
   private readonly joins = new Map<TopicName, (previous: never, next: never) => boolean>();
-  private skipped = 0;
+  /** Positions as of the last commit. */
+  private readonly committed = new Map<Family, number>();
   private snapshot!: Snapshot;
   /** Last sequence put into the mailbox, and last one applied. */
   private readonly received = new Map<Family, number>();
@@ -221,7 +222,8 @@ export class Interpreter implements Subscriber, Inspectable {
     // With inputs waiting, the position moves on with them.
     if (this.mailbox.depth > 0) return;
     this.applied.set(family, sequence);
-    if (++this.skipped % SKIPPED_COMMIT !== 0) return;
+    if (sequence - (this.committed.get(family) ?? 0) < SKIPPED_COMMIT) return;
+    this.committed.set(family, sequence);
     this.dirty = true;
     this.armIdleCommit();
   }
@@ -457,6 +459,7 @@ export class Interpreter implements Subscriber, Inspectable {
     if (this.o.poison.telling !== undefined) await this.o.poison.telling;
     this.dirty = false;
     this.commitDue = false;
+    for (const [family, sequence] of this.applied) this.committed.set(family, sequence);
     const sinceMs = this.o.clock.monotonicMs();
     const revision = await this.store.save(this.toCommit());
     this.o.onCommit?.(this.o.clock.monotonicMs() - sinceMs);

@@ -1,6 +1,6 @@
 /**
- * Inside a thread: runs one strategy over a bus connection and readers of its own, and tells the main side what it
- * has to know. Nothing that a bar or an order waits for crosses the threads.
+ * Inside a thread: runs one strategy over a bus connection of its own, on which it commits and speaks. What it hears is
+ * handed over by the main side (see feed.ts), which is told what it has to know.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { strategyActor, strategyPlan } from '../../actors/strategy/actor.ts';
@@ -9,7 +9,6 @@ import type { ActorDefinition } from '../../runtime/actor.ts';
 import type { NatsBus } from '../../runtime/bus/nats.ts';
 import { connectNats } from '../../runtime/bus/nats.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { InputHub } from '../../runtime/hub.ts';
 import { Inspector } from '../../runtime/inspect/inspector.ts';
 import { Interpreter } from '../../runtime/interpreter.ts';
 import { PoisonRecord } from '../../runtime/poison.ts';
@@ -17,6 +16,7 @@ import type { Logger } from '../../runtime/telemetry/log.ts';
 import { createLogger } from '../../runtime/telemetry/log.ts';
 import type { Snapshot } from '../../runtime/xstate.ts';
 import { Captive } from './captive.ts';
+import { PortInputs } from './inputs.ts';
 import type { Assignment, Birth, BusLogin, FromThread, Needs, ToThread } from './protocol.ts';
 import { faultOf } from './protocol.ts';
 import type { Vitals } from './vitals.ts';
@@ -39,7 +39,7 @@ export class Host {
   private readonly login: BusLogin;
   private connecting: Promise<NatsBus | undefined>;
   private bus: NatsBus | undefined;
-  private hub: InputHub | undefined;
+  private readonly inputs: PortInputs;
   private interpreter: Interpreter | undefined;
   private definition: ActorDefinition | undefined;
   private told: Snapshot | undefined;
@@ -56,6 +56,10 @@ export class Host {
     birth.bus = undefined;
     this.log = createLogger(birth.log);
     this.captive = new Captive(this.log);
+    this.inputs = new PortInputs(
+      (message) => this.say(message),
+      (error) => this.fail('crash', error),
+    );
     // A spare connects before it is needed. Where that fails it is tried again, and reported, when it is.
     this.connecting = this.connect().catch(() => undefined);
   }
@@ -86,14 +90,15 @@ export class Host {
           this.log.error({ err: thrown, event: message.event.type }, 'an event was not taken');
         }
         break;
+      case 'input':
+        this.inputs.handed(message);
+        break;
+      case 'subscribed':
+        this.inputs.subscribed(message);
+        break;
       case 'settled':
-        this.settled().then(
-          (settled) => {
-            this.tellNews();
-            this.say({ type: 'settled', ask: message.ask, settled });
-          },
-          () => this.say({ type: 'settled', ask: message.ask, settled: false }),
-        );
+        this.tellNews();
+        this.say({ type: 'settled', ask: message.ask, settled: this.settled });
         break;
       case 'stop':
         this.stop().then(
@@ -132,7 +137,6 @@ export class Host {
         actor.observe?.(event, snapshot);
       },
     };
-    this.hub = new InputHub({ bus, layout, log, onFailure: (error) => this.fail('crash', error) });
     const record = new PoisonRecord({
       ...{ kind: actor.kind, id, bus, clock, log, layout },
       known: poison,
@@ -142,7 +146,7 @@ export class Host {
       definition: this.definition,
       bus,
       snapshots: await bus.kv('snapshots'),
-      hub: this.hub,
+      hub: this.inputs,
       clock,
       log,
       layout,
@@ -165,11 +169,9 @@ export class Host {
     this.every(NEWS_MS, () => this.tellNews());
   }
 
-  private async settled(): Promise<boolean> {
-    const { interpreter, hub } = this;
-    if (interpreter === undefined || hub === undefined) return false;
-    const idle = (): boolean => interpreter.depth === 0 && interpreter.pendingEffects === 0;
-    return idle() && (await hub.caughtUp()) && idle();
+  private get settled(): boolean {
+    const { interpreter, inputs } = this;
+    return interpreter !== undefined && inputs.idle && interpreter.depth === 0 && interpreter.pendingEffects === 0;
   }
 
   private async stop(): Promise<void> {

@@ -1,12 +1,14 @@
 /** A strategy that runs in a thread of its own, as the node and its supervisor know it. */
 import { TroupeError } from '../../runtime/errors.ts';
+import type { Delivered, Inputs } from '../../runtime/hub.ts';
 import type { PoisonState } from '../../runtime/poison.ts';
 import type { Logger } from '../../runtime/telemetry/log.ts';
 import type { Metrics } from '../../runtime/telemetry/metrics.ts';
 import type { ChildExit, Running } from '../../supervisors/spec.ts';
 import type { Member } from '../member.ts';
+import { Feed } from './feed.ts';
 import type { Assignment, FromThread } from './protocol.ts';
-import { errorOf } from './protocol.ts';
+import { errorOf, faultOf } from './protocol.ts';
 import type { Thread } from './thread.ts';
 import type { Threads } from './threads.ts';
 
@@ -19,6 +21,8 @@ export interface ThreadMemberOptions {
   readonly shutdownMs: number;
   readonly metrics: Metrics;
   readonly log: Logger;
+  /** The node's readers. */
+  readonly hub: Inputs;
   /** The state's name or the description changed. */
   readonly onState: (state: string, detail: string) => void;
   /** Runs before every start. */
@@ -36,6 +40,7 @@ export class ThreadMember implements Member {
   private poison: PoisonState = { attempts: [], buried: [] };
   private known: unknown;
   private thread: Thread | undefined;
+  private feed: Feed | undefined;
   private asks = 0;
   private onExit: (exit: ChildExit) => void = () => undefined;
   private readonly answers = new Map<number, (settled: boolean) => void>();
@@ -64,6 +69,7 @@ export class ThreadMember implements Member {
     thread.attach({
       onMessage: (message) => {
         if (message.type === 'started') started();
+        else if (message.type === 'subscribe') this.feedFrom(thread, message);
         else if (message.type === 'stopped') running.stopped(message.error && errorOf(message.error));
         else this.hear(message);
       },
@@ -106,7 +112,7 @@ export class ThreadMember implements Member {
       const answer = (settled: boolean): void => {
         cancel();
         this.answers.delete(ask);
-        resolve(settled);
+        resolve(settled && (this.feed?.idle ?? false));
       };
       this.answers.set(ask, answer);
       thread.post({ type: 'settled', ask });
@@ -125,9 +131,32 @@ export class ThreadMember implements Member {
     this.thread?.post({ type: 'tell', event });
   }
 
+  private feedFrom(thread: Thread, { inputs, taken }: Extract<FromThread, { type: 'subscribe' }>): void {
+    const { hub, run } = this.o;
+    this.feed?.end();
+    const refuse = (thrown: unknown): void => thread.post({ type: 'subscribed', error: faultOf(thrown) });
+    this.feed = new Feed({
+      ...{ hub, inputs, taken },
+      wants: (delivered) => isOfOurs(run.id, delivered),
+      post: (message, transfer) => thread.post(message, transfer),
+      onFailure: (error) => {
+        this.left(thread);
+        void thread.end();
+        this.onExit({ reason: 'crash', error });
+      },
+    });
+    this.feed.begin().then(() => thread.post({ type: 'subscribed' }), refuse);
+  }
+
   private hear(message: FromThread): void {
     const { metrics, onState } = this.o;
     switch (message.type) {
+      case 'took':
+        this.feed?.took(message.count);
+        break;
+      case 'unsubscribe':
+        this.feed?.end();
+        break;
       case 'state':
         onState(message.state, message.detail);
         break;
@@ -148,8 +177,14 @@ export class ThreadMember implements Member {
   private left(thread: Thread): void {
     if (this.thread !== thread) return;
     this.thread = undefined;
+    this.feed?.end();
     for (const answer of [...this.answers.values()]) answer(false);
   }
+}
+
+/** Of an account's orders and fills a strategy hears its own. */
+function isOfOurs(id: string, { topic, message }: Delivered): boolean {
+  return (topic !== 'order' && topic !== 'fill') || (message as { strategy: string }).strategy === id;
 }
 
 /** One run of the strategy in one thread. */

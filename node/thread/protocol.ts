@@ -1,6 +1,7 @@
 /** What the two sides of a thread say to each other. Everything is plain data that a structured clone carries. */
 import type { ControlEvent } from '../../runtime/actor.ts';
-import type { Layout } from '../../runtime/bus/topics.ts';
+import type { StoredMessage } from '../../runtime/bus/bus.ts';
+import type { Family, Layout, TopicKey, TopicName } from '../../runtime/bus/topics.ts';
 import type { ErrorCode } from '../../runtime/errors.ts';
 import { isErrorCode, messageOf, TroupeError } from '../../runtime/errors.ts';
 import type { PoisonState } from '../../runtime/poison.ts';
@@ -46,6 +47,9 @@ export type ToThread =
   | { readonly type: 'plan'; readonly run: Assignment }
   | { readonly type: 'tell'; readonly event: ControlEvent | MachineEvent }
   | { readonly type: 'settled'; readonly ask: number }
+  /** In answer to `subscribe`: the readers stand, or cannot be joined. */
+  | { readonly type: 'subscribed'; readonly error?: Fault }
+  | ({ readonly type: 'input'; readonly topic: TopicName; readonly family: Family } & StoredMessage)
   | { readonly type: 'stop' };
 
 /** What the main side knows of the actor between two of these is a moment old. */
@@ -66,6 +70,15 @@ export type FromThread =
   | { readonly type: 'ready' }
   | { readonly type: 'started' }
   | ({ readonly type: 'planned' } & Needs)
+  /** What its actor hears, and the last that it has taken of each family. */
+  | {
+      readonly type: 'subscribe';
+      readonly inputs: readonly { readonly topic: TopicName; readonly key: TopicKey }[];
+      readonly taken: readonly (readonly [Family, number])[];
+    }
+  | { readonly type: 'unsubscribe' }
+  /** So many more inputs have been taken. */
+  | { readonly type: 'took'; readonly count: number }
   | { readonly type: 'state'; readonly state: string; readonly detail: string }
   | ({ readonly type: 'news' } & News)
   | { readonly type: 'poison'; readonly state: PoisonState }

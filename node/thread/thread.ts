@@ -114,8 +114,8 @@ export class Thread {
     return this.ended === undefined && this.verdict === undefined;
   }
 
-  post(message: ToThread): void {
-    if (this.alive) this.worker.postMessage(message);
+  post(message: ToThread, transfer: readonly ArrayBuffer[] = []): void {
+    if (this.alive) this.worker.postMessage(message, transfer);
   }
 
   /** Ends it, whatever it does. Resolves when nothing of it runs any more, or cannot be waited for. */

@@ -1,4 +1,5 @@
 /** Strategies in threads over a real server, told bars by the test; nothing else of a company. */
+import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { connectNats, ensureStreams, type NatsBus } from '../../../runtime/bus/n
 import type { TopicMessage } from '../../../runtime/bus/topics.ts';
 import { topics } from '../../../runtime/bus/topics.ts';
 import { systemClock as clock } from '../../../runtime/clock.ts';
+import { InputHub } from '../../../runtime/hub.ts';
 import { seededRandom } from '../../../runtime/random.ts';
 import { silentLogger } from '../../../runtime/telemetry/log.ts';
 import { createMetrics } from '../../../runtime/telemetry/metrics.ts';
@@ -37,6 +39,7 @@ export class World {
   private readonly folder = mkdtempSync(join(tmpdir(), 'troupe-thread-'));
   private bus!: NatsBus;
   threads!: Threads;
+  private hub!: InputHub;
   supervisor!: Supervisor;
   private told = 0;
   /** Wall clock, µs, at which each bar was stored. */
@@ -48,6 +51,10 @@ export class World {
     const { url } = world.nats;
     world.bus = await connectNats({ url, name: 'thread test', clock, log: silentLogger });
     await ensureStreams(world.bus, { replay: true });
+    world.hub = new InputHub({
+      ...{ bus: world.bus, layout, log: silentLogger },
+      onFailure: (error) => assert.fail(error),
+    });
     world.threads = new Threads({
       bus: { url, name: 'thread test, thread' },
       settings: { heartbeat_ms: 50, hang_after_ms: 1_000, memory_mb: settings.memory_mb ?? 128 },
@@ -85,6 +92,7 @@ export class World {
     const member = new ThreadMember({
       run: this.write(id, fault, top),
       threads: this.threads,
+      hub: this.hub,
       shutdownMs: 2_000,
       metrics: this.metrics,
       log: silentLogger,

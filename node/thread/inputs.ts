@@ -1,0 +1,77 @@
+/** The thread's half of its inputs: what the main side hands over, one message after the other, to the one actor here. */
+import type { Inputs, Subscriber } from '../../runtime/hub.ts';
+import { deliveredOf, familiesOf } from '../../runtime/hub.ts';
+import type { FromThread, ToThread } from './protocol.ts';
+import { errorOf } from './protocol.ts';
+
+/** The main side hears at least this often how many have been taken. */
+const TOLD_EVERY = 64;
+
+type Handed = Extract<ToThread, { type: 'input' }>;
+
+export class PortInputs implements Inputs {
+  private readonly say: (message: FromThread) => void;
+  private readonly onFailure: (error: unknown) => void;
+  private subscriber: Subscriber | undefined;
+  private joined: PromiseWithResolvers<void> | undefined;
+  private queue: Handed[] = [];
+  private working = false;
+  private taken = 0;
+
+  constructor(say: (message: FromThread) => void, onFailure: (error: unknown) => void) {
+    this.say = say;
+    this.onFailure = onFailure;
+  }
+
+  subscribe(subscriber: Subscriber): Promise<void> {
+    this.subscriber = subscriber;
+    this.joined = Promise.withResolvers<void>();
+    const inputs = subscriber.inputs.map(({ topic, key }) => ({ topic, key }));
+    const taken = familiesOf(subscriber).map((family) => [family, subscriber.taken(family)] as const);
+    this.say({ type: 'subscribe', inputs, taken });
+    return this.joined.promise;
+  }
+
+  async unsubscribe(): Promise<void> {
+    if (this.subscriber === undefined) return;
+    this.subscriber = undefined;
+    this.queue = [];
+    this.say({ type: 'unsubscribe' });
+  }
+
+  /** Nothing that was handed over waits here. */
+  get idle(): boolean {
+    return !this.working && this.queue.length === 0;
+  }
+
+  subscribed(message: Extract<ToThread, { type: 'subscribed' }>): void {
+    if (message.error === undefined) this.joined?.resolve();
+    else this.joined?.reject(errorOf(message.error));
+  }
+
+  handed(message: Handed): void {
+    this.queue.push(message);
+    if (!this.working) this.work().catch(this.onFailure);
+  }
+
+  private async work(): Promise<void> {
+    this.working = true;
+    try {
+      for (let at = 0; at < this.queue.length; at++) {
+        const { topic, ...stored } = this.queue[at]!;
+        const wait = this.subscriber?.deliver(deliveredOf(topic, stored));
+        if (wait !== undefined) await wait;
+        if (++this.taken >= TOLD_EVERY) this.tell();
+      }
+    } finally {
+      this.queue = [];
+      this.working = false;
+      this.tell();
+    }
+  }
+
+  private tell(): void {
+    if (this.taken > 0) this.say({ type: 'took', count: this.taken });
+    this.taken = 0;
+  }
+}

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { FEW_IN_FLIGHT, Feed, MOST_IN_FLIGHT } from '../../../node/thread/feed.ts';
+import type { ToThread } from '../../../node/thread/protocol.ts';
+import type { Delivered, Subscriber } from '../../../runtime/hub.ts';
+
+/** Readers that hand out the numbers from a subscriber's own place on, as the hub does. */
+class Readers {
+  last = 0;
+  subscriber: Subscriber | undefined;
+  rewinds = 0;
+
+  async subscribe(subscriber: Subscriber): Promise<void> {
+    this.subscriber = subscriber;
+    this.rewinds++;
+    this.handOut(subscriber.taken('trading') + 1);
+  }
+
+  async unsubscribe(subscriber: Subscriber): Promise<void> {
+    if (this.subscriber === subscriber) this.subscriber = undefined;
+  }
+
+  tell(count: number): void {
+    this.last += count;
+    this.handOut(this.last - count + 1);
+  }
+
+  private handOut(from: number): void {
+    for (let sequence = from; sequence <= this.last; sequence++) {
+      const { subscriber } = this;
+      if (subscriber === undefined) return;
+      if (subscriber.taken('trading') < sequence) subscriber.deliver(delivered(sequence));
+    }
+  }
+}
+
+const chunk = new Uint8Array(64 * 1024);
+const delivered = (sequence: number): Delivered => ({
+  ...{ topic: 'order' as const, family: 'trading' as const, sequence, subject: 'trade.order.a.o' },
+  message: { strategy: sequence % 3 === 0 ? 'other' : 'mine' },
+  data: chunk.subarray(sequence % 100, (sequence % 100) + 8),
+});
+
+function feedOf(readers: Readers): { feed: Feed; handed: number[]; sizes: Set<number> } {
+  const handed: number[] = [];
+  const sizes = new Set<number>();
+  const feed = new Feed({
+    hub: readers,
+    inputs: [{ topic: 'order', key: { account: 'a' } }],
+    taken: [['trading', 0]],
+    wants: ({ message }) => (message as { strategy: string }).strategy === 'mine',
+    post: (message: ToThread) => {
+      assert.ok(message.type === 'input');
+      handed.push(message.sequence);
+      sizes.add(message.data.buffer.byteLength);
+    },
+    onFailure: (thrown) => assert.fail(String(thrown)),
+  });
+  return { feed, handed, sizes };
+}
+
+describe('what a thread is handed', () => {
+  test('is what it wants, in order, each in a buffer of its own', async () => {
+    const readers = new Readers();
+    const { feed, handed, sizes } = feedOf(readers);
+    await feed.begin();
+    readers.tell(7);
+    assert.deepEqual(handed, [1, 2, 4, 5, 7]);
+    assert.deepEqual([...sizes], [8]);
+    assert.equal(feed.taken('trading'), 7);
+    assert.ok(!feed.idle);
+    feed.took(5);
+    assert.ok(feed.idle);
+  });
+
+  test('shows it what it does not want now and then, so that its place moves on', async () => {
+    const readers = new Readers();
+    const { feed, handed } = feedOf(readers);
+    await feed.begin();
+    readers.tell(3 * 1024);
+    feed.took(handed.length);
+    assert.equal(handed.filter((sequence) => sequence % 3 === 0).length, 1);
+  });
+
+  test('stops at a bound, holds nobody up, and goes on from its own place without a gap', async () => {
+    const readers = new Readers();
+    const { feed, handed } = feedOf(readers);
+    await feed.begin();
+    readers.tell(20_000);
+    assert.equal(handed.length, MOST_IN_FLIGHT);
+    assert.equal(readers.subscriber, undefined, 'the readers go on without it');
+    assert.ok(!feed.idle);
+    const before = readers.rewinds;
+    feed.took(MOST_IN_FLIGHT - FEW_IN_FLIGHT - 1);
+    assert.equal(readers.rewinds, before, 'it still has enough to do');
+    while (feed.taken('trading') < 20_000) feed.took(64);
+    feed.took(handed.length - (handed.length - FEW_IN_FLIGHT));
+    const wanted = Array.from({ length: 20_000 }, (_, i) => i + 1).filter((sequence) => sequence % 3 !== 0);
+    assert.deepEqual(
+      handed.filter((sequence) => sequence % 3 !== 0),
+      wanted,
+    );
+  });
+
+  test('ends with its thread', async () => {
+    const readers = new Readers();
+    const { feed, handed } = feedOf(readers);
+    await feed.begin();
+    readers.tell(2);
+    feed.end();
+    readers.tell(5);
+    assert.deepEqual(handed, [1, 2]);
+    feed.took(2);
+    assert.equal(readers.subscriber, undefined);
+  });
+});
