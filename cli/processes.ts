@@ -42,6 +42,8 @@ export interface ProcessSpec {
 export interface StopPolicy {
   /** Asks to stop; sent to the child alone. */
   readonly signal: NodeJS.Signals;
+  /** Asks instead of the signal, as a line of standard input (`stdin: 'lifeline'`). */
+  readonly word?: string;
   /** Forced after this long. */
   readonly deadlineMs: number;
   /** Forces; sent to the whole group. Default SIGKILL. */
@@ -238,7 +240,8 @@ class RunningProcess implements ManagedProcess {
         void this.exited.then(last);
       }
     });
-    this.signal(this.policy.signal);
+    if (this.policy.word === undefined) this.signal(this.policy.signal);
+    else this.send(this.policy.word);
     // A stopped (SIGSTOP, Ctrl-Z) process would hear nothing until it goes on.
     this.signal('SIGCONT');
     const exit = await this.exited;

@@ -5,7 +5,8 @@
  *   TROUPE_NODE_SEED (of restart jitter);
  * - arguments: `--config FILE`; `--replay` where the streams are those of a replay: they are made anew, unless
  *   `--prepared` says that this has been done: then they are only checked;
- * - standard input, one word a line: `flush`, `settle`, `snapshot`, `latencies`, `stop`; its end means stop;
+ * - standard input, one word a line: `flush`, `settle`, `snapshot`, `latencies`, and `stop`, which says that the whole
+ *   company ends; so does the input's end. SIGTERM and SIGINT are for this node alone: it hands over to the others;
  * - standard output, one JSON object a line: `ready`, `status`, `applied`, `settled`, `snapshot`, `latencies`, `stopped`,
  *   `error`.
  */
@@ -21,6 +22,7 @@ import { watchEventLoop } from '../runtime/telemetry/event-loop.ts';
 import { serveHttp } from '../runtime/telemetry/http.ts';
 import { createLogger } from '../runtime/telemetry/log.ts';
 import { createMetrics } from '../runtime/telemetry/metrics.ts';
+import { NODE_DRAIN_MS, NODE_OF_COMPANY_MS } from './deadlines.ts';
 import { Node } from './node.ts';
 import { Pace } from './pace.ts';
 import { thisProcess } from './this-process.ts';
@@ -28,14 +30,25 @@ import { Threads } from './thread/threads.ts';
 
 /** Making a status takes a millisecond or two, in which no order moves: often enough for a person is enough. */
 const STATUS_MS = 500;
-/** Below Nomad's kill_timeout. */
-const STOP_LIMIT_MS = 24_000;
 
 const say = (line: object): void => {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 };
 
 async function run(): Promise<void> {
+  let begun = false;
+  // Until there is a node, there is nothing to stop in order.
+  let companyEnds = (): void => process.exit(0);
+  let obey = (_word: string): void => undefined;
+  const early: string[] = [];
+  createInterface({ input: process.stdin })
+    .on('line', (line) => {
+      const word = line.trim();
+      if (word === 'stop') companyEnds();
+      else if (begun) obey(word);
+      else early.push(word);
+    })
+    .on('close', () => companyEnds());
   const { values } = parseArgs({
     options: {
       config: { type: 'string' },
@@ -81,13 +94,12 @@ async function run(): Promise<void> {
     spare: true,
   });
   let stopping = false;
-  /** Everything has STOP_LIMIT_MS from the first word of an end on, whatever hangs. */
-  const endsSoon = (): void => {
-    if (stopping) return;
+  /** From the first word of an end on, whatever hangs; the end of the company shortens it. */
+  const endsSoon = (withinMs = NODE_DRAIN_MS): void => {
+    if (!stopping) cancelStatus();
     stopping = true;
-    cancelStatus();
-    clock.setTimer(STOP_LIMIT_MS, () => {
-      log.fatal(`could not stop within ${STOP_LIMIT_MS} ms`);
+    clock.setTimer(withinMs, () => {
+      log.fatal(`could not stop within ${withinMs} ms`);
       process.exit(1);
     });
   };
@@ -123,6 +135,10 @@ async function run(): Promise<void> {
     endsSoon();
     void node.drain();
   };
+  companyEnds = (): void => {
+    endsSoon(NODE_OF_COMPANY_MS);
+    void node.stop();
+  };
   const pace = new Pace(clock, node.company, (symbols) => say({ event: 'applied', symbols }));
   const http = await serveHttp({ port: config.node.metrics_port, registry: metrics.registry });
   let cancelStatus = (): void => undefined;
@@ -157,15 +173,14 @@ async function run(): Promise<void> {
     },
     snapshot: async () => say({ event: 'snapshot', ...(await node.terminalBooks()) }),
     latencies: () => say({ event: 'latencies', ...node.latencies }),
-    stop,
   };
-  const input = createInterface({ input: process.stdin });
-  input.on('line', (line) => {
-    const work = commands[line.trim()];
-    if (work === undefined) log.warn({ line }, 'no such command');
+  obey = (word) => {
+    const work = commands[word];
+    if (work === undefined) log.warn({ word }, 'no such command');
     else Promise.resolve(work()).catch(fail);
-  });
-  input.on('close', stop);
+  };
+  begun = true;
+  for (const word of early) obey(word);
 }
 
 try {

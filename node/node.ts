@@ -25,6 +25,7 @@ import { terminalBooks } from './ask.ts';
 import type { Stage } from './child.ts';
 import { ActorChild } from './child.ts';
 import { Company } from './company.ts';
+import { HAND_OVER_MS, SAFE_MS } from './deadlines.ts';
 import { metricsFeed } from './feed-metrics.ts';
 import { inParallel } from './in-parallel.ts';
 import { Levels } from './levels.ts';
@@ -41,10 +42,6 @@ import type { Threads } from './thread/threads.ts';
 import { Tree } from './tree.ts';
 
 const SETTLE_AGAIN_MS = 5;
-/** Of the time that an end may take: others have so long to take over, the rest is for what they do not take. */
-const HAND_OVER_MS = 12_000;
-/** The broker's own limit for this is a little shorter: then it says what nobody knows. */
-const SAFE_WITHIN_MS = 9_000;
 /** NATS may be away: then the others find out by themselves. */
 const LAST_WORDS_MS = 1_000;
 /** Actors that are made and started at once. */
@@ -104,6 +101,8 @@ export class Node {
   private ending: Promise<void> | undefined;
   private safety: Promise<void> | undefined;
   private killed = false;
+  /** The whole company ends: nobody is left to take over. */
+  private isLast = false;
 
   constructor(options: NodeOptions) {
     this.o = options;
@@ -192,6 +191,15 @@ export class Node {
     return this.end(undefined);
   }
 
+  /**
+   * The whole company ends: what runs here is stopped in order and given back, and nobody is waited for. A drain that is
+   * under way waits no longer. `onEnd` follows.
+   */
+  stop(): Promise<void> {
+    this.isLast = true;
+    return this.end(undefined);
+  }
+
   /** Something happened that no actor can mend: the node tells it, stops what it runs and ends. */
   fail(thrown: unknown): void {
     if (this.killed) return;
@@ -212,7 +220,7 @@ export class Node {
     if (broker === undefined) return;
     const { clock } = this.o;
     const { kind, id } = broker.planned;
-    const untilMs = clock.monotonicMs() + SAFE_WITHIN_MS;
+    const untilMs = clock.monotonicMs() + SAFE_MS;
     const isSafe = (): boolean => this.levels.get(kind, id).state === 'safe';
     try {
       broker.member.tell({ type: 'control.safe_mode', reason });
@@ -410,7 +418,7 @@ export class Node {
       await this.placer?.stop();
       await this.safety;
       await Promise.race([this.lease?.drain(), clock.sleep(LAST_WORDS_MS)]);
-      await this.placer?.handOver(untilMs);
+      await this.placer?.handOver(() => !this.isLast && clock.monotonicMs() < untilMs);
       await this.tree.stop();
       await Promise.race([this.operations.close(), clock.sleep(LAST_WORDS_MS)]);
       await Promise.all(this.tree.all.map(({ id }) => this.levels?.release('supervisor', id)));

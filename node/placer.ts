@@ -107,12 +107,12 @@ export class Placer {
 
   /**
    * Gives back everything that runs here, in the reverse order of start. Resolves when all of it runs elsewhere, when
-   * nobody is there to take it, or at `untilMs` (monotonic). Passes must have been stopped.
+   * nobody is there to take it, or when `mayWait` says no more. Passes must have been stopped.
    */
-  async handOver(untilMs: number): Promise<void> {
+  async handOver(mayWait: () => boolean): Promise<void> {
     const { clock, plan } = this.o;
     const given = plan.filter((planned) => this.o.isHere(planned));
-    const takers = (): boolean => this.takers.some(({ node }) => node !== this.o.node);
+    const takers = (): boolean => mayWait() && this.takers.some(({ node }) => node !== this.o.node);
     const watch = new Owners(this.o.actors);
     const isWatched = takers() && given.length > 0;
     if (isWatched) await watch.open();
@@ -126,7 +126,7 @@ export class Placer {
       const { level } = watch.of(actorKey(kind, id));
       return level !== undefined && level.node !== '' && level.node !== this.o.node && level.state !== 'starting';
     };
-    while (isWatched && takers() && clock.monotonicMs() < untilMs && !given.every(runsElsewhere)) {
+    while (isWatched && takers() && !given.every(runsElsewhere)) {
       await clock.sleep(GATHER_MS);
     }
     await watch.close();

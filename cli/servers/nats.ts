@@ -1,6 +1,7 @@
 /** The private nats-server of a run: started, awaited, stopped. */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { COMPANY_PARTS_MS } from '../../node/deadlines.ts';
 import { TroupeError } from '../../runtime/errors.ts';
 import { secretToken } from '../../runtime/random.ts';
 import type { Exit, ManagedProcess } from '../processes.ts';
@@ -51,6 +52,7 @@ export interface NatsServer {
 }
 
 const READY_WITHIN_MS = 20_000;
+/** What an earlier run has left. */
 const STOP_WITHIN_MS = 10_000;
 const PASSWORD_BYTES = 24;
 
@@ -83,7 +85,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
       args: ['-c', configFile],
       logFile: options.logFile,
       onLine: whenDiskFull(folder, 'the NATS server', options.onDiskFull),
-      stop: { signal: 'SIGTERM', deadlineMs: STOP_WITHIN_MS },
+      stop: { signal: 'SIGTERM', deadlineMs: COMPANY_PARTS_MS.servers },
     });
     const running = child;
     options.onProcess?.(running);

@@ -3,6 +3,7 @@ import { chownSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync 
 import net from 'node:net';
 import path from 'node:path';
 import pg from 'pg';
+import { COMPANY_PARTS_MS } from '../../node/deadlines.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { TroupeError } from '../../runtime/errors.ts';
 import { secretToken } from '../../runtime/random.ts';
@@ -52,6 +53,7 @@ export interface PostgresServer {
 }
 
 const READY_WITHIN_MS = 30_000;
+/** What an earlier run has left. */
 const STOP_WITHIN_MS = 8_000;
 const PASSWORD_BYTES = 24;
 const PORT_ATTEMPTS = 5;
@@ -206,7 +208,7 @@ async function startOnPort(cluster: Cluster, options: PostgresOptions): Promise<
       ...(cluster.user ? { user: cluster.user } : {}),
       logFile: options.logFile,
       onLine: whenDiskFull(cluster.folder, 'PostgreSQL', options.onDiskFull),
-      stop: { signal: 'SIGINT', deadlineMs: STOP_WITHIN_MS, force: 'SIGQUIT' },
+      stop: { signal: 'SIGINT', deadlineMs: COMPANY_PARTS_MS.servers / 2, force: 'SIGQUIT' },
     });
     options.onProcess?.(child);
     try {

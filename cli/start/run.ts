@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Pool } from 'pg';
 import { ledgerBalance, ledgerPositions } from '../../actors/recorder/ledger.ts';
 import type { TapeInfo } from '../../backtest/tape.ts';
+import { COMPANY_MS } from '../../node/deadlines.ts';
 import type { Status } from '../../node/status.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Config, loadConfig } from '../../runtime/config/index.ts';
@@ -22,8 +23,6 @@ import { formatDuration } from './view.ts';
 /** How far the market may be ahead of the company, in its own time: strategies trade at prices that they saw. */
 const LEAD_LIMIT_MS = 30_000;
 const TRADING_WITHIN_MS = 60_000;
-/** Everything is down after this long, whatever hangs. */
-const STOP_LIMIT_MS = 25_000;
 
 export interface RunOptions {
   readonly root: string;
@@ -252,8 +251,8 @@ export async function ledgerBooks(
 }
 
 async function stopWithin(fleet: Fleet, clock: Clock, screen: Screen): Promise<void> {
-  const cancel = clock.setTimer(STOP_LIMIT_MS, () => {
-    screen.say(`not everything stopped within ${STOP_LIMIT_MS / 1000} s; what is left is killed`);
+  const cancel = clock.setTimer(COMPANY_MS, () => {
+    screen.say(`not everything stopped within ${COMPANY_MS / 1000} s; what is left is killed`);
     process.exit(1);
   });
   try {

@@ -4,12 +4,15 @@ import { readFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { actorsOf } from '../../cli/start/fleet/aggregate.ts';
 import type { Report } from '../../cli/start/report.ts';
+import { HAND_OVER_MS } from '../../node/deadlines.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import { allIsWell } from './all-is-well.ts';
 import { Company, writeConfig } from './rig.ts';
-import { noneLeft, start, stateFolder, tickLines, writeTicks } from './support.ts';
+import { endAll, noneLeft, StartCommand, start, stateFolder, tickLines, writeTicks } from './support.ts';
 
 const scratch = stateFolder('nodes');
 after(async () => {
+  endAll();
   await noneLeft(scratch.path);
   scratch.remove();
 });
@@ -39,6 +42,23 @@ describe('three nodes', () => {
     assert.equal(report.ticks.applied, made.length - 1);
     assert.ok(report.fills > 10 && report.latency_ms.intent_to_terminal.p50 > 0);
     await noneLeft(scratch.path);
+  });
+
+  test('Ctrl-C ends them all: no node waits for another to take over, and none has to be killed', LIMIT, async () => {
+    const args = ['--config', config, '--ticks', ticks, '--symbol', 'EURUSD', '--speed', '100', '--nodes', '3'];
+    const state = scratch.file('interrupted');
+    const command = new StartCommand(state, args);
+    await command.prints(/^trading \d+ %/m);
+    const sinceMs = systemClock.monotonicMs();
+    command.kill('SIGINT');
+    const { status, stdout, stderr } = await command.ended;
+    const tookMs = systemClock.monotonicMs() - sinceMs;
+    assert.equal(status, 130, `${stdout}${stderr}`);
+    assert.ok(tookMs < HAND_OVER_MS, `${tookMs} ms`);
+    for (const name of ['node.log', 'node-2.log', 'node-3.log']) {
+      assert.doesNotMatch(readFileSync(`${state}/logs/${name}`, 'utf8'), /could not stop/, name);
+    }
+    await noneLeft(state);
   });
 
   test('each is killed in turn, the owner of the account first', LIMIT, async () => {

@@ -193,6 +193,36 @@ describe('several nodes', () => {
     assert.ok(rig.clock.nowMs() - sinceMs < 3_000, `${rig.clock.nowMs() - sinceMs} ms`);
   });
 
+  test('the company ends: each stops and gives back what it has, and nothing moves', async () => {
+    const rig = new Rig();
+    const spec = { strategies: 3 };
+    const runs = [await rig.start('node-1', spec), await rig.start('node-2', spec), await rig.start('node-3', spec)];
+    await rig.until('all is placed', () => runs.every(({ node }) => node.settled));
+    const sinceMs = rig.clock.nowMs();
+    const before = rig.edges().filter(({ event }) => event === 'moved').length;
+    for (const { node } of runs) void node.stop();
+    await rig.until('all have ended', () => runs.every(({ outcome }) => outcome !== undefined));
+    assert.ok(rig.clock.nowMs() - sinceMs < 1_000, `${rig.clock.nowMs() - sinceMs} ms`);
+    assert.equal(rig.edges().filter(({ event }) => event === 'moved').length, before);
+    for (const [key, level] of await rig.levels()) assert.equal(level.node, '', key);
+  });
+
+  test('the company ends while a node drains to one that does not take: it waits no longer', async () => {
+    const rig = new Rig();
+    const one = await rig.start('node-1');
+    const leases = await rig.server.connect().kv('leases');
+    const lease = { node: 'node-2', instance: 'other', capacity: 1e-9, draining: false, startedMs: 0 };
+    await leases.put('node.node-2', new TextEncoder().encode(JSON.stringify({ ...lease, host: '', pid: 0, boot: '' })));
+    await rig.pass(200);
+    void one.node.drain();
+    await rig.pass(3_000);
+    assert.equal(one.outcome, undefined);
+    void one.node.stop();
+    const sinceMs = rig.clock.nowMs();
+    await rig.until('it has ended', () => one.outcome !== undefined);
+    assert.ok(rig.clock.nowMs() - sinceMs < 1_000, `${rig.clock.nowMs() - sinceMs} ms`);
+  });
+
   test('cut off from the store: it ends itself before the others take over', async () => {
     const rig = new Rig();
     const line = cuttable();

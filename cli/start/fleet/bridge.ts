@@ -1,5 +1,6 @@
 /** The bridge of the fleet: it keeps its port and its journal over restarts. */
 import path from 'node:path';
+import { COMPANY_PARTS_MS } from '../../../node/deadlines.ts';
 import { startProcess } from '../../processes.ts';
 import type { NatsLogin } from '../../servers/given.ts';
 import type { Keeper } from './keeper.ts';
@@ -37,7 +38,7 @@ export class Bridge {
         env: natsEnvironment(nats),
         logFile: path.join(logs, 'bridge.log'),
         chatty: true,
-        stop: { signal: 'SIGTERM', deadlineMs: 3_000 },
+        stop: { signal: 'SIGTERM', deadlineMs: COMPANY_PARTS_MS.bridge },
         onJson: onMessage,
       });
       begun(child);

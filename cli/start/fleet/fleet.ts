@@ -194,11 +194,11 @@ export class Fleet {
       };
       await programs();
       await this.streams?.close().catch((error: unknown) => failures.push(error));
-      for (const keeper of [...this.keepers.values()].reverse()) await end(keeper);
+      await Promise.all([...this.keepers.values()].map(end));
       // What was just about to be started is not begun any more: every step asks first.
       await this.starting?.catch(() => undefined);
       await this.streams?.close().catch((error: unknown) => failures.push(error));
-      for (const keeper of [...this.keepers.values()].reverse()) await end(keeper);
+      await Promise.all([...this.keepers.values()].map(end));
       if (failures.length > 0) throw failures[0];
     })();
     return this.stopping;

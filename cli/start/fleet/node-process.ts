@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { stringify } from 'yaml';
+import { COMPANY_PARTS_MS } from '../../../node/deadlines.ts';
 import type { Status } from '../../../node/status.ts';
 import type { Config } from '../../../runtime/config/index.ts';
 import { isErrorCode } from '../../../runtime/errors.ts';
@@ -27,8 +28,8 @@ const NODE_ARGS: readonly string[] = [
   '--initial-old-space-size=512',
   '--external-memory-accounted-in-global-limit',
 ];
-/** Below the whole fleet's 25 s, above the longest of a node's own steps. */
-const STOP = { signal: 'SIGTERM', deadlineMs: 14_000 } as const;
+/** The signal would be for one node that leaves, and have it wait for the others to take over. */
+const STOP = { signal: 'SIGTERM', word: 'stop', deadlineMs: COMPANY_PARTS_MS.nodes } as const;
 
 export interface NodeOptions {
   readonly fleet: FleetOptions;

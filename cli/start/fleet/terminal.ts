@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { create, toJsonString } from '@bufbuild/protobuf';
+import { COMPANY_PARTS_MS } from '../../../node/deadlines.ts';
 import { TerminalConfigSchema } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import { startProcess } from '../../processes.ts';
 import { terminalConfig } from '../terminal-config.ts';
@@ -34,7 +35,7 @@ export class Terminal {
         logFile: path.join(logs, 'terminal.log'),
         chatty: true,
         stdin: 'lifeline',
-        stop: { signal: 'SIGTERM', deadlineMs: 3_000 },
+        stop: { signal: 'SIGTERM', deadlineMs: COMPANY_PARTS_MS.terminal },
         onJson: onMessage,
       });
       begun(child);
