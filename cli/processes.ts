@@ -48,6 +48,8 @@ export interface StopPolicy {
   readonly deadlineMs: number;
   /** Forces; sent to the whole group. Default SIGKILL. */
   readonly force?: NodeJS.Signals;
+  /** SIGKILL after this long, where a gentler `force` did not end it. Default: `deadlineMs`. */
+  readonly forceMs?: number;
 }
 
 export interface Exit {
@@ -234,9 +236,9 @@ class RunningProcess implements ManagedProcess {
     const cancel = this.clock.setTimer(this.policy.deadlineMs, () => {
       this.forced = true;
       killGroup(this.pid, this.policy.force ?? 'SIGKILL');
-      // Whatever the gentler force could not end within the same time again.
       if (this.policy.force !== undefined) {
-        const last = this.clock.setTimer(this.policy.deadlineMs, () => killGroup(this.pid, 'SIGKILL'));
+        const { forceMs = this.policy.deadlineMs } = this.policy;
+        const last = this.clock.setTimer(forceMs, () => killGroup(this.pid, 'SIGKILL'));
         void this.exited.then(last);
       }
     });

@@ -4,16 +4,18 @@
  * A company that ends is not a node that leaves: there is nobody to take over, so nobody waits for it.
  */
 
-/** All of `npm start`, from Ctrl-C on; below it stand, one after the other, the parts of `COMPANY_PARTS_MS`. */
+/** All of `npm start`, from Ctrl-C on. */
 export const COMPANY_MS = 25_000;
 
+/** One after the other: nodes, side by side; terminal, bridge, NATS and, beside these three, PostgreSQL. */
 export const COMPANY_PARTS_MS = {
-  /** All nodes side by side. */
   nodes: 12_000,
   terminal: 2_000,
   bridge: 2_000,
-  /** NATS and PostgreSQL side by side; half of it for a PostgreSQL that is asked, half for one that is told. */
-  servers: 8_000,
+  nats: 7_000,
+  postgres: 5_000,
+  /** PostgreSQL told to stop at once: it waits 5 s for its own processes, then kills them. Killed sooner it leaves them. */
+  postgresAtOnce: 6_000,
 } as const;
 
 /** A node that is told of the company's end ends itself by then, a little before it is killed. */

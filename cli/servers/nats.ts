@@ -85,7 +85,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
       args: ['-c', configFile],
       logFile: options.logFile,
       onLine: whenDiskFull(folder, 'the NATS server', options.onDiskFull),
-      stop: { signal: 'SIGTERM', deadlineMs: COMPANY_PARTS_MS.servers },
+      stop: { signal: 'SIGTERM', deadlineMs: COMPANY_PARTS_MS.nats },
     });
     const running = child;
     options.onProcess?.(running);

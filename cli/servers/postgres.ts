@@ -197,6 +197,7 @@ interface Started {
 /** A free port may be taken by another program before the server has it; then another one is tried. */
 async function startOnPort(cluster: Cluster, options: PostgresOptions): Promise<Started> {
   const untilMs = systemClock.monotonicMs() + REMAINS_GONE_MS;
+  const { postgres: asked, postgresAtOnce: atOnce } = COMPANY_PARTS_MS;
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePort());
     const child = await startProcess({
@@ -208,7 +209,7 @@ async function startOnPort(cluster: Cluster, options: PostgresOptions): Promise<
       ...(cluster.user ? { user: cluster.user } : {}),
       logFile: options.logFile,
       onLine: whenDiskFull(cluster.folder, 'PostgreSQL', options.onDiskFull),
-      stop: { signal: 'SIGINT', deadlineMs: COMPANY_PARTS_MS.servers / 2, force: 'SIGQUIT' },
+      stop: { signal: 'SIGINT', deadlineMs: asked, force: 'SIGQUIT', forceMs: atOnce },
     });
     options.onProcess?.(child);
     try {

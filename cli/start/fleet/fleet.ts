@@ -20,7 +20,7 @@ import { Keeper } from './keeper.ts';
 import type { Logins } from './logins.ts';
 import { NodeProcess } from './node-process.ts';
 import type { Books, FleetOptions, Json, ProcessView } from './options.ts';
-import { NATS, startLedger, startNats } from './servers.ts';
+import { NATS, POSTGRES, startLedger, startNats } from './servers.ts';
 import { Streams } from './streams.ts';
 import { Terminal } from './terminal.ts';
 
@@ -187,17 +187,19 @@ export class Fleet {
       // One that does not stop cleanly must not keep the others running.
       const end = (keeper: Keeper | undefined): Promise<void> =>
         keeper?.stop().catch((error: unknown) => void failures.push(error)) ?? Promise.resolve();
-      const programs = async (): Promise<void> => {
-        await Promise.all(this.nodeList.map(({ keeper }) => end(keeper)));
-        await end(this.terminal?.keeper);
-        await end(this.bridge?.keeper);
-      };
-      await programs();
-      await this.streams?.close().catch((error: unknown) => failures.push(error));
-      await Promise.all([...this.keepers.values()].map(end));
+      const endOf = (name: string): Promise<void> => end(this.keepers.get(name));
+      const closeStreams = async (): Promise<void> =>
+        this.streams?.close().catch((error: unknown) => void failures.push(error));
+      await Promise.all(this.nodeList.map(({ keeper }) => end(keeper)));
+      // The ledger is the nodes' alone.
+      const ledger = endOf(POSTGRES);
+      await end(this.terminal?.keeper);
+      await end(this.bridge?.keeper);
+      await closeStreams();
+      await Promise.all([ledger, endOf(NATS)]);
       // What was just about to be started is not begun any more: every step asks first.
       await this.starting?.catch(() => undefined);
-      await this.streams?.close().catch((error: unknown) => failures.push(error));
+      await closeStreams();
       await Promise.all([...this.keepers.values()].map(end));
       if (failures.length > 0) throw failures[0];
     })();
