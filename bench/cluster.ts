@@ -273,7 +273,9 @@ export class Cluster {
   private guard(child: ManagedProcess, wanted: () => boolean): void {
     void child.exited.then(() => {
       if (this.ending || !wanted()) return;
-      this.fail(new Error(`${child.name} ended unexpectedly:\n${child.tail.slice(-5).join('\n')}`));
+      // Not its status lines: they are as long as the company is large.
+      const words = child.tail.filter((line) => !line.startsWith('{"event":"status"')).map((line) => line.slice(0, 400));
+      this.fail(new Error(`${child.name} ended unexpectedly:\n${words.slice(-5).join('\n')}`));
     });
   }
 

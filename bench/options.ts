@@ -35,7 +35,7 @@ const USUAL: Readonly<Record<Question, Usual>> = {
   'order-path': { rounds: 3, symbols: 20, seconds: 70, mostSymbols: 100, leastSeconds: 15 },
   recovery: { rounds: 40, symbols: 10, seconds: 1, mostSymbols: 1_000, leastSeconds: 1 },
   runtime: { rounds: 5, symbols: 10_000, seconds: 20, mostSymbols: 20_000, leastSeconds: 5 },
-  inspect: { rounds: 7, symbols: 1, seconds: 3, mostSymbols: 1, leastSeconds: 1 },
+  inspect: { rounds: 9, symbols: 1, seconds: 3, mostSymbols: 1, leastSeconds: 1 },
 };
 
 const usual = (what: 'rounds' | 'symbols' | 'seconds', ...questions: Question[]): string =>

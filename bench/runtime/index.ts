@@ -14,8 +14,8 @@ import { many } from './many.ts';
 
 /** The fewer ticks a frame has, the more of an event is the runtime's own work: one is the worst there is. */
 const FRAMES = [
-  { ticksPerFrame: 1, frames: 100_000 },
-  { ticksPerFrame: 256, frames: 20_000 },
+  { ticksPerFrame: 1, frames: 40_000 },
+  { ticksPerFrame: 256, frames: 8_000 },
 ] as const;
 const TICKS_PER_ACTOR = 200;
 
