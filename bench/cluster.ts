@@ -274,7 +274,9 @@ export class Cluster {
     void child.exited.then(() => {
       if (this.ending || !wanted()) return;
       // Not its status lines: they are as long as the company is large.
-      const words = child.tail.filter((line) => !line.startsWith('{"event":"status"')).map((line) => line.slice(0, 400));
+      const words = child.tail
+        .filter((line) => !line.startsWith('{"event":"status"'))
+        .map((line) => line.slice(0, 400));
       this.fail(new Error(`${child.name} ended unexpectedly:\n${words.slice(-5).join('\n')}`));
     });
   }
