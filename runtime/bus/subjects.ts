@@ -49,13 +49,24 @@ export function partitionOf(symbol: string, partitions: number): number {
   return fnv1a32(symbol) % partitions;
 }
 
+const DOT = 46;
+
 /** Whether `subject` matches `filter` with NATS wildcards (`*` one token, `>` the rest). */
 export function matchesSubject(filter: string, subject: string): boolean {
-  const want = filter.split('.');
-  const have = subject.split('.');
-  for (let i = 0; i < want.length; i++) {
-    if (want[i] === '>') return have.length > i;
-    if (i >= have.length || (want[i] !== '*' && want[i] !== have[i])) return false;
+  const isToken = (wildcard: string, at: number): boolean =>
+    filter[at] === wildcard && (at + 1 === filter.length || filter.charCodeAt(at + 1) === DOT);
+  // Both stand at the beginning of a token. No token is cut out: every message in memory asks for every reader.
+  for (let f = 0, s = 0; ; f++, s++) {
+    if (isToken('>', f)) return true;
+    if (isToken('*', f)) {
+      f++;
+      s = subject.indexOf('.', s);
+      if (s < 0) s = subject.length;
+    }
+    for (; f < filter.length && filter.charCodeAt(f) !== DOT; f++, s++) {
+      if (s === subject.length || filter.charCodeAt(f) !== subject.charCodeAt(s)) return false;
+    }
+    if (f === filter.length) return s === subject.length;
+    if (s === subject.length || subject.charCodeAt(s) !== DOT) return false;
   }
-  return want.length === have.length;
 }

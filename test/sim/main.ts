@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { breaks } from './breaks.ts';
 import { runSeed } from './run.ts';
-import { spread } from './spread.ts';
+import { Workers } from './spread.ts';
 
 const HELP = `npm run sim -- [options]
   --seeds N      how many seeds to run (1000)
@@ -62,13 +62,15 @@ async function main(): Promise<number> {
     say(`seed ${from}: ${result.violations.length} violations, digest ${result.digest}`);
     return result.violations.length === 0 ? 0 : 1;
   }
-  const report = await spread({
-    ...{ from, seeds, jobs: whole('jobs', values.jobs, 1), broken: values.break },
+  const workers = new Workers(Math.min(seeds, whole('jobs', values.jobs, 1)));
+  const report = await workers.spread({
+    ...{ from, seeds, broken: values.break },
     onProgress: (done, failed) => {
       if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${seeds} seeds, ${failed} failed `);
       else if (done % 100 === 0) process.stderr.write(`${done} of ${seeds} seeds, ${failed} failed\n`);
     },
   });
+  await workers.close();
   if (process.stderr.isTTY) process.stderr.write('\n');
   if (values.json !== undefined) {
     const { violations, digest } = report;

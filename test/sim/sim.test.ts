@@ -1,17 +1,18 @@
 /** Proof 1 of the company that does not die: fault schedules drawn from seeds, watched from outside. */
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { breaks } from './breaks.ts';
 import { planOf } from './plan.ts';
 import { runSeed } from './run.ts';
-import { spread } from './spread.ts';
+import { Workers } from './spread.ts';
 
 /** In every `npm test`; `npm run sim -- --seeds N` runs as many as one likes. */
 const SEEDS = 250;
 /** The promise is a thousand; each of them is caught much sooner. */
 const CAUGHT_WITHIN = 1_000;
-const jobs = Math.max(2, availableParallelism());
+const workers = new Workers(Math.max(2, availableParallelism()));
+after(() => workers.close());
 
 describe('deterministic simulation', () => {
   test('the same seed twice is the same history, and another seed another one', async () => {
@@ -30,7 +31,7 @@ describe('deterministic simulation', () => {
   });
 
   test(`${SEEDS} seeds: every promise holds`, { timeout: 600_000 }, async () => {
-    const report = await spread({ from: 1, seeds: SEEDS, jobs, broken: undefined });
+    const report = await workers.spread({ from: 1, seeds: SEEDS, broken: undefined });
     assert.deepEqual(report.violations, []);
     assert.equal(report.done, SEEDS);
   });
@@ -40,7 +41,7 @@ describe('the witness has teeth', () => {
   for (const { name, what } of breaks) {
     test(`without ${name} (${what})`, { timeout: 600_000 }, async () => {
       const enough = (result: { violations: readonly unknown[] }): boolean => result.violations.length > 0;
-      const report = await spread({ from: 1, seeds: CAUGHT_WITHIN, jobs, broken: name, enough });
+      const report = await workers.spread({ from: 1, seeds: CAUGHT_WITHIN, broken: name, enough });
       assert.ok(report.violations.length > 0, `not seen within ${CAUGHT_WITHIN} seeds`);
       assert.ok(report.violations.every(({ invariant }) => !['stuck', 'simulation'].includes(invariant)));
     });

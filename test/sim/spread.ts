@@ -10,10 +10,12 @@ const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
 /** A seed takes a fraction of a second; one that takes so long turns in a circle. */
 const STUCK_MS = 120_000;
 
+/** A world is forgotten as a whole: what survives a small young generation would only be copied. */
+const FLAGS = ['--min-semi-space-size=32', '--max-semi-space-size=32'];
+
 export interface SpreadOptions {
   readonly from: number;
   readonly seeds: number;
-  readonly jobs: number;
   readonly broken: string | undefined;
   /** Ends the run early: enough has been seen. */
   readonly enough?: (result: SeedResult) => boolean;
@@ -30,57 +32,94 @@ export interface Report {
   readonly tookMs: number;
 }
 
-export async function spread(options: SpreadOptions): Promise<Report> {
-  const { from, seeds, broken, enough, onProgress } = options;
-  const sinceMs = systemClock.monotonicMs();
-  const results = new Map<number, SeedResult>();
-  let next = from;
-  let failed = 0;
-  let stop = false;
-  const take = (result: SeedResult): void => {
-    results.set(Number(result.seed), result);
-    if (result.violations.length > 0) failed++;
-    if (enough?.(result)) stop = true;
-    onProgress?.(results.size, failed);
-  };
-  const one = (): Promise<void> =>
-    new Promise((resolve, reject) => {
-      let child: ChildProcess | undefined;
-      let cancel = (): void => undefined;
-      const give = (): void => {
+/** What one process is asked to run. */
+export interface Task {
+  readonly seed: string;
+  readonly broken: string | undefined;
+}
+
+/** One process that runs seed after seed. It stays as long as it is of use: its code gets quicker with every seed. */
+class Worker {
+  private child: ChildProcess | undefined;
+
+  run(seed: number, broken: string | undefined): Promise<SeedResult> {
+    this.child ??= fork(WORKER, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: FLAGS });
+    const { child } = this;
+    return new Promise((resolve, reject) => {
+      const done = (): void => {
         cancel();
-        if (stop || next >= from + seeds) {
-          child?.disconnect();
-          return;
-        }
-        const seed = next++;
-        cancel = systemClock.setTimer(STUCK_MS, () => {
-          take(stuck(seed));
-          child?.kill('SIGKILL');
-          child = undefined;
-          start();
-        });
-        child?.send({ seed: String(seed), broken });
+        child.removeAllListeners();
       };
-      const start = (): void => {
-        const own = fork(WORKER, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-        child = own;
-        own.on('message', (result: SeedResult) => {
-          take(result);
-          give();
-        });
-        own.once('error', reject);
-        own.once('exit', (code) => {
-          if (child !== own) return;
-          cancel();
-          if (code === 0) resolve();
-          else reject(new Error(`a worker ended with status ${code}`));
-        });
-        give();
-      };
-      start();
+      const cancel = systemClock.setTimer(STUCK_MS, () => {
+        done();
+        this.child = undefined;
+        child.kill('SIGKILL');
+        resolve(stuck(seed));
+      });
+      child.once('message', (result: SeedResult) => {
+        done();
+        resolve(result);
+      });
+      child.once('error', (error) => {
+        done();
+        reject(error);
+      });
+      child.once('exit', (code, signal) => {
+        done();
+        this.child = undefined;
+        reject(new Error(`a worker ended with ${signal ?? `status ${code}`} at seed ${seed}`));
+      });
+      const task: Task = { seed: String(seed), broken };
+      child.send(task);
     });
-  await Promise.all(Array.from({ length: Math.min(options.jobs, seeds) }, one));
+  }
+
+  /** Resolves when the process has ended. */
+  close(): Promise<void> {
+    const { child } = this;
+    this.child = undefined;
+    if (child === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      child.once('exit', () => resolve());
+      child.disconnect();
+    });
+  }
+}
+
+/** Processes side by side, for one run of seeds after the other. */
+export class Workers {
+  private readonly workers: readonly Worker[];
+
+  constructor(jobs: number) {
+    this.workers = Array.from({ length: jobs }, () => new Worker());
+  }
+
+  async spread({ from, seeds, broken, enough, onProgress }: SpreadOptions): Promise<Report> {
+    const sinceMs = systemClock.monotonicMs();
+    const results = new Map<number, SeedResult>();
+    let next = from;
+    let failed = 0;
+    let stop = false;
+    const work = async (worker: Worker): Promise<void> => {
+      while (!stop && next < from + seeds) {
+        const seed = next++;
+        const result = await worker.run(seed, broken);
+        results.set(seed, result);
+        if (result.violations.length > 0) failed++;
+        if (enough?.(result)) stop = true;
+        onProgress?.(results.size, failed);
+      }
+    };
+    await Promise.all(this.workers.map(work));
+    return reportOf(results, systemClock.monotonicMs() - sinceMs);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.workers.map((worker) => worker.close()));
+  }
+}
+
+function reportOf(results: ReadonlyMap<number, SeedResult>, tookMs: number): Report {
   const ordered = [...results].sort(([a], [b]) => a - b);
   const hash = createHash('sha256');
   for (const [, { digest }] of ordered) hash.update(digest);
@@ -90,7 +129,7 @@ export async function spread(options: SpreadOptions): Promise<Report> {
     digest: hash.digest('hex'),
     intents: ordered.reduce((sum, [, { intents }]) => sum + intents, 0),
     simulatedMs: ordered.reduce((sum, [, { restMs }]) => sum + restMs, 0),
-    tookMs: systemClock.monotonicMs() - sinceMs,
+    tookMs,
   };
 }
 

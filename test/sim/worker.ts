@@ -3,6 +3,7 @@ import { messageOf } from '../../runtime/errors.ts';
 import { breaks } from './breaks.ts';
 import type { SeedResult } from './run.ts';
 import { runSeed } from './run.ts';
+import type { Task } from './spread.ts';
 
 let unhandled: string[] = [];
 // A promise that nobody awaits would end a real node; here it is a finding of the seed that runs.
@@ -10,7 +11,7 @@ process.on('unhandledRejection', (error) => {
   unhandled.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
 });
 
-process.on('message', ({ seed, broken }: { seed: string; broken?: string }) => {
+process.on('message', ({ seed, broken }: Task) => {
   unhandled = [];
   const without = breaks.find(({ name }) => name === broken);
   runSeed(seed, without)

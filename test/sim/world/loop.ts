@@ -7,6 +7,8 @@ import { systemClock, VirtualClock } from '../../../runtime/clock.ts';
 /** 2026-01-05 08:00 UTC, a Monday: where the simulated world begins. */
 export const START_MS = 1_767_600_000_000;
 
+const TURNS_AT_ONCE = 256;
+
 export class Loop {
   readonly clock = new VirtualClock(START_MS);
   /** Timers fired so far. */
@@ -21,14 +23,20 @@ export class Loop {
     return this.clock.setTimer(delayMs, fire);
   }
 
-  /** Runs the world up to `elapsedMs` after its beginning. */
+  /** Runs the world up to `elapsedMs` after its beginning. What a timer throws ends the run, as it would a process. */
   async runUntil(elapsedMs: number): Promise<void> {
     const untilMs = START_MS + elapsedMs;
-    while (this.clock.fireNext(untilMs)) {
-      this.fired++;
-      // A real turn of the event loop: by its end no promise is left that could go on.
-      await systemClock.yield();
-    }
+    let due = true;
+    const fire = (): void => {
+      const more = due;
+      // Where a timer throws, nothing fires after it.
+      due = false;
+      due = more && this.clock.fireNext(untilMs);
+      if (due) this.fired++;
+    };
+    // Each is a real turn of its own: by its end no promise is left that could go on. Many are asked for at once because
+    // the event loop looks at the operating system between two rounds of them, which costs more than a turn.
+    while (due) await Promise.all(Array.from({ length: TURNS_AT_ONCE }, () => systemClock.yield().then(fire)));
     this.clock.advance(untilMs - this.clock.monotonicMs());
   }
 }
