@@ -5,6 +5,7 @@ import { configurationPage } from '../runtime/config/index.ts';
 import type { ErrorEntry } from '../runtime/errors.ts';
 import { denialTable, errorTable } from '../runtime/errors.ts';
 import { nativeTable, replyTable } from '../runtime/native-errors.ts';
+import { createMetrics } from '../runtime/telemetry/metrics.ts';
 
 const row = ([code, entry]: [string, ErrorEntry]): string =>
   `| \`${code}\` | ${entry.class} | ${entry.meaning.replaceAll('|', '\\|')} |`;
@@ -52,11 +53,40 @@ export function errorsPage(): string {
   return `${parts.join('\n')}\n`;
 }
 
+interface Described {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly labelNames?: readonly string[];
+}
+
+export function metricsPage(): string {
+  const all = createMetrics().registry.getMetricsAsArray() as unknown as Described[];
+  const isOurs = ({ name }: Described): boolean => !/^troupe_(nodejs|process)_/.test(name);
+  const line = ({ name, type, labelNames = [], help }: Described): string =>
+    `| \`${name}\` | ${type} | ${labelNames.join(', ')} | ${help}. |`;
+  const parts = [
+    '# Metrics',
+    '',
+    '<!-- Generated from runtime/telemetry/metrics.ts by `npm run docs`. Do not edit. -->',
+    '',
+    'Each node serves them at `/metrics` on 127.0.0.1 for Prometheus (`node.metrics_port`), and `/health` beside. Names and',
+    'labels are a promise: dashboards and alert rules use them. Besides these there is what Node.js tells of itself, as',
+    '`troupe_process_*` and `troupe_nodejs_*`: memory, garbage collection, `troupe_nodejs_eventloop_lag_p99_seconds`.',
+    '',
+    '| metric | type | labels | meaning |',
+    '|---|---|---|---|',
+    ...all.filter(isOurs).map(line),
+  ];
+  return `${parts.join('\n')}\n`;
+}
+
 /** Page by path, relative to the project. */
 export const pages = (): ReadonlyMap<string, string> =>
   new Map([
     ['docs/errors.md', errorsPage()],
     ['docs/configuration.md', configurationPage()],
+    ['docs/metrics.md', metricsPage()],
   ]);
 
 if (import.meta.main) {

@@ -45,9 +45,13 @@ export function metricsFeed(metrics: Metrics, company: Company): (status: Status
     if (broker !== undefined) {
       totals.raise(metrics.differences, 'differences', broker.counters.differences);
       metrics.haltedSymbols.set(Object.values(broker.differences).filter(({ confirmed }) => confirmed).length);
-    }
+    } else metrics.haltedSymbols.set(0);
     metrics.unknownOrders.set(orders.unknown);
+    // Actors move away; what is left of them would stand for ever.
+    metrics.mailboxDepth.reset();
+    metrics.actors.reset();
     for (const { member } of company.all) {
+      metrics.actors.inc({ kind: member.kind });
       metrics.mailboxDepth.set({ kind: member.kind, id: member.id }, member.depth);
     }
   };

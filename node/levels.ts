@@ -84,6 +84,8 @@ export interface LevelsOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly layout: Layout;
+  /** An event is told. */
+  readonly onTold?: (kind: string, event: string) => void;
   /** The claim on an actor is lost: it must stop at once. */
   readonly onFenced: (kind: string, id: string, error: TroupeError) => void;
 }
@@ -201,6 +203,7 @@ export class Levels {
   tell({ kind, id, event, cause, attempt = 0, remaining = 0 }: Edge): void {
     if (this.killed) return;
     const { node, instance, bus, clock, log, layout } = this.o;
+    this.o.onTold?.(kind, event);
     const told: Promise<unknown> = bus
       .publish({
         subject: topics.lifecycle.subject({ kind, id }, layout),

@@ -127,6 +127,7 @@ export class Node {
       layout: { partitions: config.market.partitions },
       ...{ company: this.company, tree: this.tree },
       isDraining: () => this.ending !== undefined,
+      onLogLevel: (level) => options.threads?.setLogLevel(level),
       drain: () => {
         options.onDrain?.();
         void this.drain();
@@ -150,6 +151,7 @@ export class Node {
     });
     const levels = new Levels({
       ...{ node: this.name, instance, bus, actors, clock, log, layout },
+      onTold: (kind, event) => metrics.lifecycle.inc({ kind, event }),
       onFenced: (kind, id, error) => this.company.get(kind, id)?.member.fence(error),
     });
     const lease = this.makeLease(leases);
@@ -253,6 +255,7 @@ export class Node {
       traded: [...new Set(this.o.config.strategies.map(({ symbol }) => symbol))],
     });
     this.feed(status);
+    this.o.metrics.leaseHeld.set(this.lease?.held === true ? 1 : 0);
     return status;
   }
 
@@ -405,6 +408,7 @@ export class Node {
     if (this.killed) return;
     this.levels.tell({ kind: 'node', id: this.name, event: 'lease_lost', cause: error.message });
     this.kill();
+    this.o.metrics.leaseHeld.set(0);
     this.o.onFailure?.(error);
     await Promise.race([this.levels.told(), this.o.clock.sleep(LAST_WORDS_MS)]);
     this.o.onEnd({ error });

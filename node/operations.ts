@@ -5,7 +5,7 @@ import type { Layout } from '../runtime/bus/topics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Config } from '../runtime/config/index.ts';
 import { Inspector } from '../runtime/inspect/inspector.ts';
-import type { Logger } from '../runtime/telemetry/log.ts';
+import type { Logger, LogLevel } from '../runtime/telemetry/log.ts';
 import { setLogLevel } from '../runtime/telemetry/log.ts';
 import type { Company } from './company.ts';
 import { Control } from './control/control.ts';
@@ -31,6 +31,8 @@ export interface OperationsOptions {
   readonly tree: Tree;
   /** Whether the node hands over what it has. */
   isDraining(): boolean;
+  /** What holds now, also for those who write no line of this process's log themselves. */
+  readonly onLogLevel?: (level: LogLevel) => void;
   drain(): void;
 }
 
@@ -55,7 +57,7 @@ export class Operations {
   /** Live settings are taken before anything is made of the configuration. */
   async prepare(): Promise<void> {
     await this.settings.start();
-    setLogLevel(this.o.log, this.o.config.log.level);
+    this.setLogLevel(this.o.config.log.level);
   }
 
   /** From here on operators are answered. */
@@ -101,10 +103,15 @@ export class Operations {
     this.inspector.stop();
   }
 
+  private setLogLevel(level: LogLevel): void {
+    setLogLevel(this.o.log, level);
+    this.o.onLogLevel?.(level);
+  }
+
   private async apply(setting: Setting): Promise<boolean> {
-    const { company, tree, log } = this.o;
+    const { company, tree } = this.o;
     if (setting.about === 'log') {
-      setLogLevel(log, setting.level);
+      this.setLogLevel(setting.level);
       return true;
     }
     if (setting.about === 'risk') {

@@ -36,7 +36,7 @@ export class Tree {
   constructor(options: TreeOptions) {
     this.o = options;
     const { node, config, clock, random, log, onGiveUp, onState, onRemoved } = options;
-    const { child, supervisor, backoff } = config.supervision;
+    const { child, supervisor, backoff, start_deadline_ms: startMs } = config.supervision;
     const accounts = config.account === undefined ? [] : [config.account.id];
     const branches = systemTree({ accounts }).map((branch) => ({
       ...branch,
@@ -44,7 +44,7 @@ export class Tree {
       ...(branch.parent === undefined ? {} : { parent: supervisorId(node, branch.parent) }),
     }));
     this.tree = new SupervisionTree(branches, ({ id, strategy }) => ({
-      ...{ clock, random, log, onGiveUp },
+      ...{ clock, random, log, onGiveUp, startMs },
       childBudget: { restarts: child.restarts, windowMs: child.window_ms },
       supervisorBudget: { restarts: supervisor.restarts, windowMs: supervisor.window_ms },
       backoff: { firstMs: backoff.first_ms, longestMs: backoff.longest_ms },

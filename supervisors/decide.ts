@@ -161,7 +161,9 @@ function failed(turn: Turn, child: ChildState, event: ExitedEvent): void {
   const { atMs, draw, message, code } = event;
   const { childBudget, budget, backoff } = turn.context;
   const ranMs = child.phase === 'running' ? atMs - child.runningSinceMs : 0;
-  const failuresMs = [...recent(child.failuresMs, atMs, childBudget), atMs];
+  // Only running makes failures old: starts that hang until their deadline would never spend a budget otherwise.
+  const before = child.phase === 'running' ? recent(child.failuresMs, atMs, childBudget) : child.failuresMs;
+  const failuresMs = [...before, atMs];
   const streak = nextStreak(child.streak, ranMs, backoff);
   const escalates = child.onBudgetSpent === 'escalate';
   if (escalates) turn.change({ failuresMs: [...recent(turn.context.failuresMs, atMs, budget), atMs] });

@@ -38,7 +38,7 @@ export interface ChildSpec {
   readonly restart?: RestartKind;
   /** Time to stop in order, before it is killed. Default: SHUTDOWN_MS; of a supervisor: for ever. */
   readonly shutdownMs?: number;
-  /** Time to start, before that counts as a hang. Default: START_MS; of a supervisor: for ever. */
+  /** Time to start, before that counts as a hang. Default: that of its supervisor; of a supervisor: for ever. */
   readonly startMs?: number;
   /**
    * What becomes of it when it has failed more often than its budget allows, or cannot ever start.
@@ -106,7 +106,7 @@ export interface ChildView {
   readonly restart: RestartKind;
   readonly phase: ChildPhase;
   readonly restarts: number;
-  /** Failures within the window of its budget. */
+  /** Failures that count in its budget: those within the window, and all since it has last come up. */
   readonly failures: number;
   readonly cause: string;
 }

@@ -34,6 +34,8 @@ export interface SupervisorOptions {
   readonly backoff?: Partial<Backoff>;
   /** Children that start, or in a pool stop, at the same time. Default: CONCURRENCY. */
   readonly concurrency?: number;
+  /** Time to start of children whose spec does not say. Default: START_MS. */
+  readonly startMs?: number;
   readonly onEvent: (event: SupervisorEvent) => void;
   /** The machine's state or what a person may read of it has changed: for KV `actors`. */
   readonly onState?: (state: string, detail: string) => void;
@@ -185,7 +187,7 @@ export class Supervisor implements Running, Inspectable {
     const nowMs = this.o.clock.monotonicMs();
     const { roster, childBudget } = this.context;
     return roster.flat().map(({ kind, id, restart, phase, restarts, failuresMs, cause }) => {
-      const failures = recent(failuresMs, nowMs, childBudget).length;
+      const failures = (phase === 'running' ? recent(failuresMs, nowMs, childBudget) : failuresMs).length;
       return { kind, id, restart, phase, restarts, failures, cause };
     });
   }
@@ -358,7 +360,7 @@ export class Supervisor implements Running, Inspectable {
       spec,
       clock: this.o.clock,
       slots: this.starts,
-      startMs: spec.startMs ?? START_MS,
+      startMs: spec.startMs ?? this.o.startMs ?? START_MS,
       onStarted: () => this.dispatch({ type: 'child.started', ref, run, atMs: this.nowMs }),
       onExit: (exit) => this.exited(entry, run, exit),
       onKillFailed: (err) => this.o.log.error({ kind: spec.kind, id: spec.id, err }, 'the kill of a child threw'),

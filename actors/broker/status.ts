@@ -22,6 +22,8 @@ export interface BrokerStatus extends Omit<Counters, 'denied'> {
   readonly modeReason: string;
   /** What is being done to the whole account; '' for nothing. */
   readonly operation: string;
+  /** Times that something was begun to be done to the whole account. */
+  readonly operations: number;
   /** Safe mode and how far it is; undefined outside it. */
   readonly safe: SafeMode | undefined;
   readonly liveLimits: boolean;
@@ -50,6 +52,7 @@ export function brokerStatus(context: BrokerContext): BrokerStatus {
     mode: context.mode,
     modeReason: context.modeReason,
     operation: context.operation === null ? '' : `${context.operation.kind} ${context.operation.id}`,
+    operations: context.operations,
     safe: context.safe ?? undefined,
     liveLimits: context.liveLimits !== null,
   };

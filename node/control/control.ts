@@ -164,10 +164,14 @@ export class Control {
         const message = `${kind} ${id} does not run: it is ${before}${target.detail === '' ? '' : ` (${target.detail})`}`;
         throw new Refusal('CONTROL_NOT_NOW', '', `${message}; restart brings it back`);
       }
+      const figures = verb.done === undefined ? {} : target.figures();
       target.tell(verb.event(payload as never));
-      const { reaches } = verb;
-      if (reaches === undefined) return this.described(target);
-      const done = await this.within(REACH_MS, () => reaches.test(target.state));
+      const { reaches, done: isDone } = verb;
+      if (reaches === undefined && isDone === undefined) return this.described(target);
+      const done = await this.within(
+        REACH_MS,
+        () => reaches?.test(target.state) ?? isDone?.(figures, target.figures()) ?? false,
+      );
       return { ...this.described(target), done };
     }
     switch (name) {

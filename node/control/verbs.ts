@@ -21,7 +21,16 @@ export interface Verb {
   readonly event?: (payload: never) => Told;
   /** The states that the actor reaches by it. The answer waits a moment for one of them. */
   readonly reaches?: RegExp;
+  /** Whether it is done, where no state says so: by the actor's figures before and now. */
+  readonly done?: (before: Figures, now: Figures) => boolean;
 }
+
+/** What `status` says of an actor besides its state. */
+export type Figures = Readonly<Record<string, unknown>>;
+
+/** Work on the account: begun since, or under way already, and over now. */
+const isOver = (before: Figures, now: Figures): boolean =>
+  now.operation === '' && (before.operation !== '' || before.operations !== now.operations);
 
 const nothing = section({}, 'nothing') as unknown as z.ZodType<Record<string, unknown>>;
 const plain = (about: string, more: Partial<Verb> = {}): Verb => ({
@@ -36,8 +45,8 @@ const withReason = section({ reason: reason.default('operator') }, 'The reason')
 interface Reason {
   readonly reason: string;
 }
-const because = (about: string, event: (payload: Reason) => Told, reaches: RegExp): Verb => ({
-  ...{ about, event, reaches },
+const because = (about: string, event: (payload: Reason) => Told, more: Partial<Verb>): Verb => ({
+  ...{ about, event, ...more },
   payload: withReason as unknown as z.ZodType<Record<string, unknown>>,
   takes: '{"reason": text}, or nothing',
 });
@@ -81,12 +90,12 @@ export const verbsOf = {
     halt: because(
       'Nothing but cancellations reaches the terminal any more',
       (payload) => ({ type: 'control.halt', ...payload }),
-      /^trading\.halted$/,
+      { reaches: /^trading\.halted$/ },
     ),
     reduce: because(
       'Only what makes positions smaller is let through',
       (payload) => ({ type: 'control.reduce', ...payload }),
-      /^trading\.reducing$/,
+      { reaches: /^trading\.reducing$/ },
     ),
     activate: plain('Trades without restriction again', {
       event: () => ({ type: 'control.activate' }),
@@ -107,7 +116,7 @@ export const verbsOf = {
     flatten: because(
       'Cancels every order and closes every position, then halts',
       (payload) => ({ type: 'control.flatten', ...payload }),
-      /^trading\.halted$/,
+      { done: isOver },
     ),
     reconcile: plain('Compares account and terminal now', { event: () => ({ type: 'control.reconcile' }) }),
   },

@@ -13,7 +13,7 @@ import { Inspector } from '../../runtime/inspect/inspector.ts';
 import { Interpreter } from '../../runtime/interpreter.ts';
 import { PoisonRecord } from '../../runtime/poison.ts';
 import type { Logger } from '../../runtime/telemetry/log.ts';
-import { createLogger } from '../../runtime/telemetry/log.ts';
+import { createLogger, setLogLevel } from '../../runtime/telemetry/log.ts';
 import type { Snapshot } from '../../runtime/xstate.ts';
 import { Captive } from './captive.ts';
 import { PortInputs } from './inputs.ts';
@@ -99,6 +99,9 @@ export class Host {
       case 'settled':
         this.tellNews();
         this.say({ type: 'settled', ask: message.ask, settled: this.settled });
+        break;
+      case 'log':
+        setLogLevel(this.log, message.level);
         break;
       case 'stop':
         this.stop().then(

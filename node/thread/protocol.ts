@@ -50,6 +50,7 @@ export type ToThread =
   /** In answer to `subscribe`: the readers stand, or cannot be joined. */
   | { readonly type: 'subscribed'; readonly error?: Fault }
   | ({ readonly type: 'input'; readonly topic: TopicName; readonly family: Family } & StoredMessage)
+  | { readonly type: 'log'; readonly level: LogLevel }
   | { readonly type: 'stop' };
 
 /** What the main side knows of the actor between two of these is a moment old. */

@@ -4,7 +4,7 @@
 import type { Layout } from '../../runtime/bus/topics.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { messageOf, TroupeError } from '../../runtime/errors.ts';
-import type { Logger } from '../../runtime/telemetry/log.ts';
+import type { Logger, LogLevel } from '../../runtime/telemetry/log.ts';
 import type { Assignment, BusLogin, Needs } from './protocol.ts';
 import { Thread } from './thread.ts';
 import type { MemoryWatch } from './watchdog.ts';
@@ -83,6 +83,11 @@ export class Threads {
     } finally {
       await thread.end();
     }
+  }
+
+  /** From now on, for those that run; new ones are born with the level of the node's log. */
+  setLogLevel(level: LogLevel): void {
+    for (const thread of this.alive) thread.post({ type: 'log', level });
   }
 
   /** Ends every thread, whatever it does. */

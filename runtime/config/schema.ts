@@ -227,6 +227,10 @@ const supervision = section(
       },
       'Delay between restarts',
     ).prefault({}),
+    start_deadline_ms: whole(
+      { min: 1_000, max: 600_000, unit: 'ms' },
+      'Time in which an actor must have started; later is a failure that counts in its budget',
+    ).default(30_000),
     thread: section(
       {
         heartbeat_ms: whole({ min: 10, max: 10_000, unit: 'ms' }, 'How often the thread shows that it lives').default(

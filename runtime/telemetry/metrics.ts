@@ -24,6 +24,11 @@ export interface Metrics {
   /** Orders of which nobody knows the outcome, now. */
   readonly unknownOrders: Gauge;
   readonly actorRestarts: Counter<'kind'>;
+  /** What this node has told on `sys.lifecycle`, by kind of actor and event. */
+  readonly lifecycle: Counter<'kind' | 'event'>;
+  /** Actors that this node runs. */
+  readonly actors: Gauge<'kind'>;
+  readonly leaseHeld: Gauge;
   readonly deadLetters: Counter<'kind'>;
   readonly mailboxDepth: Gauge<'kind' | 'id'>;
   readonly busConnected: Gauge;
@@ -96,6 +101,23 @@ export function createMetrics(): Metrics {
       name: 'troupe_actor_restarts_total',
       help: 'Restarts of actors by their supervisor, by kind',
       labelNames: ['kind'],
+      registers,
+    }),
+    lifecycle: new Counter({
+      name: 'troupe_lifecycle_events_total',
+      help: 'Events that this node has told on sys.lifecycle: starts, stops, failures, moves, lease changes',
+      labelNames: ['kind', 'event'],
+      registers,
+    }),
+    actors: new Gauge({
+      name: 'troupe_actors',
+      help: 'Actors that this node runs, by kind',
+      labelNames: ['kind'],
+      registers,
+    }),
+    leaseHeld: new Gauge({
+      name: 'troupe_lease_held',
+      help: '1 while this node holds its lease; nothing of it has effect without',
       registers,
     }),
     deadLetters: new Counter({

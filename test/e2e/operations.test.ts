@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { findNatsCommand } from '../../cli/setup/find.mjs';
+import { topics } from '../../runtime/bus/topics.ts';
 import { projectFolder } from '../support/source.ts';
 import { Company } from './rig.ts';
 import { noneLeft, stateFolder, tickLines, until, writeTicks } from './support.ts';
@@ -100,7 +101,11 @@ strategies:
     const args = ['--ticks', ticks, '--symbol', 'EURUSD', '--speed', '100'];
     company = await Company.make({ state, configFile, args });
     await company.play();
-    await company.reaches('a fill', () => (company.status?.fills ?? 0) >= 1);
+    await company.reaches('a position', () => company.status?.strategies[0]?.lots !== 0);
+    // For the dead letters: an event of the strategy's own account that is none.
+    const bus = await company.nats();
+    const subject = topics.fill.subject({ account: company.account, order: 'T0' }, { partitions: 12 });
+    await bus.publish({ subject, data: Buffer.from('{"not a fill'), messageId: 'poison' });
     env = {
       ...process.env,
       PATH: `${path.dirname(nats.path)}:${process.env.PATH}`,
@@ -119,6 +124,14 @@ strategies:
       for (const example of block) await run(example, env);
     });
   }
+
+  test('the dead letter is told, counted and holds the input; the actor goes on', async () => {
+    const letter = (await company.stored('deadLetter')).find(({ kind }) => kind === 'strategy');
+    assert.equal(Buffer.from(letter?.payload ?? []).toString(), '{"not a fill');
+    const told = (await company.stored('lifecycle')).filter(({ event }) => event === 'dead_letter');
+    assert.ok(told.some(({ kind, cause }) => kind === 'strategy' && cause.includes('trade.fill.')));
+    await company.reaches('it lives', () => company.status?.strategies[0]?.state !== 'failed');
+  });
 
   test('it names the services, verbs and settings that there are', () => {
     assert.ok(examples(text).length > 15);

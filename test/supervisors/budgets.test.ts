@@ -226,3 +226,35 @@ test('what no start can mend is not tried again, also when it happens later', as
     );
   }
 });
+
+test('starts that all hang until their deadline spend the budget, however long that takes', async () => {
+  const { supervisor, log, advance, gaveUp, events } = makeStage({ random: none, startMs: 45_000 });
+  const a = new Puppet('a', log);
+  a.onStart = ['hang'];
+  void supervisor.add(a);
+  for (let i = 0; i < 6; i++) await advance(45_000);
+  assert.deepEqual(
+    gaveUp.map(({ message }) => message),
+    ['puppet a failed 6 times: did not start within 45000 ms'],
+  );
+  assert.deepEqual(
+    events.filter(({ event }) => event === 'failed').map(({ attempt, remaining }) => [attempt, remaining]),
+    [1, 2, 3, 4, 5, 6].map((attempt) => [attempt, Math.max(0, 5 - attempt)]),
+  );
+  assert.equal(a.starts, 6);
+});
+
+test('a child that has come up and runs for the window is forgiven the starts before', async () => {
+  const { supervisor, log, advance, gaveUp } = makeStage({ random: none });
+  const a = new Puppet('a', log);
+  a.onStart = ['hang', 'hang', 'hang', 'up'];
+  void supervisor.add(a);
+  for (let i = 0; i < 3; i++) await advance(30_000);
+  assert.equal(supervisor.children()[0]?.failures, 2, 'the first is as old as the window');
+  await advance(60_000);
+  for (let i = 0; i < 5; i++) {
+    a.crash();
+    await settle();
+  }
+  assert.deepEqual([gaveUp.length, supervisor.state], [0, 'running']);
+});

@@ -117,3 +117,40 @@ test("an operator's restart takes those along that depend on the child; removing
   assert.equal(await supervisor.remove('puppet', 'a', 'moved'), true);
   assert.deepEqual(log, ['stop a']);
 });
+
+test('nobody of a group starts while one of it is still going down', async () => {
+  for (const strategy of ['one_for_all', 'rest_for_one'] as const) {
+    const { supervisor, log, advance, phases } = makeStage({ strategy });
+    const { a, b } = await cast(supervisor, log, ['a', 'b']);
+    b.onStop = 'hang';
+    const removed = supervisor.remove('puppet', 'b', 'moved');
+    await settle();
+    a.crash();
+    await advance(999);
+    assert.equal(phases(), 'a waiting, b stopping', strategy);
+    await advance(1);
+    await removed;
+    assert.deepEqual(log, ['kill b', 'start a'], strategy);
+    assert.equal(phases(), 'a running');
+  }
+});
+
+test('who is added, or would be started again, while all go down is not started', async () => {
+  for (const strategy of ['one_for_one', 'one_for_all', 'rest_for_one', 'pool'] as const) {
+    const { supervisor, log, advance, phases } = makeStage({ strategy });
+    const { a, b } = await cast(supervisor, log, ['a', 'b']);
+    b.onStop = 'hang';
+    // The restart of b is under way: it would start when it is down, were it not for the stop.
+    const restarted = supervisor.restart('puppet', 'b', 'because');
+    await settle();
+    const stopped = supervisor.stop();
+    const late = new Puppet('late', log);
+    const added = supervisor.add(late);
+    await advance(1_000);
+    await Promise.all([stopped, restarted]);
+    await advance(60_000);
+    assert.deepEqual([a.alive, b.alive, late.starts, b.starts], [0, 0, 0, 1], strategy);
+    assert.equal(phases(), 'a idle, b idle, late idle', strategy);
+    void added;
+  }
+});

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { drawingOf, start, stateName, step } from '../../runtime/xstate.ts';
 import type { SupervisorMachineEvent } from '../../supervisors/context.ts';
-import { supervisorMachine } from '../../supervisors/machine.ts';
+import { contextOf, supervisorMachine } from '../../supervisors/machine.ts';
 import type { Roster } from '../../supervisors/roster.ts';
 import { drop, emptyRoster, find, first, last, put } from '../../supervisors/roster.ts';
 import { cast, makeStage, settle } from './stage.ts';
@@ -100,6 +100,33 @@ test('a snapshot is plain data, and the same events give the same snapshots and 
     { type: 'arm', params: { ref: 0, delayMs: 30 } },
     { type: 'stop', params: { ref: 1, run: 2 } },
   ]);
+});
+
+test('a timer that fires although nobody waits for it starts nobody', () => {
+  const add = (ref: number): SupervisorMachineEvent => {
+    return { type: 'add', ref, kind: 'puppet', id: `p${ref}`, restart: 'permanent', onBudgetSpent: 'leave' };
+  };
+  const crash = { type: 'child.exited', ref: 0, draw: 0.5, reason: 'crash', message: 'boom', code: undefined } as const;
+  const histories: Record<string, SupervisorMachineEvent[]> = {
+    starting: [],
+    running: [{ type: 'child.started', ref: 0, run: 1, atMs: 5 }],
+    stopping: [
+      { type: 'child.started', ref: 0, run: 1, atMs: 5 },
+      { type: 'remove', ref: 0, cause: 'moved' },
+    ],
+    failed: [{ ...crash, run: 1, atMs: 6, code: 'SNAPSHOT_CORRUPT' }],
+  };
+  for (const strategy of ['one_for_one', 'one_for_all', 'rest_for_one', 'pool'] as const) {
+    for (const [phase, history] of Object.entries(histories)) {
+      let { snapshot } = start(supervisorMachine, { id: 'root', strategy });
+      const events: SupervisorMachineEvent[] = [{ type: 'start', cause: '' }, add(0), ...history];
+      for (const event of events) ({ snapshot } = step(supervisorMachine, snapshot, event));
+      assert.equal(contextOf(snapshot).roster[0]?.[0]?.phase, phase, strategy);
+      const after = step(supervisorMachine, snapshot, { type: 'child.due', ref: 0 });
+      assert.deepEqual(after.effects, [], `${strategy} ${phase}`);
+      assert.deepEqual(contextOf(after.snapshot).roster, contextOf(snapshot).roster, `${strategy} ${phase}`);
+    }
+  }
 });
 
 test('a roster is a sorted map that never changes', () => {

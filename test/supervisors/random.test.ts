@@ -5,6 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { ChildState } from '../../supervisors/context.ts';
+import { contextOf } from '../../supervisors/machine.ts';
 import type { ChildExit, RestartKind, Strategy } from '../../supervisors/spec.ts';
 import { Supervisor } from '../../supervisors/supervisor.ts';
 import { makeStage, Puppet, settle } from './stage.ts';
@@ -51,6 +53,20 @@ interface Play {
   readonly calm: boolean;
   /** Whether starts end by their signal. */
   readonly obey: boolean;
+}
+
+/** What the machine counts as it goes, counted anew. */
+function counted(children: readonly ChildState[]): Record<string, number> {
+  const many = (fits: (child: ChildState) => boolean): number => children.filter(fits).length;
+  const phases = ['idle', 'waiting', 'starting', 'running', 'backoff', 'stopping', 'ended', 'failed'];
+  const starts = ({ phase, after }: ChildState): boolean =>
+    ['waiting', 'starting', 'backoff'].includes(phase) || after === 'start';
+  return {
+    ...Object.fromEntries(phases.map((phase) => [phase, many((child) => child.phase === phase)])),
+    first: many((child) => starts(child) && child.fresh),
+    again: many((child) => starts(child) && !child.fresh),
+    marked: many(({ phase, after }) => after !== undefined && phase !== 'stopping'),
+  };
 }
 
 async function play({ strategy, kinds, leave, nested, happenings, ending, calm, obey }: Play): Promise<void> {
@@ -102,6 +118,8 @@ async function play({ strategy, kinds, leave, nested, happenings, ending, calm, 
       assert.ok((obey ? most : alive) <= 1, `${id} ran twice at once`);
       if (alive > 0) assert.ok(declared(id), `${id} runs and is nobody's child`);
     }
+    const { counts, roster } = contextOf(supervisor.current);
+    assert.deepEqual(counts, counted(roster.flat()));
   };
   for (const puppet of puppets.slice(0, 3)) void supervisor.add(puppet);
   await settle();
@@ -152,12 +170,7 @@ async function play({ strategy, kinds, leave, nested, happenings, ending, calm, 
   assert.equal(events.length, told, 'something happened afterwards');
   assert.deepEqual([top.state, supervisor.state], ['stopped', 'stopped']);
   check();
-  const { counts, roster } = supervisor.current.context as {
-    counts: Record<string, number>;
-    roster: { phase: string }[][];
-  };
-  for (const phase of ['idle', 'ended', 'failed', 'starting', 'running', 'backoff', 'waiting', 'stopping'])
-    assert.equal(counts[phase], roster.flat().filter((child) => child.phase === phase).length, phase);
+  const { counts } = contextOf(supervisor.current);
   const { first, again, marked } = counts;
   assert.deepEqual([first, again, marked], [0, 0, 0]);
 }

@@ -42,6 +42,7 @@ describe('configuration', () => {
       child: { restarts: 5, window_ms: 60_000 },
       supervisor: { restarts: 20, window_ms: 60_000 },
       backoff: { first_ms: 100, longest_ms: 10_000 },
+      start_deadline_ms: 30_000,
       thread: { heartbeat_ms: 250, hang_after_ms: 2_000, memory_mb: 128 },
     });
     for (const { isolation } of config.strategies) assert.equal(isolation, 'thread');
