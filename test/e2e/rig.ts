@@ -30,6 +30,9 @@ export interface CompanyOptions {
   readonly postgresUrl?: string;
 }
 
+/** Played at thousands of times its speed, the market is minutes older after a tenth of a second of a busy machine. */
+const RISK = 'risk: { max_intent_age_ms: 86400000, max_price_age_ms: 86400000 }';
+
 /** One symbol, the account, and these strategies (lines of YAML), in a file. Returns its name. */
 export function writeConfig(file: string, strategies: readonly string[], more: readonly string[] = []): string {
   const lines = [
@@ -37,7 +40,7 @@ export function writeConfig(file: string, strategies: readonly string[], more: r
     '  day: broker',
     '  symbols:',
     '    EURUSD: { digits: 5, contract_size: 100000, currency_base: EUR, currency_profit: USD }',
-    'account: { id: e2e, currency: USD, balance: 50000, leverage: 100 }',
+    `account: { id: e2e, currency: USD, balance: 50000, leverage: 100, ${RISK} }`,
     'strategies:',
     ...strategies.map((strategy) => `  - ${strategy}`),
     ...more,

@@ -158,13 +158,13 @@ void ControlService::discovery(std::string_view verb, const char* reply_to) {
 void ControlService::control(std::string_view verb, std::string_view payload, const char* reply_to) {
   const auto known = std::find_if(std::begin(kVerbs), std::end(kVerbs), [&](const auto& v) { return verb == v.name; });
   if (known == std::end(kVerbs)) {
-    return refuse(reply_to, "CONTROL_VERB", "verb",
-                  "verb: " + jsonText(verb) + " is no verb of a bridge; " + kAllowed);
+    return refuse(reply_to, "CONTROL_VERB", "verb", "verb: " + jsonText(verb) + " is no verb of a bridge; " + kAllowed);
   }
   const int64_t since_us = clock_.steadyUs();
   const bool good = isEmptyPayload(payload);
   const std::string wrong = "payload: " + std::string(verb) + " takes none";
-  const std::string answer = good ? R"({"ok":true,"kind":"bridge","id":)" + jsonText(account_) + "," + status_() + "}" : "";
+  const std::string answer =
+      good ? R"({"ok":true,"kind":"bridge","id":)" + jsonText(account_) + "," + status_() + "}" : "";
   // Counted before it is answered: who has the answer finds it in the statistics.
   {
     std::lock_guard lock(mutex_);
@@ -190,24 +190,26 @@ void ControlService::control(std::string_view verb, std::string_view payload, co
 
 void ControlService::refuse(const char* reply_to, const char* code, const char* field, const std::string& why) {
   send(reply_to,
-       std::string(R"({"ok":false,"code":")") + code + R"(","field":")" + field + R"(","message":)" + jsonText(why) + "}",
+       std::string(R"({"ok":false,"code":")") + code + R"(","field":")" + field + R"(","message":)" + jsonText(why) +
+           "}",
        std::string(code) + ": " + why);
 }
 
 void ControlService::send(const char* reply_to, const std::string& json, const std::string& error) {
   natsMsg* message = nullptr;
-  natsStatus status =
-      natsMsg_Create(&message, reply_to, nullptr, json.data(), static_cast<int>(json.size()));
+  natsStatus status = natsMsg_Create(&message, reply_to, nullptr, json.data(), static_cast<int>(json.size()));
   if (status == NATS_OK && !error.empty()) {
     // A header is one line of printable ASCII, and short; the whole text stands in the body.
     std::string line = error.substr(0, 512);
-    std::replace_if(line.begin(), line.end(), [](char c) { return c < 0x20 || c > 0x7e; }, ' ');
+    std::replace_if(
+        line.begin(), line.end(), [](char c) { return c < 0x20 || c > 0x7e; }, ' ');
     natsMsgHeader_Set(message, "Nats-Service-Error", line.c_str());
     natsMsgHeader_Set(message, "Nats-Service-Error-Code", "400");
   }
   if (status == NATS_OK) status = natsConnection_PublishMsg(connection_, message);
   natsMsg_Destroy(message);
-  if (status != NATS_OK) logWarn("E_NATS_REPLY", std::string("an operator was not answered: ") + natsStatus_GetText(status));
+  if (status != NATS_OK)
+    logWarn("E_NATS_REPLY", std::string("an operator was not answered: ") + natsStatus_GetText(status));
 }
 
 }  // namespace troupe::bridge

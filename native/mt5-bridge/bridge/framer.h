@@ -3,10 +3,10 @@
 // A frame closes when it holds max_ticks, or when its first tick has waited for the linger: 1 ms when the publisher is
 // idle, stretching to 5 ms as its window of unacknowledged messages fills. When more than five symbols tick at once it
 // stretches with their number, up to 50 ms, so that frames cut by the linger stay near 5,000 a second: a message costs
-// its reader as much as some thousand ticks do (bench/, order-path: at 20,000 a second it was the frames, not the ticks,
-// that orders waited for). Once the window is full nothing closes: open frames simply grow, and when a tick belongs to a
-// frame that is full already, add() takes no more. The caller then stops reading from the terminal: back-pressure, never
-// loss.
+// its reader as much as some thousand ticks do (bench/, order-path: at 20,000 a second it was the frames, not the
+// ticks, that orders waited for). Once the window is full nothing closes: open frames simply grow, and when a tick
+// belongs to a frame that is full already, add() takes no more. The caller then stops reading from the terminal:
+// back-pressure, never loss.
 //
 // Pure: no clock, no socket. Time comes as an argument, frames leave through the sink.
 #pragma once

@@ -113,9 +113,10 @@ int run(const Options& options) {
   if (!printEvent({{"event", "listening"}, {"port", uint64_t{listener.port()}}})) return 1;
 
   CommandDesk* desk_pointer = nullptr;
-  CommandServer commands(settings, options.account, [&](const void* data, size_t size, const std::string& reply_to, bool more) {
-    desk_pointer->handle(data, size, reply_to, more);
-  });
+  CommandServer commands(settings, options.account,
+                         [&](const void* data, size_t size, const std::string& reply_to, bool more) {
+                           desk_pointer->handle(data, size, reply_to, more);
+                         });
   CommandDesk desk(journal, clock,
                    [&](const std::string& to, const v1::CommandReply& reply) { commands.reply(to, reply); });
   desk_pointer = &desk;

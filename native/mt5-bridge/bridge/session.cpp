@@ -43,7 +43,8 @@ LinkError Session::run(const std::atomic<bool>& stopping, const std::function<vo
   while (stage_ == Stage::kReady && !room_.framer.flush()) {
     const int64_t now = room_.clock.steadyUs();
     if (stopping && now >= deadline) {
-      logError("E_BRIDGE_STOPPED_SHORT", "stopped while JetStream did not take the last ticks; the terminal sends them again to the next bridge");
+      logError("E_BRIDGE_STOPPED_SHORT",
+               "stopped while JetStream did not take the last ticks; the terminal sends them again to the next bridge");
       break;
     }
     room_.desk.pass(now);

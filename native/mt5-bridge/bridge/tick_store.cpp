@@ -49,8 +49,7 @@ bool TickStore::kept(const std::string& feed, const std::vector<std::string>& su
   for (size_t i = 0; i < subjects.size(); ++i) {
     natsMsg* raw = nullptr;
     jsErrCode code = static_cast<jsErrCode>(0);
-    const natsStatus status =
-        js_GetLastMsg(&raw, context.get(), kTickStream, subjects[i].c_str(), nullptr, &code);
+    const natsStatus status = js_GetLastMsg(&raw, context.get(), kTickStream, subjects[i].c_str(), nullptr, &code);
     if (code == JSNoMessageFoundErr) continue;
     if (status != NATS_OK) {
       error = subjects[i] + ": " + natsStatus_GetText(status);

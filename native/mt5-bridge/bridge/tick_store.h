@@ -16,8 +16,8 @@ class TickStore {
  public:
   explicit TickStore(NatsSettings settings) : settings_(std::move(settings)) {}
 
-  // For each subject the number of the last tick of `feed` that is kept on it, 0 where there is none. False with `error`
-  // set when it cannot be known now. Takes some 0.2 ms a subject.
+  // For each subject the number of the last tick of `feed` that is kept on it, 0 where there is none. False with
+  // `error` set when it cannot be known now. Takes some 0.2 ms a subject.
   bool kept(const std::string& feed, const std::vector<std::string>& subjects, std::vector<uint64_t>& out,
             std::string& error) const;
 

@@ -28,34 +28,35 @@ struct FrameHeader {
 
 enum class FrameType : uint16_t {
   // terminal -> bridge
-  kHello = 1,           // Hello: first frame of a connection
-  kSymbols = 2,         // Spec[n]: the symbols, sent after kWelcome; index in this list = Tick::symbol
-  kTicks = 3,           // TickBatchHeader + Tick[n]; after kResume, beginning with the first tick that is not kept
-  kResult = 4,          // Result (+ Deal[n]): answer to one command
-  kOrder = 5,           // EventHeader + Order: an order changed
-  kDeal = 6,            // EventHeader + Deal
-  kPosition = 7,        // EventHeader + Position (volume 0: closed)
-  kAccount = 8,         // EventHeader + Account
-  kSnapshotBegin = 9,   // SnapshotBegin, then Spec/Order/Position/Deal/Account frames of the types below, then kSnapshotEnd
-  kSnapshotOrders = 10, // SnapshotPart + Order[n]
+  kHello = 1,     // Hello: first frame of a connection
+  kSymbols = 2,   // Spec[n]: the symbols, sent after kWelcome; index in this list = Tick::symbol
+  kTicks = 3,     // TickBatchHeader + Tick[n]; after kResume, beginning with the first tick that is not kept
+  kResult = 4,    // Result (+ Deal[n]): answer to one command
+  kOrder = 5,     // EventHeader + Order: an order changed
+  kDeal = 6,      // EventHeader + Deal
+  kPosition = 7,  // EventHeader + Position (volume 0: closed)
+  kAccount = 8,   // EventHeader + Account
+  kSnapshotBegin =
+      9,  // SnapshotBegin, then Spec/Order/Position/Deal/Account frames of the types below, then kSnapshotEnd
+  kSnapshotOrders = 10,     // SnapshotPart + Order[n]
   kSnapshotPositions = 11,  // SnapshotPart + Position[n]
   kSnapshotDeals = 12,      // SnapshotPart + Deal[n]
   kSnapshotEnd = 13,        // SnapshotBegin again (same command)
-  kTapeEnd = 14,        // TapeEnd: the simulated terminal has played all its ticks
-  kHeartbeat = 15,      // Heartbeat, both directions, at least every second
+  kTapeEnd = 14,            // TapeEnd: the simulated terminal has played all its ticks
+  kHeartbeat = 15,          // Heartbeat, both directions, at least every second
   // bridge -> terminal
-  kWelcome = 32,  // Welcome: answer to kHello; only after it the terminal sends kSymbols
-  kPlace = 33,    // Place
-  kCancel = 34,   // Cancel
-  kModify = 35,   // Modify
-  kProtect = 36,  // Protect
-  kFind = 37,     // Find
-  kSnapshot = 38, // TakeSnapshot
-  kResume = 39,   // u64[n], answer to kSymbols: per symbol, how many ticks of Hello::feed are kept. Ticks come after it
+  kWelcome = 32,   // Welcome: answer to kHello; only after it the terminal sends kSymbols
+  kPlace = 33,     // Place
+  kCancel = 34,    // Cancel
+  kModify = 35,    // Modify
+  kProtect = 36,   // Protect
+  kFind = 37,      // Find
+  kSnapshot = 38,  // TakeSnapshot
+  kResume = 39,  // u64[n], answer to kSymbols: per symbol, how many ticks of Hello::feed are kept. Ticks come after it
 };
 
 struct Hello {
-  char session[32];      // unique per connection: its execution events are numbered from 1
+  char session[32];  // unique per connection: its execution events are numbered from 1
   // Unique per life of the terminal's history: its ticks are numbered from 1 for each symbol, across restarts and
   // reconnects, and a tick that the bridge has not kept is sent again with the number it had.
   char feed[32];
@@ -81,9 +82,9 @@ struct Spec {
 };
 
 struct TickBatchHeader {
-  uint32_t count;        // 1..kMaxTicksPerFrame
-  uint32_t reserved;     // 0
-  uint64_t sent_us;      // wall clock when this batch left the terminal
+  uint32_t count;     // 1..kMaxTicksPerFrame
+  uint32_t reserved;  // 0
+  uint64_t sent_us;   // wall clock when this batch left the terminal
 };
 
 // Times are the broker's wall clock written as if it were UTC, as MetaTrader gives them; the bridge subtracts
@@ -104,9 +105,9 @@ struct Order {
   uint64_t ticket;
   char order_id[32];  // client order id (the comment)
   char symbol[32];
-  uint8_t side;       // trading.v1.Side
-  uint8_t type;       // trading.v1.OrderType
-  uint8_t state;      // trading.v1.OrderState
+  uint8_t side;   // trading.v1.Side
+  uint8_t type;   // trading.v1.OrderType
+  uint8_t state;  // trading.v1.OrderState
   uint8_t reserved;
   uint32_t retcode;
   double volume_lots, filled_lots, price, stop_limit_price, stop_loss, take_profit;
@@ -196,11 +197,11 @@ struct Result {
   uint64_t command;
   uint8_t outcome;  // bridge.v1.Outcome
   uint8_t reserved[3];
-  uint32_t retcode;     // MetaTrader return code
+  uint32_t retcode;  // MetaTrader return code
   char message[64];
-  uint64_t received_us; // wall clock when the terminal had the command
-  uint32_t has_order;   // 1 when `order` is filled
-  uint32_t deals;       // number of Deal structs that follow
+  uint64_t received_us;  // wall clock when the terminal had the command
+  uint32_t has_order;    // 1 when `order` is filled
+  uint32_t deals;        // number of Deal structs that follow
   Order order;
 };
 

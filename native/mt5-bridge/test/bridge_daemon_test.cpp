@@ -239,8 +239,9 @@ TEST_F(DaemonTest, operatorsSeeAndOperateIt) {
   const auto has = [](const std::string& text, const std::string& part) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
   };
-  ASSERT_TRUE(eventually([&] { return nats->request("$SRV.PING", "", 200).find("troupe-bridge") != std::string::npos; }))
-      << daemon->err();
+  ASSERT_TRUE(eventually([&] {
+    return nats->request("$SRV.PING", "", 200).find("troupe-bridge") != std::string::npos;
+  })) << daemon->err();
   has(nats->request("$SRV.PING.troupe-bridge", ""), R"("type":"io.nats.micro.v1.ping_response")");
   const std::string info = nats->request("$SRV.INFO.troupe-bridge", "");
   has(info, R"("type":"io.nats.micro.v1.info_response")");

@@ -166,9 +166,7 @@ TEST_F(JournalTest, compactedItKeepsEveryIdTheFenceAndTheNewestReplies) {
   expectAll(journal);
   const std::string whole = bytes();
   // Killed before the rename: what had been written so far lies beside the journal and means nothing.
-  {
-    std::ofstream(path + ".new") << whole.substr(0, whole.size() / 3);
-  }
+  { std::ofstream(path + ".new") << whole.substr(0, whole.size() / 3); }
   std::filesystem::copy_file(path, path + ".copy");
   const std::string own = path;
   path += ".copy";

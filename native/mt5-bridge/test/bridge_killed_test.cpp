@@ -54,7 +54,8 @@ struct Company : testing::Test {
     // The bid of each tick is its number among those of its symbol, so that a hole or a double shows by itself.
     for (uint64_t i = 0; i < kTicks; ++i) {
       const double bid = 1.0 + static_cast<double>(i / 2) * 1e-5;
-      put(link::Tick{1'700'000'000'000 + static_cast<int64_t>(i) * 10, bid, bid + 1e-5, static_cast<uint32_t>(i % 2), 6});
+      put(link::Tick{1'700'000'000'000 + static_cast<int64_t>(i) * 10, bid, bid + 1e-5, static_cast<uint32_t>(i % 2),
+                     6});
     }
   }
   void startBridge() {
@@ -79,8 +80,8 @@ struct Company : testing::Test {
     }
     std::ofstream(folder / "terminal.json")
         << R"({"bridge":"127.0.0.1:)" << port << R"(","login":"1","currency":"USD","balance":1000000,"leverage":500,)"
-        << R"("marginMode":"netting","speed":200,"symbols":[)" << symbols << R"(],"tape":")" << (folder / "tape").string()
-        << R"(","history":")" << (folder / "history").string()
+        << R"("marginMode":"netting","speed":200,"symbols":[)" << symbols << R"(],"tape":")"
+        << (folder / "tape").string() << R"(","history":")" << (folder / "history").string()
         << R"(","execution":{"latencyMs":1,"partialFillProbability":0.3,"rejectProbability":0.1,"seed":"7"}})";
     int ends[2];
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);

@@ -196,7 +196,8 @@ TEST(Process, KilledAtAnyMomentNothingIsLostOrDoneTwice) {
       ASSERT_EQ(now.order.ticket, before.order.ticket) << id << " in life " << life;
       ASSERT_GE(now.deals, before.deals) << id;
     }
-    const auto kill_at = std::chrono::steady_clock::now() + std::chrono::microseconds((random = mix64(random)) % 60'000);
+    const auto kill_at =
+        std::chrono::steady_clock::now() + std::chrono::microseconds((random = mix64(random)) % 60'000);
     while (std::chrono::steady_clock::now() < kill_at) {
       const std::string id = "o" + std::to_string(orders.size());
       orders.push_back(id);

@@ -2,8 +2,9 @@
 //
 // File: a page of 4096 bytes (identity of the account, the feed's name, place on the tape), then groups
 //   u32 length, u32 CRC-32 of the payload, payload = the records of everything one command or tick did.
-// A group is there wholly or not at all, so an order and its deals cannot come apart, nor they and the place on the tape
-// at which they happened. A group is written before its events are sent. It survives kill -9 of the terminal (the kernel has it), not a power cut of the machine (no fsync).
+// A group is there wholly or not at all, so an order and its deals cannot come apart, nor they and the place on the
+// tape at which they happened. A group is written before its events are sent. It survives kill -9 of the terminal (the
+// kernel has it), not a power cut of the machine (no fsync).
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,8 @@ class History {
   // throws E_HISTORY_DAMAGED with the offset.
   bool restore(Engine& engine);
 
-  // `played`: ticks that the engine had seen when this happened. Throws E_HISTORY_WRITE (disk full ...): then nothing of
-  // it may be told to anybody.
+  // `played`: ticks that the engine had seen when this happened. Throws E_HISTORY_WRITE (disk full ...): then nothing
+  // of it may be told to anybody.
   void append(const std::vector<Event>& events, const Engine& engine, uint64_t played);
 
   // Ticks of the tape that the engine has seen; 0 if the file knew another tape. Call setPlayed before they are sent:

@@ -2,8 +2,8 @@
 //
 // Speed 0 plays as fast as it is asked to. With a lead limit, at any speed, the market is no further ahead in its own
 // time than what the company has applied: tick i may go iff time(i) <= time(applied - 1) + lead, or everything sent is
-// applied. Speed s > 0 runs market time s times as fast as wall time; gaps of more than a minute without any tick are skipped.
-// Rounds: the tape is played again with its times shifted on, so that time never falls.
+// applied. Speed s > 0 runs market time s times as fast as wall time; gaps of more than a minute without any tick are
+// skipped. Rounds: the tape is played again with its times shifted on, so that time never falls.
 #pragma once
 
 #include <cstddef>

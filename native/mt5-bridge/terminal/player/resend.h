@@ -1,6 +1,6 @@
-// Which ticks the bridge still wants of those that have been played: after a link, the bridge or the terminal itself was
-// lost, the bridge says how many ticks of each symbol are kept, and everything behind that is sent again, in the order
-// and with the numbers it had. Pure.
+// Which ticks the bridge still wants of those that have been played: after a link, the bridge or the terminal itself
+// was lost, the bridge says how many ticks of each symbol are kept, and everything behind that is sent again, in the
+// order and with the numbers it had. Pure.
 #pragma once
 
 #include <cstddef>

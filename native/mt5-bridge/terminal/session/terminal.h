@@ -69,7 +69,7 @@ class Terminal {
   uint64_t events_sent_ = 0;  // of this session
   bool agreed_ = false;       // this session knows where the feed goes on
   bool end_sent_ = false;     // to this session
-  bool end_said_ = false;       // to the parent
+  bool end_said_ = false;     // to the parent
   int64_t reported_us_ = 0;
   uint64_t reported_ticks_ = 0;
 };
