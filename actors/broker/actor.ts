@@ -63,7 +63,11 @@ export function brokerActor(options: BrokerOptions): ActorDefinition {
     inputs: [
       { topic: 'intent', key: { account }, from: 'now', after },
       { topic: 'execution', key: { account }, from: 'now', after },
-      ...symbols.map((symbol) => ({ topic: 'bar' as const, key: { symbol, timeframe: '1s' }, from: 'now' as const })),
+      ...symbols.map((symbol) => ({
+        ...{ topic: 'bar' as const, key: { symbol, timeframe: '1s' }, from: 'now' as const },
+        // A second closes for all symbols at once, and intents come right behind.
+        joins: () => true,
+      })),
     ],
     perform: { command: (params: CommandParams, context: EffectContext) => sendCommand(sender, params, context) },
     // A command of an earlier life is never sent again: broker.start finds out what became of it.

@@ -63,7 +63,9 @@ export const brokerMachine = setup({
     begin: action<'broker.start'>((turn, event) => onStart(turn, event.input)),
     connect: action(onConnecting),
     retryLater: action(onDisconnected),
-    readQuote: action<'bar'>((turn, event) => onBar(turn, event.message)),
+    readQuote: action<'bar'>((turn, event) => {
+      for (const bar of [event.message, ...(event.more ?? [])]) onBar(turn, bar);
+    }),
     readExecution: action<'execution'>((turn, event) => onExecution(turn, event.message)),
     readReply: action<'command.reply'>(onReply),
     readFailure: action<'command.failed'>(onFailed),

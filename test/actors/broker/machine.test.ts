@@ -4,6 +4,7 @@ import { create } from '@bufbuild/protobuf';
 import { orderIdOf } from '../../../actors/broker/ids.ts';
 import { brokerStatus, describeBroker } from '../../../actors/broker/status.ts';
 import { ExecutionEventSchema } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
+import { BarSchema } from '../../../proto/gen/troupe/market/v1/market_pb.js';
 import { IntentAction, OrderState, OrderType, Side } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
 import { ACCOUNT, Rig } from './rig.ts';
 import { PRICE } from './terminal.ts';
@@ -150,6 +151,23 @@ describe('broker: an order', () => {
     assert.deepEqual(statesOf(rig, 'a'), [OrderState.SUBMITTING, OrderState.WORKING, OrderState.CANCELLED]);
     assert.deepEqual(statesOf(rig, 'y'), [OrderState.SUBMITTING, OrderState.FILLED]);
     assert.deepEqual(Object.keys(rig.context.orders), []);
+  });
+});
+
+describe('broker: prices', () => {
+  test('of several bars taken in one step are those of the bars one by one', () => {
+    const one = new Rig();
+    const many = new Rig();
+    const bar = (symbol: string, bid: number, lastTickMs: number) =>
+      create(BarSchema, { symbol, timeframe: '1s', close: bid, askClose: bid + 0.0001, lastTickMs });
+    const atMs = one.terminal.timeMs;
+    const bars = [bar('EURUSD', 1.1, atMs + 1), bar('GBPUSD', 1.3, atMs + 2), bar('EURUSD', 1.2, atMs + 3)];
+    for (const message of bars) one.hear({ type: 'bar', message });
+    const [message, ...more] = bars;
+    many.hear({ type: 'bar', message, more });
+    assert.deepEqual(many.context.quotes, one.context.quotes);
+    assert.ok([...many.context.quotes].includes(1.2));
+    assert.equal(many.context.marketNowMs, one.context.marketNowMs);
   });
 });
 
