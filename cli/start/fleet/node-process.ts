@@ -18,8 +18,9 @@ import { NATS, POSTGRES } from './servers.ts';
 /**
  * How a node collects garbage. Young garbage by one thread, because parallel ones wait for each other where there are
  * few cores; and an old space that may grow before it is looked at: with a small one and --single-threaded-gc, --trace-gc
- * showed a major collection about once a second at 100,000 ticks/s (30 ms in steps, 6 ms at one go), with these flags one
- * in 25 s. What that does to the p99 of orders was not measured apart from the machine's load.
+ * showed a major collection about once a second at 100,000 ticks/s (30 ms in steps, 6 ms at one go). What the socket reads
+ * into is memory outside of that space, with a limit of its own of 64 MiB; counted with the rest (the last flag) it brings
+ * one major collection a round of `bench -- ingest` instead of one every 100 to 200 ms.
  */
 const NODE_ARGS: readonly string[] = [
   '--no-parallel-scavenge',
