@@ -194,7 +194,11 @@ export class Levels {
     this.tell(event);
     const level = this.level(kind, id);
     if (event.event === 'restarted') level.restarts++;
-    if (event.event !== 'started' && event.event !== 'restarted') level.state = event.event;
+    if (event.event === 'given_up') {
+      // Nothing of it runs that could say how it is.
+      level.state = 'failed';
+      level.detail = `given up: ${event.cause}`;
+    } else if (event.event !== 'started' && event.event !== 'restarted') level.state = event.event;
     level.sinceMs = this.o.clock.nowMs();
     this.write(level, STATE_MS);
   }
