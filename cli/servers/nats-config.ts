@@ -75,6 +75,8 @@ export function permissions(account: string, source: string): Record<NatsUser, P
       publish: {
         allow: [
           ...['control.>', '$SRV.>', '$KV.config.>', '$JS.FC.>'],
+          // Who it is itself: the `nats` command asks it first.
+          '$SYS.REQ.USER.INFO',
           ...['INFO', 'DIRECT.GET.>', 'CONSUMER.>'].map((api) => `$JS.API.${api}`),
           ...['NAMES', 'LIST', 'INFO.>', 'MSG.GET.>'].map((api) => `$JS.API.STREAM.${api}`),
         ],

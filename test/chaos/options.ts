@@ -23,7 +23,7 @@ A whole company trades: NATS, PostgreSQL, bridge, terminal and three nodes, ever
 the other, some of them while it still mends the one before; then everything that was ordered, executed, booked and counted is
 compared. Which fault strikes when is drawn from the seed.
 
-  --faults N     How many, 1 to ${MOST_FAULTS} (${FAULTS}). About 7 s each.
+  --faults N     How many, 1 to ${MOST_FAULTS} (${FAULTS}). About 4 s each.
   --seed TEXT    What is drawn from; another one at every call without it. Printed, so that a run can be had again.
   --json FILE    Write {faults, violations, recovery_ms, seed, seconds, cores} there.
   --help         This text.
