@@ -121,6 +121,8 @@ export class Interpreter implements Subscriber, Inspectable {
   async start(): Promise<void> {
     const { definition } = this.o;
     const committed = await this.store.load();
+    // A node that was frozen may get here without its lease: its commit would put the actor's new owner in the wrong.
+    if (this.o.mayRun?.() === false) throw new TroupeError('LEASE_LOST', `${this.name} does not start: no lease`);
     if (committed === undefined) await this.begin();
     else await this.resume(committed);
     this.state = 'running';

@@ -103,7 +103,13 @@ const letters = (w: World) =>
     .filter(({ subject }) => subject.startsWith('sys.dlq.'))
     .map(({ data }) => topics.deadLetter.decode(data));
 
-async function live(bus: Bus, def: ActorDefinition, poison?: PoisonRecord, clock = systemClock): Promise<Life> {
+async function live(
+  bus: Bus,
+  def: ActorDefinition,
+  poison?: PoisonRecord,
+  clock = systemClock,
+  mayRun = () => true,
+): Promise<Life> {
   const hub = new InputHub({ bus, layout, log, onFailure: (error) => assert.fail(error) });
   let onExit: (exit: Exit) => void = () => undefined;
   const exit = new Promise<Exit>((resolve) => {
@@ -120,6 +126,7 @@ async function live(bus: Bus, def: ActorDefinition, poison?: PoisonRecord, clock
     log,
     layout,
     poison: record,
+    mayRun,
     onExit,
   });
   try {
@@ -411,6 +418,20 @@ function mortal(bus: Bus, dieAt: number, after: boolean, die: () => void): Bus {
     kv: async (bucket) => wrap(await bus.kv(bucket)),
   } as Bus;
 }
+
+test('an actor that starts where the lease is lost meanwhile does not commit: its new owner goes on', async () => {
+  const w = world();
+  const bus = w.server.connect();
+  const owner = await live(bus, definition(w));
+  await intend(bus, 'one');
+  await until(() => ordersOf(w).length === 1);
+  const late = await live(bus, definition(w), undefined, systemClock, () => false);
+  const exit = await late.exit;
+  assert.ok(exit.reason === 'crash' && (exit.error as { code?: string }).code === 'LEASE_LOST');
+  await intend(bus, 'two');
+  await until(() => ordersOf(w).length === 2);
+  await owner.interpreter.stop();
+});
 
 describe('exactly once', () => {
   for (const delivery of ['commit', 'replay'] as const) {

@@ -23,7 +23,16 @@ export type Fault =
   | { readonly kind: 'bridge-kill'; readonly atMs: number; readonly backAfterMs: number }
   | { readonly kind: 'bridge-freeze'; readonly atMs: number; readonly forMs: number }
   | { readonly kind: 'terminal-kill'; readonly atMs: number; readonly backAfterMs: number }
-  | { readonly kind: 'link-break'; readonly atMs: number };
+  | { readonly kind: 'link-break'; readonly atMs: number }
+  /** A person asks something of an actor, and later `undo`. */
+  | {
+      readonly kind: 'operator';
+      readonly atMs: number;
+      readonly actor: string;
+      readonly verb: string;
+      readonly undo: string | undefined;
+      readonly forMs: number;
+    };
 
 export interface Plan {
   readonly seed: string;
@@ -51,6 +60,7 @@ export interface Plan {
 /** Trading begins by itself; faults may strike from the first moment on. */
 const FAULTS_FROM_MS = 500;
 const FAULTS_UNTIL_MS = 30_000;
+const OPERATOR_CHANCE = 0.4;
 const PLACES = ['trade', 'md', 'snapshots', 'actors', 'leases'] as const;
 
 const between = (random: Random, low: number, high: number): number => low + random.next() * (high - low);
@@ -142,6 +152,35 @@ function drawFault(random: Random, atMs: number, shape: Pick<Plan, 'nodes' | 'sy
   return makers[0]![1](random, atMs, shape);
 }
 
+const asked: readonly (readonly [verb: string, undo: string | undefined])[] = [
+  ['pause', 'resume'],
+  ['halt', 'activate'],
+  ['reduce', 'activate'],
+  ['reconcile', undefined],
+  ['restart', undefined],
+];
+
+/** People are no faults of the network: what they ask is drawn apart, so that the rest of a seed does not depend on it. */
+function operatorOf(seed: string, { symbols, strategies }: Pick<Plan, 'symbols' | 'strategies'>): Fault[] {
+  const random = seededRandom(`operator ${seed}`);
+  if (random.next() >= OPERATOR_CHANCE) return [];
+  return Array.from({ length: 1 + random.nextInt(3) }, (): Fault => {
+    const atMs = between(random, FAULTS_FROM_MS, FAULTS_UNTIL_MS);
+    const forMs = between(random, 100, 8_000);
+    const roll = random.next();
+    if (roll < 0.5) {
+      const [verb, undo] = pick(random, asked);
+      return { kind: 'operator', atMs, forMs, actor: 'broker.sim', verb, undo };
+    }
+    if (roll < 0.8) {
+      const [verb, undo] = pick(random, [asked[0]!, asked.at(-1)!]);
+      return { kind: 'operator', atMs, forMs, actor: `strategy.${pick(random, strategies).id}`, verb, undo };
+    }
+    const actor = pick(random, ['recorder.ledger', ...symbols.map((symbol) => `symbol.${symbol}`)]);
+    return { kind: 'operator', atMs, forMs, actor, verb: 'restart', undo: undefined };
+  });
+}
+
 const endOf = (fault: Fault): number => {
   if ('forMs' in fault) return fault.atMs + fault.forMs;
   return 'backAfterMs' in fault ? fault.atMs + fault.backAfterMs : fault.atMs;
@@ -163,7 +202,9 @@ export function planOf(seed: string): Plan {
   const count = random.next() < 0.05 ? 0 : 1 + random.nextInt(7);
   const faults = Array.from({ length: count }, () =>
     drawFault(random, between(random, FAULTS_FROM_MS, FAULTS_UNTIL_MS), shape),
-  ).sort((a, b) => a.atMs - b.atMs);
+  )
+    .concat(operatorOf(seed, shape))
+    .sort((a, b) => a.atMs - b.atMs);
   const stormy = random.next() < 0.4;
   const rough = random.next() < 0.5;
   return {

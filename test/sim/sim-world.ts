@@ -17,6 +17,7 @@ import { Terminal } from './broker/terminal.ts';
 import { ACCOUNT, SOURCE, simConfig } from './config.ts';
 import { Ledger } from './ledger.ts';
 import { crashActor, NodeSlot } from './node-slot.ts';
+import { Operator } from './operator.ts';
 import type { Fault, Plan } from './plan.ts';
 import type { ClockFault } from './world/host.ts';
 import { Host } from './world/host.ts';
@@ -54,6 +55,7 @@ export class SimWorld {
   readonly broken: Break | undefined;
   private readonly journal: Journal;
   private readonly market: Market;
+  private readonly operator: Operator;
   private bridgeRuns = 0;
   private terminalRuns = 0;
   private readonly crashes: { actor: string; left: number }[] = [];
@@ -90,6 +92,7 @@ export class SimWorld {
     };
     this.books = new Books(plan.hedging, DEPOSIT);
     this.market = new Market(plan.symbols, seededRandom(`market ${seed}`));
+    this.operator = new Operator(this.network, seed, this.trace);
     this.journal = new Journal(broken?.bridge === 'journal-disk');
     this.slots = plan.nodes.map(({ skewMs, rate, capacity }, i) => this.makeSlot(i, { skewMs, rate }, capacity));
   }
@@ -101,6 +104,7 @@ export class SimWorld {
       this.loop.after(i * 20, () => slot.start());
     });
     for (const fault of this.plan.faults) this.loop.after(fault.atMs, () => this.strike(fault));
+    this.loop.after(this.plan.calmMs, () => void this.operator.takeBack());
     this.watchNodes();
   }
 
@@ -249,6 +253,12 @@ export class SimWorld {
           if (this.terminal === undefined) this.startTerminal();
         });
         return;
+      case 'operator': {
+        const { actor, verb, undo, forMs } = fault;
+        void this.operator.insist(actor, verb);
+        if (undo !== undefined) loop.after(forMs, () => void this.operator.insist(actor, undo));
+        return;
+      }
       case 'link-break':
         this.terminal?.link?.break();
         return;

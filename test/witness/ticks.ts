@@ -4,15 +4,21 @@ import { violation } from './history.ts';
 
 const SLOT_MS = 1_000;
 
-/** Ticks per one-second slot, each number of a session once. */
+/**
+ * Ticks per one-second slot, each number of a session once. A tick that comes after a newer one is late and in no bar:
+ * what a bridge had under way when it died may reach the stream after the first ticks of the next one.
+ */
 function expected(frames: readonly FrameSeen[]): Map<number, number> {
   const next = new Map<string, number>();
   const slots = new Map<number, number>();
+  let newestMs = 0;
   for (const { session, firstSequence, timesMs } of frames) {
     timesMs.forEach((timeMs, i) => {
       const number = firstSequence + i;
       if (number < (next.get(session) ?? 1)) return;
       next.set(session, number + 1);
+      if (timeMs < newestMs) return;
+      newestMs = timeMs;
       const slot = Math.floor(timeMs / SLOT_MS) * SLOT_MS;
       slots.set(slot, (slots.get(slot) ?? 0) + 1);
     });
