@@ -122,9 +122,12 @@ async function run(): Promise<void> {
     },
     onDrain: () => endsSoon(),
     onEnd: async ({ error }) => {
-      await http.close();
-      await threads.close();
-      await bus.drain();
+      // Without a lease nothing may be said any more: there is nothing to wait for, and others wait for its name.
+      if (error?.code !== 'LEASE_LOST') {
+        await http.close();
+        await threads.close();
+        await bus.drain();
+      }
       say({ event: 'stopped' });
       process.exit(error === undefined ? 0 : 1);
     },
