@@ -81,6 +81,14 @@ describe('a managed process', { timeout: 30_000 }, () => {
     assert.equal((await child.stop()).forced, false);
   });
 
+  test('one that is asked by a word gets it, and no signal', async () => {
+    const script = 'trap "exit 9" TERM; echo ready; read word; [ "$word" = stop ] && exit 7; exit 8';
+    const stop = { signal: 'SIGTERM', word: 'stop', deadlineMs: 20_000 } as const;
+    const child = await shell(script, { stdin: 'lifeline', stop });
+    await child.waitForLine(line('ready'), 20_000);
+    assert.deepEqual(await child.stop(), { code: 7, signal: null, forced: false });
+  });
+
   test('the lifeline stays open while we live', async () => {
     const child = await shell('echo ready; cat; echo closed', { stdin: 'lifeline' });
     await child.waitForLine(line('ready'), 20_000);

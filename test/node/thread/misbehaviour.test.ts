@@ -115,8 +115,8 @@ describe('a strategy that always does it', () => {
       const figures = [0.5, 0.99].map((q) => `${quantile(calm, q).toFixed(2)} -> ${quantile(wild, q).toFixed(2)} ms`);
       t.diagnostic(`${name}: median ${figures[0]}, p99 ${figures[1]}, ${wild.length} bars`);
       assert.ok(quantile(wild, 0.5) < 3 * quantile(calm, 0.5) + 5, figures[0]);
-      // Of few bars the p99 is a single one, and that may be the machine's own.
-      const high = wild.length >= 100 ? 0.99 : 0.9;
+      // Of a few hundred bars the p99 is one or two, and those may be the machine's own.
+      const high = wild.length >= 1_000 ? 0.99 : 0.9;
       assert.ok(quantile(wild, high) < 3 * quantile(calm, high) + 50, `${high}: ${figures[1]}`);
     });
   }
