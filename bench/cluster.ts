@@ -11,6 +11,7 @@ import type { ManagedProcess } from '../cli/processes.ts';
 import { startProcess } from '../cli/processes.ts';
 import type { NatsServer } from '../cli/servers/nats.ts';
 import { startNatsServer } from '../cli/servers/nats.ts';
+import { NODE_ARGS } from '../cli/start/fleet/node-process.ts';
 import { terminalConfig } from '../cli/start/terminal-config.ts';
 import type { Status } from '../node/status.ts';
 import { TerminalConfigSchema } from '../proto/gen/troupe/bridge/v1/bridge_pb.js';
@@ -32,15 +33,6 @@ export interface ClusterSpec {
 
 const READY_MS = 120_000;
 const LOOK_AGAIN_MS = 20;
-
-/** As the fleet runs them, so that garbage is collected as in the product. */
-const NODE_ARGS: readonly string[] = [
-  '--no-parallel-scavenge',
-  '--min-semi-space-size=16',
-  '--max-semi-space-size=16',
-  '--initial-old-space-size=512',
-  '--external-memory-accounted-in-global-limit',
-];
 
 interface Asked {
   readonly event: string;

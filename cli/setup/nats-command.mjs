@@ -1,19 +1,20 @@
 // The step that makes sure of the `nats` command, with which a person operates the company and tests run the runbook.
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { endingSignal, run } from './child.mjs';
+import { run } from './child.mjs';
 import { findNatsCommand, NATS_COMMAND_LEAST, NATS_COMMAND_PINNED } from './find.mjs';
 import { newerPackages } from './nats-debian.mjs';
 import { goInstall } from './nats-go.mjs';
 import { StepError } from './step-error.mjs';
 import { formatVersion } from './version.mjs';
+import { tryWays } from './ways.mjs';
 
 const STEP = 'nats';
 const MODULE = 'github.com/nats-io/natscli/nats';
 /** Go of the release after Debian 12: 12's own is too old to build any version that we can use. */
 const DEBIAN_GO = '1.24';
 
-/** @typedef {import('./nats-server.mjs').Way} Way */
+/** @typedef {import('./ways.mjs').Way} Way */
 
 /** @type {readonly Way[]} */
 export const commandWays = [
@@ -33,27 +34,14 @@ export async function ensureNatsCommand(context, { required }, tried = commandWa
   if (findNatsCommand(where) !== null) return;
   const progress = context.progress.step(STEP);
   const about = { step: STEP, log: context.logFile(STEP), progress };
-  const bin = path.join(context.root, '.tools/bin');
-  mkdirSync(bin, { recursive: true });
-  const reasons = [];
-  for (const way of tried) {
-    progress.start(`the nats command by ${way.name} (a minute or two)`);
-    try {
-      await way.install(context, about);
-      const found = findNatsCommand(where);
-      if (found !== null) {
-        progress.done(`nats ${formatVersion(found.version)} by ${way.name}`);
-        return;
-      }
-      throw new StepError(STEP, `what came does not run here as ${formatVersion(NATS_COMMAND_LEAST)} or newer`);
-    } catch (error) {
-      if (!(error instanceof StepError) || endingSignal() !== null) throw error;
-      rmSync(path.join(bin, 'nats'), { force: true });
-      const last = error.tail.at(-1)?.trim();
-      reasons.push(`${way.name}: ${error.message}${last ? ` (${last})` : ''}`);
-      progress.note(`not by ${way.name}: ${error.message}`);
-    }
-  }
+  const program = {
+    file: 'nats',
+    find: () => findNatsCommand(where),
+    least: NATS_COMMAND_LEAST,
+    doing: (/** @type {string} */ way) => `the nats command by ${way} (a minute or two)`,
+  };
+  const reasons = await tryWays(context, about, program, tried);
+  if (reasons === null) return;
   const todo = `Put one on PATH: go install ${MODULE}@latest (macOS: brew install nats-io/nats-tools/nats).`;
   if (required) {
     const why = `the nats command ${formatVersion(NATS_COMMAND_LEAST)} or newer could not be had.`;
@@ -65,7 +53,7 @@ export async function ensureNatsCommand(context, { required }, tried = commandWa
 /**
  * Go out of two Debian packages, unpacked for as long as it builds.
  * @param {import('./steps.mjs').Context} context
- * @param {import('./nats-server.mjs').About} about
+ * @param {import('./ways.mjs').About} about
  */
 async function withDebianGo(context, about) {
   const folder = await newerPackages(context, about, [`golang-${DEBIAN_GO}-go`, `golang-${DEBIAN_GO}-src`]);

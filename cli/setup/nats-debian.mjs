@@ -21,7 +21,7 @@ import { atLeast, formatVersion, parseVersion } from './version.mjs';
 const NEWER_RELEASE = 'trixie';
 const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
-/** @typedef {import('./nats-server.mjs').About} About */
+/** @typedef {import('./ways.mjs').About} About */
 /** @typedef {import('./steps.mjs').Context} Context */
 
 /**

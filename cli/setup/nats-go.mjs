@@ -33,7 +33,7 @@ export function pinFor(pins, goVersion, toolchain) {
 /**
  * `go install MODULE@vVERSION` into .tools/bin, of the first pin that fits the Go.
  * @param {import('./steps.mjs').Context} context
- * @param {import('./nats-server.mjs').About} about
+ * @param {import('./ways.mjs').About} about
  * @param {string} module
  * @param {readonly { version: string, go: import('./version.mjs').Version }[]} pins newest first
  * @param {string | null} [go] default: the one on PATH
@@ -65,7 +65,7 @@ export async function goInstall(context, about, module, pins, go = findCommand('
 
 /**
  * @param {import('./steps.mjs').Context} context
- * @param {import('./nats-server.mjs').About} about
+ * @param {import('./ways.mjs').About} about
  */
 export function fromGo(context, about) {
   return goInstall(context, about, 'github.com/nats-io/nats-server/v2', [NATS_PINNED]);

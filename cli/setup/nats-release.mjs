@@ -37,7 +37,7 @@ export function publishedSum(sums, name) {
 
 /**
  * @param {import('./steps.mjs').Context} context
- * @param {import('./nats-server.mjs').About} about
+ * @param {import('./ways.mjs').About} about
  * @param {string} [base] where the releases lie
  */
 export async function fromRelease(context, about, base = BASE) {
@@ -63,7 +63,7 @@ export async function fromRelease(context, about, base = BASE) {
 }
 
 /**
- * @param {import('./nats-server.mjs').About} about
+ * @param {import('./ways.mjs').About} about
  * @param {string} url
  * @returns {Promise<Buffer>}
  */

@@ -3,7 +3,7 @@
 /**
  * @typedef {object} Need
  * @property {string} name what is missing, in the user's words
- * @property {{ command: string } | { library: string } | { postgres: true }} probe
+ * @property {{ command: string } | { pkgConfig: string } | { postgres: true }} probe
  *   a command on PATH, a library known to pkg-config, or a PostgreSQL server
  * @property {string[]} apt packages on Debian and Ubuntu
  * @property {string[]} dnf packages on Fedora
@@ -30,14 +30,14 @@ export const needs = [
   },
   {
     name: 'the NATS C client',
-    probe: { library: 'libnats' },
+    probe: { pkgConfig: 'libnats' },
     apt: ['libnats-dev'],
     dnf: ['cnats-devel'],
     brew: ['cnats'],
   },
   {
     name: 'the protobuf library',
-    probe: { library: 'protobuf' },
+    probe: { pkgConfig: 'protobuf' },
     apt: ['libprotobuf-dev'],
     dnf: ['protobuf-devel'],
     brew: ['protobuf'],
@@ -51,7 +51,7 @@ export const needs = [
   },
   {
     name: 'GoogleTest',
-    probe: { library: 'gtest' },
+    probe: { pkgConfig: 'gtest' },
     apt: ['libgtest-dev'],
     dnf: ['gtest-devel'],
     brew: ['googletest'],

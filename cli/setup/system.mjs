@@ -24,7 +24,7 @@ export function missingNeeds(context) {
   const pkgConfig = findCommand('pkg-config', context.searchPath);
   return needs.filter(({ probe }) => {
     if ('command' in probe) return findCommand(probe.command, context.searchPath) === null;
-    if ('library' in probe) return pkgConfig === null || outputOf(pkgConfig, ['--exists', probe.library]) === null;
+    if ('pkgConfig' in probe) return pkgConfig === null || outputOf(pkgConfig, ['--exists', probe.pkgConfig]) === null;
     return context.wants.postgresPrograms && findPostgresAll(context.searchPath).length === 0;
   });
 }

@@ -22,7 +22,7 @@ import { NATS, POSTGRES } from './servers.ts';
  * into is memory outside of that space, with a limit of its own of 64 MiB; counted with the rest (the last flag) it brings
  * one major collection a round of `bench -- ingest` instead of one every 100 to 200 ms.
  */
-const NODE_ARGS: readonly string[] = [
+export const NODE_ARGS: readonly string[] = [
   '--no-parallel-scavenge',
   '--min-semi-space-size=16',
   '--max-semi-space-size=16',
