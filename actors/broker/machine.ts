@@ -57,6 +57,16 @@ function action<T extends BrokerEvent['type']>(work: (turn: Turn, event: Of<T>) 
   ) as never;
 }
 
+/** What the broker asks the terminal, wherever it is linked to one. */
+const questions = {
+  'order.ask': { actions: 'askOrder' },
+  'reconcile.due': { actions: 'askSnapshot' },
+  'control.reconcile': { actions: 'askSnapshot' },
+} as const;
+
+/** Where the broker goes when its connection to the terminal changes. */
+const connection = { 'link.down': 'disconnected', 'link.up': 'connecting', 'events.missed': 'connecting' } as const;
+
 export const brokerMachine = setup({
   types: { context: {} as BrokerContext, events: {} as BrokerEvent, input: {} as BrokerInput },
   actions: {
@@ -151,12 +161,8 @@ export const brokerMachine = setup({
         { guard: 'resolved', target: 'trading.active' },
       ],
       on: {
-        'link.down': 'disconnected',
-        'events.missed': 'connecting',
-        'link.up': 'connecting',
-        'order.ask': { actions: 'askOrder' },
-        'reconcile.due': { actions: 'askSnapshot' },
-        'control.reconcile': { actions: 'askSnapshot' },
+        ...connection,
+        ...questions,
       },
     },
     trading: {
@@ -164,12 +170,8 @@ export const brokerMachine = setup({
       initial: 'active',
       on: {
         intent: { actions: 'judgeIntent' },
-        'link.down': 'disconnected',
-        'link.up': 'connecting',
-        'events.missed': 'connecting',
-        'order.ask': { actions: 'askOrder' },
-        'reconcile.due': { actions: 'askSnapshot' },
-        'control.reconcile': { actions: 'askSnapshot' },
+        ...connection,
+        ...questions,
         'mode.active': '.active',
         'mode.reducing': '.reducing',
         'mode.halted': '.halted',
@@ -189,9 +191,7 @@ export const brokerMachine = setup({
       entry: 'stepOperation',
       on: {
         'control.resume': { target: 'connecting', actions: 'resume' },
-        'order.ask': { actions: 'askOrder' },
-        'reconcile.due': { actions: 'askSnapshot' },
-        'control.reconcile': { actions: 'askSnapshot' },
+        ...questions,
         'operation.step': { actions: 'stepOperation' },
         'safe.begin': 'securing',
       },
@@ -205,12 +205,8 @@ export const brokerMachine = setup({
         'operation.step': { actions: 'stepOperation' },
         'mode.active': 'connecting',
         'control.pause': {},
-        'link.down': 'disconnected',
-        'link.up': 'connecting',
-        'events.missed': 'connecting',
-        'order.ask': { actions: 'askOrder' },
-        'reconcile.due': { actions: 'askSnapshot' },
-        'control.reconcile': { actions: 'askSnapshot' },
+        ...connection,
+        ...questions,
       },
     },
     /**
@@ -229,9 +225,7 @@ export const brokerMachine = setup({
         'link.up': { actions: 'connect' },
         retry: { actions: 'connect' },
         'events.missed': { actions: 'connect' },
-        'order.ask': { actions: 'askOrder' },
-        'reconcile.due': { actions: 'askSnapshot' },
-        'control.reconcile': { actions: 'askSnapshot' },
+        ...questions,
       },
     },
   },
