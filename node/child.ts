@@ -7,6 +7,7 @@ import type { InputHub } from '../runtime/hub.ts';
 import type { Inspector } from '../runtime/inspect/inspector.ts';
 import { Interpreter } from '../runtime/interpreter.ts';
 import { PoisonRecord } from '../runtime/poison.ts';
+import type { RunQueue } from '../runtime/run-queue.ts';
 import type { Logger } from '../runtime/telemetry/log.ts';
 import type { Metrics } from '../runtime/telemetry/metrics.ts';
 import type { ChildSpec } from '../supervisors/spec.ts';
@@ -18,6 +19,8 @@ export interface Stage {
   readonly snapshots: KeyValue;
   readonly hub: InputHub;
   readonly clock: Clock;
+  /** Of all actors that run on this thread. */
+  readonly queue: RunQueue;
   readonly log: Logger;
   readonly layout: Layout;
   readonly levels: Levels;

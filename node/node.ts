@@ -14,6 +14,7 @@ import { InputHub } from '../runtime/hub.ts';
 import { Lease } from '../runtime/lease.ts';
 import { Members } from '../runtime/members.ts';
 import type { Random } from '../runtime/random.ts';
+import { RunQueue } from '../runtime/run-queue.ts';
 import { LatencyHistogram } from '../runtime/telemetry/latency.ts';
 import type { Logger } from '../runtime/telemetry/log.ts';
 import type { Metrics } from '../runtime/telemetry/metrics.ts';
@@ -164,6 +165,7 @@ export class Node {
       snapshots,
       hub: this.hub,
       clock,
+      queue: new RunQueue(clock),
       log,
       layout,
       levels,

@@ -110,6 +110,8 @@ export interface ActorDefinition {
   /** How snapshots of older versions become of this one, step by step. A version without a step is refused. */
   readonly migrations?: readonly Migration[];
   readonly delivery: Delivery;
+  /** Orders wait for it: among the actors of its thread its turns come first (`run-queue.ts`). Default: no. */
+  readonly urgent?: boolean;
   readonly inputs: readonly Input[];
   readonly perform?: Readonly<Record<string, Performer>>;
   /** One short line for a person, from the snapshot: shown in KV `actors` and the live view. */

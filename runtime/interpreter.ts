@@ -16,6 +16,8 @@ import type { Inspectable, Inspector } from './inspect/inspector.ts';
 import type { Watch } from './inspect/watch.ts';
 import { Mailbox } from './mailbox.ts';
 import type { PoisonRecord } from './poison.ts';
+import type { Turn } from './run-queue.ts';
+import { RunQueue } from './run-queue.ts';
 import type { Logger } from './telemetry/log.ts';
 import { Timers } from './timers.ts';
 import type { Machine, MachineEvent, Snapshot, Step } from './xstate.ts';
@@ -47,6 +49,8 @@ export interface InterpreterOptions {
   readonly snapshots: KeyValue;
   readonly hub: Inputs;
   readonly clock: Clock;
+  /** Shared by the actors of a thread, which take turns. Default: one of its own, for an actor that is alone there. */
+  readonly queue?: RunQueue;
   readonly log: Logger;
   readonly layout: Layout;
   /** Whether this node may still run actors; asked before every turn. An actor that may not ends without a word. */
@@ -72,6 +76,9 @@ export class Interpreter implements Subscriber, Inspectable {
   readonly inputs: ActorDefinition['inputs'];
   private readonly o: InterpreterOptions;
   private readonly store: CommitStore;
+  private readonly queue: RunQueue;
+  /** Its place in line, while it waits for its turn. */
+  private inLine: Turn | undefined;
   private readonly mailbox = new Mailbox<Waiting>();
   private readonly timers: Timers;
   private readonly effects: Effects;
@@ -103,6 +110,7 @@ export class Interpreter implements Subscriber, Inspectable {
     this.o = options;
     const { definition, clock, bus, layout, log } = options;
     this.inputs = definition.inputs;
+    this.queue = options.queue ?? new RunQueue(clock);
     for (const { topic, joins } of this.inputs) {
       if (joins !== undefined) this.joins.set(topic, joins);
       const tests = this.inputs.filter((input) => input.topic === topic).map(({ wants }) => wants);
@@ -163,6 +171,7 @@ export class Interpreter implements Subscriber, Inspectable {
       throw new TroupeError('MAILBOX_CONTROL_FULL', `${this.name}: control lane is full`);
     }
     this.wake();
+    this.inLine?.hurry();
   }
 
   get kind(): string {
@@ -294,14 +303,16 @@ export class Interpreter implements Subscriber, Inspectable {
 
   private async run(): Promise<void> {
     try {
-      // The first turn comes after the caller's own work: whoever delivers must not find itself inside the machine.
-      await this.o.clock.yield();
       while (this.hasWork && this.state === 'running') {
+        // A turn comes after the caller's own work: whoever delivers must not find itself inside the machine.
+        this.inLine = this.queue.turn(this.o.definition.urgent === true || this.mailbox.isTold);
+        await this.inLine.comes;
+        this.inLine = undefined;
+        if (this.state !== 'running') return;
         // A node that was frozen finds the time gone before its timers fire: what waited must not be done any more.
         if (this.o.mayRun?.() === false) return this.kill();
         await this.turn();
         if (this.commitDue) await this.commitWhenQuiet();
-        if (this.hasWork) await this.o.clock.yield();
       }
     } catch (thrown) {
       this.crash(thrown);

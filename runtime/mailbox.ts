@@ -27,6 +27,11 @@ export class Mailbox<T> {
     return this.events.length - this.head >= this.capacity;
   }
 
+  /** Whether a control event waits. */
+  get isTold(): boolean {
+    return this.control.length > 0;
+  }
+
   /** False when the mailbox is full: wait for `space()` and offer again. */
   offer(event: T): boolean {
     if (this.full) return false;

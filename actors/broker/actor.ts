@@ -60,6 +60,7 @@ export function brokerActor(options: BrokerOptions): ActorDefinition {
     version: CONTEXT_VERSION,
     migrations: brokerMigrations,
     delivery: 'commit',
+    urgent: true,
     inputs: [
       { topic: 'intent', key: { account }, from: 'now', after },
       { topic: 'execution', key: { account }, from: 'now', after },

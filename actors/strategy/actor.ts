@@ -81,6 +81,7 @@ export function strategyActor(options: StrategyOptions): ActorDefinition {
     input: undefined,
     version: MEMORY_VERSION * 1000 + plan.strategy.version,
     delivery: 'commit',
+    urgent: true,
     inputs,
     perform: { log },
     describe: (snapshot) => describe(plan, snapshot),
