@@ -15,6 +15,7 @@ import { Journal } from './broker/journal.ts';
 import { Market } from './broker/market.ts';
 import { Terminal } from './broker/terminal.ts';
 import { ACCOUNT, SOURCE, simConfig } from './config.ts';
+import { LeaseWatch } from './lease-watch.ts';
 import { Ledger } from './ledger.ts';
 import { crashActor, NodeSlot } from './node-slot.ts';
 import { Operator } from './operator.ts';
@@ -63,7 +64,7 @@ export class SimWorld {
   private readonly notToBeSent = new Set<string>();
   /** Run of a node that owns each actor, as the store has it. */
   private readonly owners = new Map<string, string | undefined>();
-  private readonly leaseMs = new Map<string, number>();
+  private readonly leases = new LeaseWatch();
 
   constructor(plan: Plan, broken: Break | undefined, trace: ((atMs: number, text: string) => void) | undefined) {
     this.plan = plan;
@@ -77,8 +78,7 @@ export class SimWorld {
     this.network.duplicateChance = plan.duplicateChance;
     this.network.onStored = ({ bucket, key, by, value }) => {
       this.writes.push({ bucket, key, by: by.name });
-      if (bucket === 'leases' && value !== undefined) this.leaseMs.set(by.name, this.loop.elapsedMs);
-      if (bucket === 'leases' && value === undefined) this.leaseMs.delete(by.name);
+      this.leases.wrote(bucket, by.name, value === undefined, this.loop.elapsedMs);
       if (bucket === 'actors' && value !== undefined) this.claimed(key, by.name, value);
     };
     this.network.onLoaded = (bucket, key, value) => {
@@ -137,10 +137,9 @@ export class SimWorld {
     const { node } = JSON.parse(new TextDecoder().decode(value)) as { node?: string };
     this.owners.set(key, node === '' ? undefined : by);
     if (before === undefined || before === by) return;
-    const renewed = this.leaseMs.get(before);
-    if (renewed === undefined || this.loop.elapsedMs - renewed > HOLD_MS) return;
-    const ago = Math.round(this.loop.elapsedMs - renewed);
-    const detail = `${by} took ${key} from ${before}, which had renewed its lease ${ago} ms before`;
+    const ageMs = this.leases.ageMs(before, this.loop.elapsedMs);
+    if (ageMs === undefined || ageMs > HOLD_MS) return;
+    const detail = `${by} took ${key} from ${before}, which had renewed its lease ${Math.round(ageMs)} ms before`;
     this.seen.push({ invariant: 'claim', detail });
   }
 
@@ -291,31 +290,8 @@ export class SimWorld {
           this.seen.push(...bounded([{ name: `${kind}.${id}`, state: '', runsOn: [run], depth: member.depth }]));
         }
       }
-      this.loop.after(LOOK_MS, look);
-    };
-    look();
-    this.watchLeases();
-  }
-
-  /** A node that runs and could not renew its lease has ended itself before the others may take what it had. */
-  private watchLeases(): void {
-    const runsSinceMs = new Map<string, number>();
-    const look = (): void => {
-      for (const { host, failing, run } of this.slots) {
-        if (host === undefined || host.state !== 'up' || failing) {
-          runsSinceMs.delete(run);
-          continue;
-        }
-        const nowMs = this.loop.elapsedMs;
-        const since = runsSinceMs.get(run) ?? nowMs;
-        runsSinceMs.set(run, since);
-        const renewed = this.leaseMs.get(host.name);
-        if (renewed === undefined || nowMs - since < 2 * LOOK_MS) continue;
-        const ageMs = nowMs - renewed;
-        if (ageMs < HOLD_MS + 2 * LOOK_MS) continue;
-        this.seen.push({ invariant: 'lease', detail: `${run} goes on ${Math.round(ageMs)} ms after its last renewal` });
-        this.leaseMs.delete(host.name);
-      }
+      const running = this.slots.filter(({ host, failing }) => host?.state === 'up' && !failing);
+      this.seen.push(...this.leases.look(running, this.loop.elapsedMs));
       this.loop.after(LOOK_MS, look);
     };
     look();
