@@ -80,17 +80,18 @@ export function adopt(turn: Turn, snapshot: TerminalSnapshot, only: string | und
  */
 function shares(turn: Turn, owner: string, symbol: string, lots: number): { strategy: string; lots: number }[] {
   if (turn.c.funds.hedging) return [{ strategy: owner, lots }];
-  const parts: { strategy: string; lots: number }[] = [];
+  const parts = new Map<string, number>();
   let left = lots;
   for (const strategy of Object.keys(turn.c.held).sort()) {
     const own = turn.c.held[strategy]?.[symbol] ?? 0;
     if (own * left >= 0) continue;
     const take = Math.sign(left) * Math.min(Math.abs(own), Math.abs(left));
-    parts.push({ strategy, lots: roundLots(take) });
+    parts.set(strategy, roundLots(take));
     left = roundLots(left - take);
   }
-  if (Math.abs(left) > LOTS_EPSILON) parts.push({ strategy: owner, lots: left });
-  return parts;
+  // One part each: an adjustment is known by the position and by whose it is.
+  if (Math.abs(left) > LOTS_EPSILON) parts.set(owner, roundLots((parts.get(owner) ?? 0) + left));
+  return [...parts].map(([strategy, part]) => ({ strategy, lots: part }));
 }
 
 function adjust(turn: Turn, positionId: string, position: Position, strategy: string, lots: number): void {

@@ -212,6 +212,20 @@ describe('reconciliation', () => {
     }
   });
 
+  for (const [verb, lots] of [
+    ['accept', -0.3],
+    ['correct', 0.5],
+  ] as const) {
+    test(`netting, the terminal has the other side of what a strategy holds: told as one adjustment, by ${verb}`, () => {
+      const rig = holding();
+      onlyPosition(rig).lots = -0.3;
+      rig.advance(61_000);
+      rig.tell({ type: `control.${verb}`, symbol: 'EURUSD' });
+      rig.advance(61_000);
+      agreed(rig, lots);
+    });
+  }
+
   test('a correction that is refused is said, and the symbol stays halted until it is accepted or corrected again', () => {
     const rig = holding();
     onlyPosition(rig).lots = 0.4;
