@@ -31,7 +31,7 @@ interface Usual {
 }
 
 const USUAL: Readonly<Record<Question, Usual>> = {
-  ingest: { rounds: 5, symbols: 3, seconds: 20, mostSymbols: 5_000, leastSeconds: 1 },
+  ingest: { rounds: 5, symbols: 3, seconds: 60, mostSymbols: 5_000, leastSeconds: 1 },
   'order-path': { rounds: 3, symbols: 20, seconds: 70, mostSymbols: 100, leastSeconds: 15 },
   recovery: { rounds: 40, symbols: 10, seconds: 1, mostSymbols: 1_000, leastSeconds: 1 },
   runtime: { rounds: 5, symbols: 10_000, seconds: 20, mostSymbols: 20_000, leastSeconds: 5 },

@@ -1,11 +1,19 @@
 /**
  * How far the company is, told to whoever plays a market to it: at once where ticks are few, once a millisecond
- * where they are many, and not while it has a backlog, because a market that ran ahead of that would be traded at
- * prices of the past.
+ * where they are many, less often where that would cost more than it brings (each telling wakes three processes), and
+ * not while it has a backlog, because a market that ran ahead of that would be traded at prices of the past.
  */
 import type { Clock } from '../runtime/clock.ts';
 
 export const SHORTEST_MS = 1;
+export const LONGEST_MS = 10;
+/** A telling names each symbol that has moved: so many of them are worth a millisecond. */
+const SYMBOLS_PER_MS = 32;
+/**
+ * At four million ticks/s a market that may run half a minute ahead has far more ticks to go on with than ten
+ * milliseconds take.
+ */
+const FLOOD_PER_MS = 4_000;
 
 export interface Paced {
   ticksApplied(symbol: string): number;
@@ -17,7 +25,9 @@ export type Applied = Readonly<Record<string, number>>;
 
 export class Pace {
   private readonly changed = new Set<string>();
+  private readonly told = new Map<string, number>();
   private toldMs = Number.NEGATIVE_INFINITY;
+  private intervalMs = SHORTEST_MS;
   private cancel: (() => void) | undefined;
   private readonly clock: Clock;
   private readonly company: Paced;
@@ -33,7 +43,7 @@ export class Pace {
   applied(symbol: string): void {
     this.changed.add(symbol);
     if (this.cancel !== undefined) return;
-    this.arm(Math.max(0, this.toldMs + SHORTEST_MS - this.clock.monotonicMs()));
+    this.arm(Math.max(0, this.toldMs + this.intervalMs - this.clock.monotonicMs()));
   }
 
   stop(): void {
@@ -47,11 +57,25 @@ export class Pace {
         this.arm(SHORTEST_MS);
         return;
       }
-      const symbols: Record<string, number> = {};
-      for (const symbol of this.changed) symbols[symbol] = this.company.ticksApplied(symbol);
-      this.changed.clear();
-      this.toldMs = this.clock.monotonicMs();
-      this.tell(symbols);
+      this.tell(this.take());
     });
+  }
+
+  private take(): Applied {
+    const symbols: Record<string, number> = {};
+    let ticks = 0;
+    for (const symbol of this.changed) {
+      const applied = this.company.ticksApplied(symbol);
+      ticks += applied - (this.told.get(symbol) ?? 0);
+      this.told.set(symbol, applied);
+      symbols[symbol] = applied;
+    }
+    const nowMs = this.clock.monotonicMs();
+    const flood = ticks >= FLOOD_PER_MS * (nowMs - this.toldMs);
+    const widthMs = this.changed.size / SYMBOLS_PER_MS;
+    this.intervalMs = flood ? LONGEST_MS : Math.min(LONGEST_MS, Math.max(SHORTEST_MS, widthMs));
+    this.toldMs = nowMs;
+    this.changed.clear();
+    return symbols;
   }
 }

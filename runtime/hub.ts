@@ -193,7 +193,8 @@ class FamilyReader {
   /**
    * One filter per topic, with every name left open that differs between subscribers: a reader with hundreds of
    * filters costs the server more than messages that nobody here wants. Where symbols are left open and only some of the
-   * partitions are wanted, one per partition: a node that runs a part of the market reads that part.
+   * partitions are wanted, one per partition: a node that runs a part of the market reads that part. One filter is the
+   * cheapest: with several the server searches all subjects of a block for each message.
    */
   private plan(): { filters: string[]; from: number } {
     const keys = new Map<TopicName, TopicKey>();
@@ -220,10 +221,9 @@ class FamilyReader {
   }
 
   private filtersOf(topic: TopicName, key: TopicKey, wanted: ReadonlySet<number>): string[] {
-    const { layout } = this.hub;
+    const { layout, inhabited } = this.hub;
     const all = anyTopic(topic).subject(key, layout);
-    const { partitions } = layout;
-    if (!all.startsWith(OPEN_MARKET) || wanted.has(EVERY_PARTITION) || wanted.size >= partitions) return [all];
+    if (!all.startsWith(OPEN_MARKET) || wanted.has(EVERY_PARTITION) || wanted.size >= inhabited) return [all];
     return [...wanted].map((partition) => anyTopic(topic).subject({ ...key, partition }, layout));
   }
 
@@ -332,6 +332,8 @@ export interface HubOptions {
   readonly bus: Bus;
   readonly layout: Layout;
   readonly log: Logger;
+  /** All symbols of the market, where they are known: a reader that wants the partition of each wants everything. */
+  readonly symbols?: Iterable<string>;
   /** A reader cannot go on (its stream is gone): the node cannot do its work. */
   readonly onFailure: (error: Error) => void;
 }
@@ -342,11 +344,15 @@ export class InputHub implements Inputs {
   readonly onFailure: (error: Error) => void;
   private readonly families = new Map<Family, FamilyReader>();
   private readonly partitions = new Map<string, number>();
+  /** Partitions that have a symbol. */
+  readonly inhabited: number;
 
   constructor(options: HubOptions) {
     this.bus = options.bus;
     this.layout = options.layout;
     this.onFailure = options.onFailure;
+    const { symbols, layout } = options;
+    this.inhabited = symbols ? new Set([...symbols].map((one) => this.partitionOf(one))).size : layout.partitions;
   }
 
   /** Hashed once per name: all of them are asked for whenever somebody comes or goes. */

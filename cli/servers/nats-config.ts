@@ -45,7 +45,8 @@ export function permissions(account: string, source: string): Record<NatsUser, P
           ...['$JS.API.>', '$JS.ACK.>', '$JS.FC.>', '$JS.EVENT.>', '$KV.>', '$O.>'],
         ],
       },
-      responds: true,
+      // Answers go to inboxes, which it may publish to anyway. With `responds` the server would look up each frame's own
+      // reply subject, never the same twice, before it delivers the frame.
     },
     bridge: {
       publish: {

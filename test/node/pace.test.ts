@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Applied, Pace, SHORTEST_MS } from '../../node/pace.ts';
+import { type Applied, LONGEST_MS, Pace, SHORTEST_MS } from '../../node/pace.ts';
 import { VirtualClock } from '../../runtime/clock.ts';
 
 function stage() {
@@ -38,6 +38,33 @@ test('many ticks are told once a millisecond at most, and the last always', () =
   clock.advance(SHORTEST_MS);
   assert.ok(told.length <= 22, `${told.length} times in 20 ms`);
   assert.deepEqual(told.at(-1)?.[1], { EURUSD: 2000 });
+});
+
+test('a flood, and hundreds of symbols at once, are told less often, and the last always', () => {
+  const flood = stage();
+  for (let ms = 0; ms < 200; ms++) {
+    flood.apply(6000);
+    flood.clock.advance(1);
+  }
+  flood.clock.advance(LONGEST_MS);
+  assert.ok(flood.told.length <= 25, `${flood.told.length} times in 200 ms`);
+  assert.deepEqual(flood.told.at(-1)?.[1], { EURUSD: 1_200_000 });
+
+  const wide = stage();
+  for (let ms = 0; ms < 200; ms++) {
+    for (let i = 0; i < 500; i++) wide.apply(1, `SYM${i}`);
+    wide.clock.advance(1);
+  }
+  wide.clock.advance(LONGEST_MS);
+  assert.ok(wide.told.length <= 25, `${wide.told.length} times in 200 ms`);
+  assert.equal(wide.told.at(-1)?.[1].SYM499, 200);
+
+  // When it is over, a tick is told at once again.
+  wide.clock.advance(100);
+  wide.apply(1);
+  const before = wide.told.length;
+  wide.clock.advance(0);
+  assert.equal(wide.told.length, before + 1);
 });
 
 test('nothing is told while there is a backlog, and all of it afterwards', () => {

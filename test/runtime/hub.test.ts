@@ -147,6 +147,19 @@ describe('inputs of a node', () => {
     assert.deepEqual(await open(...names.map((symbol) => new Listener({ symbol }))), ['md.*.bars.*.*']);
   });
 
+  test('a node that has every partition with a symbol in it reads everything, by one filter', async () => {
+    const { bus } = stage();
+    const { slow, reads } = slowToOpen(bus);
+    const symbols = ['EURUSD', 'GBPUSD'];
+    const parts = { bus: slow, layout, log: silentLogger, onFailure: (error: Error) => assert.fail(error) };
+    const hub = new InputHub({ ...parts, symbols });
+    const all = Promise.all(symbols.map((symbol) => hub.subscribe(new Listener({ symbol }))));
+    await until(() => reads.length > 0);
+    reads[0]!.opened();
+    await all;
+    assert.deepEqual(reads[0]!.filters, ['md.*.bars.*.*']);
+  });
+
   test('one who comes late and from further back gets everything, and nobody else hears it twice', async () => {
     const { bus, hub } = stage();
     const early = new Listener({ symbol: 'EURUSD' });
