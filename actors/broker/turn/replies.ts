@@ -1,6 +1,6 @@
 /** Answers to commands, and their absence. */
 import type { CommandReply } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
-import { Outcome } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
+import { Outcome, RetcodeClass } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import type { CommandFailed, CommandReplied } from '../commands.ts';
 import type { Order } from '../order/order.ts';
 import { isLive } from '../order/table.ts';
@@ -16,6 +16,9 @@ import type { Turn } from './turn.ts';
 /** Codes that mean that there is no terminal behind the bridge, or no bridge. */
 const unlinked = new Set(['NO_TERMINAL', 'BUS_NO_RESPONDER', 'BUS_UNAVAILABLE']);
 
+/** A close that found nothing left to close: what was asked for is so, and nothing was traded. */
+const POSITION_CLOSED = 'POSITION_CLOSED';
+
 export function onReply(turn: Turn, event: CommandReplied): void {
   const { kind, reply, commandId, orderId } = event;
   if (unlinked.has(reply.code)) turn.raised.push({ type: 'link.down' });
@@ -27,7 +30,8 @@ export function onReply(turn: Turn, event: CommandReplied): void {
   asked(turn, orderId, commandId, answered);
   for (const deal of reply.deals) bookDeal(turn, deal);
   if (kind === 'find' || kind === 'place') {
-    if (reply.order !== undefined) applyRecord(turn, reply.order, reply.message);
+    const moot = kind === 'place' && reply.outcome === Outcome.DONE && reply.code === POSITION_CLOSED;
+    if (reply.order !== undefined && !moot) applyRecord(turn, reply.order, reply.message);
     const order = turn.c.orders[orderId];
     if (order === undefined) return;
     if (kind === 'find') onFound(turn, order, reply);
@@ -40,8 +44,15 @@ export function onReply(turn: Turn, event: CommandReplied): void {
   if (request !== undefined) onRequested(turn, request, reply);
 }
 
+/** What a strategy and the audit trail read of a refusal: whether trying again can help stands beside the code. */
+const classNames: Readonly<Partial<Record<RetcodeClass, string>>> = {
+  [RetcodeClass.NO]: ' (final)',
+  [RetcodeClass.RETRY]: ' (may be tried again)',
+  [RetcodeClass.UNKNOWN]: ' (outcome unknown)',
+};
+
 function textOf(reply: CommandReply): { code: string; reason: string } {
-  const retcode = reply.retcode > 0 ? `return code ${reply.retcode}` : '';
+  const retcode = reply.retcode > 0 ? `return code ${reply.retcode}${classNames[reply.retcodeClass] ?? ''}` : '';
   return { code: reply.code || 'ORDER_REJECTED', reason: [retcode, reply.message].filter(Boolean).join(': ') };
 }
 
@@ -49,7 +60,8 @@ function onPlaced(turn: Turn, order: Order, reply: CommandReply): void {
   switch (reply.outcome) {
     case Outcome.DONE:
     case Outcome.ACCEPTED:
-      if (reply.order === undefined) moveOrder(turn, order, 'accept');
+      if (reply.code === POSITION_CLOSED) moveOrder(turn, order, 'cancel', textOf(reply));
+      else if (reply.order === undefined) moveOrder(turn, order, 'accept');
       return;
     case Outcome.REJECTED:
       moveOrder(turn, order, 'reject', textOf(reply));

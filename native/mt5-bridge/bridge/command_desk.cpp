@@ -4,7 +4,6 @@
 
 #include "bridge/convert.h"
 #include "bridge/log.h"
-#include "bridge/retcodes.h"
 #include "link/validate.h"
 
 namespace troupe::bridge {
@@ -42,7 +41,8 @@ void CommandDesk::sendNoted() {
     return;
   }
   for (const Noted& one : noted)
-    send(FrameType::kPlace, one.order, Pending{Pending::kPlace, one.order_id, {one.waiter}, 0, false, nullptr});
+    send(FrameType::kPlace, one.order,
+         Pending{Pending::kPlace, one.order_id, {one.waiter}, 0, false, nullptr, {.is_close = one.order.position_id != 0}});
 }
 
 void CommandDesk::take(const void* data, size_t size, const std::string& reply_to) {
@@ -59,7 +59,8 @@ void CommandDesk::take(const void* data, size_t size, const std::string& reply_t
   const int32_t offset = terminal ? terminal->utc_offset_s : 0;
   const Pending::Kind other = Pending::kOther;
   const auto pending = [&](Pending::Kind kind) {
-    return Pending{kind, {}, {{reply_to, command.command_id(), false}}, 0, false, nullptr};
+    return Pending{kind,    {}, {{reply_to, command.command_id(), false}}, 0, false,
+                   nullptr, {.is_change = kind == Pending::kOther}};
   };
   const auto bad = [&](const std::string& why) { refuse(reply_to, command.command_id(), "BAD_COMMAND", why); };
   std::string why;
@@ -232,7 +233,7 @@ void CommandDesk::pass(int64_t now_us) {
     for (auto& [number, pending] : pending_) {
       if (pending.answered || now_us < pending.deadline_us) continue;
       pending.answered = true;
-      late.push_back({pending.kind, pending.order_id, std::move(pending.waiters), 0, true, nullptr});
+      late.push_back({pending.kind, pending.order_id, std::move(pending.waiters), 0, true, nullptr, pending.request});
       pending.waiters.clear();
     }
   }
@@ -285,16 +286,40 @@ LinkError CommandDesk::onResult(const link::FrameView& frame) {
   reply.set_received_us(static_cast<double>(result.received_us));
   if (result.has_order) toProto(result.order, offset, *reply.mutable_order());
   for (size_t i = 0; i < count; ++i) toProto(deals[i], offset, *reply.add_deals());
+  judge(pending, reply);
   const v1::Outcome outcome = reply.outcome();
   const bool success = outcome == v1::OUTCOME_DONE || outcome == v1::OUTCOME_ACCEPTED;
   const bool final = success || outcome == v1::OUTCOME_REJECTED;
-  if (!success && outcome != v1::OUTCOME_NOT_FOUND) reply.set_code(retcodeName(result.retcode));
+  const bool nothing_left = success && pending.request.is_close && result.retcode == kPositionClosed;
+  if ((!success && outcome != v1::OUTCOME_NOT_FOUND) || nothing_left) reply.set_code(retcodeName(result.retcode));
   // Remembered before anybody hears it, so that a repeated order hears the same.
   if (final && (pending.kind == Pending::kPlace || pending.kind == Pending::kResolve))
     journal_.result(pending.order_id, reply.SerializeAsString());
   if (outcome == v1::OUTCOME_NOT_FOUND && !pending.order_id.empty()) weighJournal(pending.order_id, reply);
   answer(pending, std::move(reply));
   return LinkError::kNone;
+}
+
+// What the terminal says became of a command, checked against what its return code can mean. A contradiction that no
+// record settles is nobody's knowledge.
+void CommandDesk::judge(const Pending& pending, v1::CommandReply& reply) {
+  if (reply.retcode() == 0) return;
+  const v1::Outcome said = reply.outcome();
+  Request request = pending.request;
+  request.was_sent = said != v1::OUTCOME_REFUSED;
+  reply.set_retcode_class(static_cast<v1::RetcodeClass>(classOf(reply.retcode(), request)));
+  // Who was asked about an order has looked at its records; the code is that with which the order ended.
+  if (pending.kind == Pending::kFind || pending.kind == Pending::kResolve) return;
+  if (said != v1::OUTCOME_DONE && said != v1::OUTCOME_ACCEPTED && said != v1::OUTCOME_REJECTED) return;
+  const v1::Outcome meant = outcomeOf(reply.retcode(), request);
+  if (meant == said || reply.deals_size() > 0) return;
+  // Already as it was asked to be: a refusal only in name.
+  const bool so_already = reply.retcode() == kNoChanges || reply.retcode() == kPositionClosed;
+  if (meant == v1::OUTCOME_DONE && so_already) {
+    reply.set_outcome(v1::OUTCOME_DONE);
+  } else if (meant == v1::OUTCOME_UNKNOWN || !reply.has_order()) {
+    reply.set_outcome(v1::OUTCOME_UNKNOWN);
+  }
 }
 
 // The terminal knows nothing of an order. If the journal holds its execution, one of the two is wrong, and saying
@@ -313,7 +338,7 @@ void CommandDesk::weighJournal(const std::string& order_id, v1::CommandReply& re
   }
   v1::CommandReply before;
   before.ParseFromString(entry.reply);
-  if (before.outcome() == v1::OUTCOME_REJECTED) return;
+  if (before.outcome() == v1::OUTCOME_REJECTED || before.retcode() == kPositionClosed) return;
   reply.set_outcome(v1::OUTCOME_UNKNOWN);
   reply.set_code("JOURNAL_DISAGREES");
   reply.set_message("the terminal does not know this order, but the journal holds its " +

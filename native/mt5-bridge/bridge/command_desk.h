@@ -14,6 +14,7 @@
 
 #include "bridge/clock.h"
 #include "bridge/journal.h"
+#include "bridge/retcode_class.h"
 #include "link/connection.h"
 #include "troupe/bridge/v1/bridge.pb.h"
 
@@ -63,6 +64,7 @@ class CommandDesk {
     int64_t deadline_us;
     bool answered = false;  // timed out; kept for a late result
     std::unique_ptr<v1::TerminalSnapshot> snapshot;
+    Request request = {};  // what its return code has to be read with
   };
 
   // An order that stands in the journal and goes to the terminal once that is on the disk.
@@ -82,6 +84,7 @@ class CommandDesk {
   void answer(const Pending& pending, v1::CommandReply reply);
   void answerUnknown(const Pending& pending, const char* code, const std::string& why);
   link::LinkError onResult(const link::FrameView& frame);
+  static void judge(const Pending& pending, v1::CommandReply& reply);
   link::LinkError onSnapshotBegin(const link::FrameView& frame);
   template <typename Item, typename Add>
   link::LinkError onSnapshotPart(const link::FrameView& frame, Add add);

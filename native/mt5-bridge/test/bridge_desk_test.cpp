@@ -353,6 +353,98 @@ TEST_F(DeskTest, findTrustsTheTerminalUnlessTheJournalHoldsAnExecution) {
   EXPECT_EQ(last().code(), "JOURNAL_DISAGREES");
 }
 
+TEST_F(DeskTest, theReturnCodeDecidesTheOutcomeAndItsClassIsTold) {
+  struct Case {
+    uint32_t retcode;
+    v1::Outcome said;
+    bool close;
+    v1::Outcome outcome;
+    v1::RetcodeClass group;
+    const char* code;
+  };
+  const Case cases[] = {
+      {10009, v1::OUTCOME_DONE, false, v1::OUTCOME_DONE, v1::RETCODE_CLASS_OK, ""},
+      {10008, v1::OUTCOME_ACCEPTED, false, v1::OUTCOME_ACCEPTED, v1::RETCODE_CLASS_ACCEPTED, ""},
+      {10019, v1::OUTCOME_REJECTED, false, v1::OUTCOME_REJECTED, v1::RETCODE_CLASS_NO, "NO_MONEY"},
+      {10004, v1::OUTCOME_REJECTED, false, v1::OUTCOME_REJECTED, v1::RETCODE_CLASS_RETRY, "REQUOTE"},
+      {10012, v1::OUTCOME_REJECTED, false, v1::OUTCOME_UNKNOWN, v1::RETCODE_CLASS_UNKNOWN, "TIMEOUT"},
+      {10031, v1::OUTCOME_REJECTED, false, v1::OUTCOME_UNKNOWN, v1::RETCODE_CLASS_UNKNOWN, "CONNECTION"},
+      {10031, v1::OUTCOME_REFUSED, false, v1::OUTCOME_REFUSED, v1::RETCODE_CLASS_RETRY, "CONNECTION"},
+      {10099, v1::OUTCOME_REJECTED, false, v1::OUTCOME_UNKNOWN, v1::RETCODE_CLASS_UNKNOWN, "RETCODE_10099"},
+      {10036, v1::OUTCOME_REJECTED, true, v1::OUTCOME_DONE, v1::RETCODE_CLASS_OK, "POSITION_CLOSED"},
+      {10036, v1::OUTCOME_REJECTED, false, v1::OUTCOME_REJECTED, v1::RETCODE_CLASS_NO, "POSITION_CLOSED"},
+      {10019, v1::OUTCOME_DONE, false, v1::OUTCOME_UNKNOWN, v1::RETCODE_CLASS_NO, "NO_MONEY"},
+  };
+  linkUp();
+  int number = 0;
+  for (const Case& one : cases) {
+    SCOPED_TRACE(std::to_string(one.retcode) + " said " + v1::Outcome_Name(one.said));
+    auto c = place("o" + std::to_string(++number));
+    if (one.close) c.mutable_place()->set_position_id(5);
+    command(c);
+    const auto sent = at<link::Place>(FrameType::kPlace);
+    ASSERT_TRUE(sent);
+    ASSERT_EQ(result(sent->command, one.said, one.retcode), LinkError::kNone);
+    EXPECT_EQ(last().outcome(), one.outcome);
+    EXPECT_EQ(last().retcode_class(), one.group);
+    EXPECT_EQ(last().code(), one.code);
+    EXPECT_EQ(last().retcode(), one.retcode);
+  }
+}
+
+TEST_F(DeskTest, dealsProveAnExecutionWhateverTheReturnCode) {
+  linkUp();
+  command(place("o1"));
+  const auto sent = at<link::Place>(FrameType::kPlace);
+  ASSERT_TRUE(sent);
+  link::Result r{};
+  r.command = sent->command;
+  r.outcome = v1::OUTCOME_DONE;
+  r.retcode = 10012;
+  r.deals = 1;
+  link::Deal deal{};
+  deal.ticket = 12;
+  ASSERT_EQ(fromTerminal(FrameType::kResult, r, &deal, size_t{1}), LinkError::kNone);
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_DONE);
+}
+
+TEST_F(DeskTest, aChangeThatIsSoAlreadyIsDoneAndOneThatIsUnderWayMayBeTriedAgain) {
+  linkUp();
+  v1::Command c;
+  c.set_fence(1);
+  c.mutable_cancel()->set_ticket(9);
+  command(c);
+  auto sent = at<link::Cancel>(FrameType::kCancel);
+  ASSERT_TRUE(sent);
+  ASSERT_EQ(result(sent->command, v1::OUTCOME_REJECTED, 10025), LinkError::kNone);
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_DONE);
+  command(c);
+  sent = at<link::Cancel>(FrameType::kCancel);
+  ASSERT_TRUE(sent);
+  ASSERT_EQ(result(sent->command, v1::OUTCOME_REJECTED, 10013), LinkError::kNone);
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_REJECTED);
+  EXPECT_EQ(last().retcode_class(), v1::RETCODE_CLASS_RETRY);
+}
+
+// Nothing was executed by such a close, so its success is no execution that the terminal could have forgotten.
+TEST_F(DeskTest, aCloseThatFoundNothingLeftMayBeUnknownToTheTerminal) {
+  linkUp();
+  auto c = place("o1");
+  c.mutable_place()->set_position_id(5);
+  command(c);
+  const auto sent = at<link::Place>(FrameType::kPlace);
+  ASSERT_TRUE(sent);
+  ASSERT_EQ(result(sent->command, v1::OUTCOME_REJECTED, 10036), LinkError::kNone);
+  v1::Command find;
+  find.set_fence(1);
+  find.mutable_find()->set_order_id("o1");
+  command(find);
+  const auto asked = at<link::Find>(FrameType::kFind);
+  ASSERT_TRUE(asked);
+  ASSERT_EQ(result(asked->command, v1::OUTCOME_NOT_FOUND, 0), LinkError::kNone);
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_NOT_FOUND);
+}
+
 TEST_F(DeskTest, collectsASnapshot) {
   linkUp();
   v1::Command c;

@@ -5,7 +5,7 @@ import { create } from '@bufbuild/protobuf';
 import { orderIdOf } from '../../../actors/broker/ids.ts';
 import { brokerMigrations } from '../../../actors/broker/migrations.ts';
 import { brokerStatus } from '../../../actors/broker/status.ts';
-import { CommandReplySchema, Outcome } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
+import { CommandReplySchema, Outcome, RetcodeClass } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import { IntentAction, OrderState, Side } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
 import { decodeSnapshot, encodeSnapshot } from '../../../runtime/codec.ts';
 import { ACCOUNT, type Fate, Rig } from './rig.ts';
@@ -140,6 +140,39 @@ describe('order path: answers', () => {
     rig.tell({ type: 'control.accept', symbol: 'EURUSD' });
     assert.deepEqual(endsOf(rig, 'a'), [OrderState.CANCELLED]);
     assert.deepEqual(brokerStatus(rig.context).halted, {});
+  });
+
+  test('a close that found nothing left to close ends as cancelled, not as a refusal, though its record says rejected', () => {
+    const rig = new Rig();
+    rig.quote();
+    rig.terminal.behaviour = () => 'reject';
+    rig.fate = (p) => (p.body.case === 'snapshot' ? 'answered' : 'never-received');
+    rig.intent({ intentId: 'a' });
+    const reply = create(CommandReplySchema, {
+      ...{ outcome: Outcome.DONE, retcode: 10036, retcodeClass: RetcodeClass.OK, code: 'POSITION_CLOSED' },
+      order: { orderId: idOf('a'), symbol: 'EURUSD', state: OrderState.REJECTED, retcode: 10036 },
+    });
+    rig.tell({ type: 'command.reply', commandId: idOf('a'), kind: 'place', orderId: idOf('a'), reply });
+    assert.deepEqual(endsOf(rig, 'a'), [OrderState.CANCELLED]);
+  });
+
+  test('a refusal tells whether trying again can help', () => {
+    const words = [
+      [RetcodeClass.RETRY, 'return code 10004 (may be tried again): moved'],
+      [RetcodeClass.NO, 'return code 10004 (final): moved'],
+      [RetcodeClass.UNSPECIFIED, 'return code 10004: moved'],
+    ] as const;
+    for (const [retcodeClass, reason] of words) {
+      const rig = new Rig();
+      rig.quote();
+      rig.fate = (p) => (p.body.case === 'snapshot' ? 'answered' : 'never-received');
+      rig.intent({ intentId: 'a' });
+      const refusal = { outcome: Outcome.REJECTED, retcode: 10004, code: 'REQUOTE', message: 'moved', retcodeClass };
+      const reply = create(CommandReplySchema, refusal);
+      rig.tell({ type: 'command.reply', commandId: idOf('a'), kind: 'place', orderId: idOf('a'), reply });
+      assert.equal(rig.topic('order').at(-1)?.reason, reason);
+      assert.equal(rig.topic('order').at(-1)?.code, 'REQUOTE');
+    }
   });
 
   test('the bridge is restarted, and the terminal too, while an order is under way', () => {
