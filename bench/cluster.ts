@@ -11,7 +11,7 @@ import type { ManagedProcess } from '../cli/processes.ts';
 import { startProcess } from '../cli/processes.ts';
 import type { NatsServer } from '../cli/servers/nats.ts';
 import { startNatsServer } from '../cli/servers/nats.ts';
-import { NODE_ARGS, NODE_ENVIRONMENT } from '../cli/start/fleet/node-process.ts';
+import { NODE_ARGS } from '../cli/start/fleet/node-process.ts';
 import { terminalConfig } from '../cli/start/terminal-config.ts';
 import type { Status } from '../node/status.ts';
 import { TerminalConfigSchema } from '../proto/gen/troupe/bridge/v1/bridge_pb.js';
@@ -180,7 +180,7 @@ export class Cluster {
         ...['--config', file, '--replay', '--prepared'],
       ],
       cwd: stage.root,
-      env: { ...this.environment('node'), ...NODE_ENVIRONMENT },
+      env: this.environment('node'),
       logFile: this.log(name),
       chatty: true,
       stdin: 'lifeline',

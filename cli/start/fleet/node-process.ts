@@ -29,15 +29,6 @@ export const NODE_ARGS: readonly string[] = [
   '--initial-old-space-size=512',
   '--external-memory-accounted-in-global-limit',
 ];
-/**
- * How a node keeps memory that the collector has given back (glibc's malloc): for the next reading of its socket. Without
- * this it goes to the system whenever the newest of it falls free, and comes back page by page, cleared: 16 % of a node's
- * time at full load.
- */
-export const NODE_ENVIRONMENT: Readonly<Record<string, string>> = {
-  MALLOC_TRIM_THRESHOLD_: String(256 * 2 ** 20),
-  MALLOC_MMAP_THRESHOLD_: String(32 * 2 ** 20),
-};
 /** The signal would be for one node that leaves, and have it wait for the others to take over. */
 const STOP = { signal: 'SIGTERM', word: 'stop', deadlineMs: COMPANY_PARTS_MS.nodes } as const;
 
@@ -113,7 +104,6 @@ export class NodeProcess {
       cwd: fleet.root,
       env: {
         ...natsEnvironment(nats),
-        ...NODE_ENVIRONMENT,
         ...(ledgerUrl === undefined ? {} : { TROUPE_LEDGER_URL: ledgerUrl }),
       },
       // The first one's log is where a single node's has always been.
