@@ -14,15 +14,20 @@ export interface Placed {
 
 export class Company {
   private readonly placed = new Map<string, Placed>();
-  private members: readonly Member[] = [];
+  /** Those of `placed`, once somebody has asked: thousands come one after the other, and a list for each costs seconds. */
+  private list: readonly Member[] | undefined;
 
   add(planned: Planned, member: Member): void {
     this.placed.set(actorKey(planned.kind, planned.id), { planned, member });
-    this.listed();
+    this.list = undefined;
   }
 
   remove(kind: string, id: string): void {
-    if (this.placed.delete(actorKey(kind, id))) this.listed();
+    if (this.placed.delete(actorKey(kind, id))) this.list = undefined;
+  }
+
+  get size(): number {
+    return this.placed.size;
   }
 
   get(kind: string, id: string): Placed | undefined {
@@ -40,7 +45,7 @@ export class Company {
 
   /** An actor has more waiting than it takes in a few turns: the company does not keep up. */
   get behind(): boolean {
-    // A loop over an array: this is asked a thousand times a second.
+    // A loop over an array: this is asked up to a thousand times a second.
     for (const member of this.members) if (member.depth > BACKLOG_EVENTS) return true;
     return false;
   }
@@ -64,7 +69,8 @@ export class Company {
     return true;
   }
 
-  private listed(): void {
-    this.members = [...this.placed.values()].map(({ member }) => member);
+  private get members(): readonly Member[] {
+    this.list ??= [...this.placed.values()].map(({ member }) => member);
+    return this.list;
   }
 }

@@ -30,6 +30,8 @@ import { Threads } from './thread/threads.ts';
 
 /** Making a status takes a millisecond or two, in which no order moves: often enough for a person is enough. */
 const STATUS_MS = 500;
+/** And where there are thousands of actors, less often: each costs about ten microseconds of it. */
+const STATUS_MS_PER_ACTOR = 0.5;
 
 const say = (line: object): void => {
   process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -145,10 +147,11 @@ async function run(): Promise<void> {
   const pace = new Pace(clock, node.company, (symbols) => say({ event: 'applied', symbols }));
   const http = await serveHttp({ port: config.node.metrics_port, registry: metrics.registry });
   let cancelStatus = (): void => undefined;
-  const every = (ms: number, work: () => void): (() => void) => {
-    let cancel = clock.setTimer(ms, function again() {
-      work();
-      cancel = clock.setTimer(ms, again);
+  const tellStatus = (): (() => void) => {
+    const delayMs = (): number => Math.max(STATUS_MS, node.company.size * STATUS_MS_PER_ACTOR);
+    let cancel = clock.setTimer(delayMs(), function again() {
+      say(node.status());
+      cancel = clock.setTimer(delayMs(), again);
     });
     return () => cancel();
   };
@@ -164,7 +167,7 @@ async function run(): Promise<void> {
   if (stopping) return;
   say({ event: 'ready', metrics: `${http.url ?? 'off'}/metrics` });
 
-  const cancels = [every(STATUS_MS, () => say(node.status())), () => pace.stop()];
+  const cancels = [tellStatus(), () => pace.stop()];
   cancelStatus = () => {
     for (const cancel of cancels) cancel();
   };

@@ -15,9 +15,14 @@ const SYMBOLS_PER_MS = 32;
  */
 const FLOOD_PER_MS = 4_000;
 
+/** To ask an actor whether it keeps up and to tell its count costs up to half a microsecond: 5 % of the time at most. */
+export const MS_PER_ACTOR = 0.01;
+
 export interface Paced {
   ticksApplied(symbol: string): number;
   readonly behind: boolean;
+  /** How many actors it has. */
+  readonly size: number;
 }
 
 /** Ticks applied so far by each symbol actor whose count has changed. */
@@ -43,18 +48,22 @@ export class Pace {
   applied(symbol: string): void {
     this.changed.add(symbol);
     if (this.cancel !== undefined) return;
-    this.arm(Math.max(0, this.toldMs + this.intervalMs - this.clock.monotonicMs()));
+    this.arm(Math.max(0, this.toldMs + Math.max(this.intervalMs, this.shortestMs) - this.clock.monotonicMs()));
   }
 
   stop(): void {
     this.cancel?.();
   }
 
+  private get shortestMs(): number {
+    return Math.max(SHORTEST_MS, this.company.size * MS_PER_ACTOR);
+  }
+
   private arm(delayMs: number): void {
     this.cancel = this.clock.setTimer(delayMs, () => {
       this.cancel = undefined;
       if (this.company.behind) {
-        this.arm(SHORTEST_MS);
+        this.arm(this.shortestMs);
         return;
       }
       this.tell(this.take());

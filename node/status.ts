@@ -1,4 +1,7 @@
-/** What a node tells about itself and the actors that it runs: one line of JSON on its standard output, twice a second. */
+/**
+ * What a node tells about itself and the actors that it runs: one line of JSON on its standard output, twice a second,
+ * less often where there are thousands of actors.
+ */
 
 export interface Quantiles {
   readonly count: number;

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Applied, LONGEST_MS, Pace, SHORTEST_MS } from '../../node/pace.ts';
+import { type Applied, LONGEST_MS, MS_PER_ACTOR, Pace, SHORTEST_MS } from '../../node/pace.ts';
 import { VirtualClock } from '../../runtime/clock.ts';
 
 function stage() {
   const clock = new VirtualClock(0);
   const counts = new Map<string, number>();
-  const company = { ticksApplied: (symbol: string) => counts.get(symbol) ?? 0, behind: false };
+  const company = { ticksApplied: (symbol: string) => counts.get(symbol) ?? 0, behind: false, size: 20 };
   const told: [number, Applied][] = [];
   const pace = new Pace(clock, company, (symbols) => told.push([clock.nowMs(), symbols]));
   const apply = (ticks: number, symbol = 'EURUSD'): void => {
@@ -65,6 +65,19 @@ test('a flood, and hundreds of symbols at once, are told less often, and the las
   const before = wide.told.length;
   wide.clock.advance(0);
   assert.equal(wide.told.length, before + 1);
+});
+
+test('with thousands of actors it is told as often as it costs a small part of the time', () => {
+  const { clock, company, told, apply } = stage();
+  company.size = 10_000;
+  for (let ms = 0; ms < 1_000; ms++) {
+    apply(1, `SYM${ms}`);
+    clock.advance(1);
+  }
+  const inMs = company.size * MS_PER_ACTOR;
+  clock.advance(inMs);
+  assert.ok(told.length <= 1_000 / inMs + 2, `${told.length} times in a second`);
+  assert.equal(new Set(told.flatMap(([, symbols]) => Object.keys(symbols))).size, 1_000);
 });
 
 test('nothing is told while there is a backlog, and all of it afterwards', () => {
