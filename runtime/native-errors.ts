@@ -90,6 +90,12 @@ export const replyTable: Readonly<Record<string, ErrorEntry>> = {
   JOURNAL_DISAGREES: operator(
     'The terminal does not know an order that the journal says was executed; its fate is unknown.',
   ),
+  TOO_EARLY: retry(
+    'The terminal does not show the order yet, and it was received too short a time ago for that to mean anything (--not-found-after-ms).',
+  ),
+  AMBIGUOUS: operator(
+    'Several orders at the terminal may be this one. It is not sent again; look at the terminal, then accept or correct.',
+  ),
   LINK_LOST: retry('The link broke while a command was under way; its outcome is unknown until the terminal is asked.'),
   TERMINAL_TIMEOUT: retry('The terminal did not answer in time; the outcome is unknown until it is asked.'),
   REPLY_TOO_LARGE: fatal('The answer is larger than NATS takes (max_payload).'),

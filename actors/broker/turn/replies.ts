@@ -92,16 +92,22 @@ function onFound(turn: Turn, order: Order, reply: CommandReply): void {
       return;
     default:
       if (reply.code === 'JOURNAL_DISAGREES') forgotten(turn, order);
+      if (reply.code === 'AMBIGUOUS') halt(turn, order, 'and several orders at the terminal may be it');
       askLater(turn, order);
   }
 }
 
-/** Somebody has had this order executed or accepted, and the terminal knows nothing of it: no rule can say what that means. */
+/** Somebody has had this order executed or accepted, and the terminal knows nothing of it. */
 function forgotten(turn: Turn, order: Order): void {
+  halt(turn, order, 'and unknown to the terminal');
+}
+
+/** No rule can say what that means: its symbol is halted until a person has looked. */
+function halt(turn: Turn, order: Order, finding: string): void {
   const before = turn.c.differences[order.symbol];
   if (before?.sticky && before.text.includes(order.id)) return;
   putDifference(turn, order.symbol, {
-    text: `order ${order.id} is ${order.state} for us and unknown to the terminal`,
+    text: `order ${order.id} is ${order.state} for us ${finding}`,
     confirmed: true,
     sinceMs: turn.c.marketNowMs,
     sticky: true,

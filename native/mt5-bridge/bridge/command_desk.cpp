@@ -42,7 +42,13 @@ void CommandDesk::sendNoted() {
   }
   for (const Noted& one : noted)
     send(FrameType::kPlace, one.order,
-         Pending{Pending::kPlace, one.order_id, {one.waiter}, 0, false, nullptr, {.is_close = one.order.position_id != 0}});
+         Pending{Pending::kPlace,
+                 one.order_id,
+                 {one.waiter},
+                 0,
+                 false,
+                 nullptr,
+                 {.is_close = one.order.position_id != 0}});
 }
 
 void CommandDesk::take(const void* data, size_t size, const std::string& reply_to) {
@@ -295,6 +301,9 @@ LinkError CommandDesk::onResult(const link::FrameView& frame) {
   // Remembered before anybody hears it, so that a repeated order hears the same.
   if (final && (pending.kind == Pending::kPlace || pending.kind == Pending::kResolve))
     journal_.result(pending.order_id, reply.SerializeAsString());
+  const bool looked_up = pending.kind == Pending::kFind || pending.kind == Pending::kResolve;
+  // Who has looked and cannot tell without a reason of the server has found more than one.
+  if (looked_up && outcome == v1::OUTCOME_UNKNOWN && result.retcode == 0) reply.set_code("AMBIGUOUS");
   if (outcome == v1::OUTCOME_NOT_FOUND && !pending.order_id.empty()) weighJournal(pending.order_id, reply);
   answer(pending, std::move(reply));
   return LinkError::kNone;
@@ -333,7 +342,7 @@ void CommandDesk::weighJournal(const std::string& order_id, v1::CommandReply& re
     return reply.set_message("the terminal does not know this order, but the journal says that it was settled");
   }
   if (entry.reply.empty()) {
-    reply.set_message("the bridge received this order, but the terminal never had it");
+    if (!tooEarly(entry, reply)) reply.set_message("the bridge received this order, but the terminal never had it");
     return;
   }
   v1::CommandReply before;
@@ -343,6 +352,18 @@ void CommandDesk::weighJournal(const std::string& order_id, v1::CommandReply& re
   reply.set_code("JOURNAL_DISAGREES");
   reply.set_message("the terminal does not know this order, but the journal holds its " +
                     v1::Outcome_Name(before.outcome()));
+}
+
+// An order that has left here may still be on its way to where the terminal would see it.
+bool CommandDesk::tooEarly(const Journal::Entry& entry, v1::CommandReply& reply) const {
+  const int64_t age_us = clock_.wallUs() - entry.received_us;
+  if (age_us >= not_found_after_us_) return false;
+  reply.set_outcome(v1::OUTCOME_UNKNOWN);
+  reply.set_code("TOO_EARLY");
+  reply.set_message("the terminal does not show this order " + std::to_string(age_us / 1000) +
+                    " ms after the bridge received it; not found is said after " +
+                    std::to_string(not_found_after_us_ / 1000) + " ms");
+  return true;
 }
 
 LinkError CommandDesk::onSnapshotBegin(const link::FrameView& frame) {

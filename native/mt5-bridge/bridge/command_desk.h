@@ -32,8 +32,10 @@ class CommandDesk {
  public:
   using Reply = std::function<void(const std::string& reply_to, const v1::CommandReply& reply)>;
 
-  CommandDesk(Journal& journal, const Clock& clock, Reply reply)
-      : journal_(journal), clock_(clock), reply_(std::move(reply)) {}
+  // An order that stands in the journal counts as NOT_FOUND only when it was received this long ago: where orders
+  // travel to the server by themselves (MetaTrader), the terminal may show them late. 0 believes the terminal at once.
+  CommandDesk(Journal& journal, const Clock& clock, Reply reply, int64_t not_found_after_us = 0)
+      : journal_(journal), clock_(clock), reply_(std::move(reply)), not_found_after_us_(not_found_after_us) {}
 
   // From NATS; one thread at a time. With `more`, another command follows at once: orders that come together are made
   // durable together, because the disk takes as long for twenty records as for one.
@@ -90,10 +92,12 @@ class CommandDesk {
   link::LinkError onSnapshotPart(const link::FrameView& frame, Add add);
   link::LinkError onSnapshotEnd(const link::FrameView& frame);
   void weighJournal(const std::string& order_id, v1::CommandReply& reply) const;
+  bool tooEarly(const Journal::Entry& entry, v1::CommandReply& reply) const;
 
   Journal& journal_;
   const Clock& clock_;
   const Reply reply_;
+  const int64_t not_found_after_us_;
   std::vector<Noted> noted_;  // of the thread that calls handle()
   std::atomic<uint64_t> commands_{0};
   std::mutex mutex_;

@@ -117,8 +117,9 @@ int run(const Options& options) {
                          [&](const void* data, size_t size, const std::string& reply_to, bool more) {
                            desk_pointer->handle(data, size, reply_to, more);
                          });
-  CommandDesk desk(journal, clock,
-                   [&](const std::string& to, const v1::CommandReply& reply) { commands.reply(to, reply); });
+  CommandDesk desk(
+      journal, clock, [&](const std::string& to, const v1::CommandReply& reply) { commands.reply(to, reply); },
+      int64_t{1000} * options.not_found_after_ms);
   desk_pointer = &desk;
   if (!waitForCompany(commands, clock)) return 0;
 

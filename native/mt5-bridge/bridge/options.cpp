@@ -9,13 +9,15 @@
 namespace troupe::bridge {
 
 const char* const kUsage =
-    "bridge --listen HOST:PORT --account NAME --source NAME --journal FILE [--partitions 12] [--window 256]\n"
+    "bridge --listen HOST:PORT --account NAME --source NAME --journal FILE [options]\n"
     "  --listen      where the terminal connects, an IPv4 address and port; port 0 takes a free one\n"
     "  --account     trading account: commands come on bridge.NAME.command\n"
     "  --source      name of this market data source: ticks go to md.<p>.ticks.NAME.<symbol>\n"
     "  --journal     file that remembers orders across restarts; one bridge each\n"
-    "  --partitions  1..4096, the company's market.partitions\n"
-    "  --window      1..4096, tick messages that may wait for an acknowledgement of JetStream\n"
+    "  --partitions  1..4096, the company's market.partitions; default 12\n"
+    "  --window      1..4096, tick messages that may wait for an acknowledgement of JetStream; default 256\n"
+    "  --not-found-after-ms  0..600000, age of an order before its absence at the terminal is believed; default 0,\n"
+    "                for a terminal that answers from one history, as the simulated one does\n"
     "environment: TROUPE_NATS_URL, TROUPE_NATS_USER, TROUPE_NATS_PASSWORD\n";
 
 namespace {
@@ -38,7 +40,7 @@ std::string parseOptions(int argc, const char* const* argv, Options& options) {
       return {};
     }
     const bool known = name == "--listen" || name == "--account" || name == "--source" || name == "--journal" ||
-                       name == "--partitions" || name == "--window";
+                       name == "--partitions" || name == "--window" || name == "--not-found-after-ms";
     if (!known) {
       fault("unknown option " + std::string(name));
       continue;
@@ -59,6 +61,9 @@ std::string parseOptions(int argc, const char* const* argv, Options& options) {
       options.journal = value;
     } else if (name == "--partitions") {
       if (!number(value, 1, 4096, options.partitions)) fault("--partitions: not in 1..4096: " + value);
+    } else if (name == "--not-found-after-ms") {
+      if (!number(value, 0, 600'000, options.not_found_after_ms))
+        fault("--not-found-after-ms: not in 0..600000: " + value);
     } else if (!number(value, 1, 4096, options.window)) {
       fault("--window: not in 1..4096: " + value);
     }

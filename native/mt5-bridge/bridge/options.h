@@ -12,6 +12,7 @@ struct Options {
   std::string account, source, journal;
   uint32_t partitions = 12;
   uint32_t window = 256;
+  uint32_t not_found_after_ms = 0;
   bool help = false;
 };
 

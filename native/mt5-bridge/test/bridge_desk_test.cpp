@@ -48,7 +48,7 @@ struct DeskTest : testing::Test {
   }
 
   // A new bridge on the same journal.
-  void restart() {
+  void restart(int64_t not_found_after_us = 0) {
     desk.reset();
     journal.reset();
     journal = std::make_unique<Journal>();
@@ -56,7 +56,7 @@ struct DeskTest : testing::Test {
     ASSERT_TRUE(journal->open(path, error)) << error;
     desk = std::make_unique<CommandDesk>(*journal, clock, [this](const std::string& to, const v1::CommandReply& reply) {
       answers.push_back({to, reply});
-    });
+    }, not_found_after_us);
   }
   void linkUp(int32_t offset = 3600) {
     int fds[2];
@@ -443,6 +443,66 @@ TEST_F(DeskTest, aCloseThatFoundNothingLeftMayBeUnknownToTheTerminal) {
   ASSERT_TRUE(asked);
   ASSERT_EQ(result(asked->command, v1::OUTCOME_NOT_FOUND, 0), LinkError::kNone);
   EXPECT_EQ(last().outcome(), v1::OUTCOME_NOT_FOUND);
+}
+
+TEST_F(DeskTest, anOrderThatHasJustLeftIsNotYetNotFound) {
+  restart(10'000'000);
+  linkUp();
+  command(place("o1"));
+  ASSERT_TRUE(at<link::Place>(FrameType::kPlace));
+  v1::Command find;
+  find.set_fence(1);
+  find.mutable_find()->set_order_id("o1");
+  const auto ask = [&](const v1::Command& question) {
+    command(question);
+    const auto asked = at<link::Find>(FrameType::kFind);
+    ASSERT_TRUE(asked);
+    ASSERT_EQ(result(asked->command, v1::OUTCOME_NOT_FOUND, 0), LinkError::kNone);
+  };
+  clock.now += 9'999'999;
+  ask(find);
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_UNKNOWN);
+  EXPECT_EQ(last().code(), "TOO_EARLY");
+  EXPECT_EQ(last().message(),
+            "the terminal does not show this order 9999 ms after the bridge received it; not found is said after "
+            "10000 ms");
+  // The same for an order that is repeated to a bridge that was started anew, from the journal's own time.
+  restart(10'000'000);
+  linkUp();
+  ask(place("o1"));
+  EXPECT_EQ(last().code(), "TOO_EARLY");
+  clock.now += 1;
+  ask(find);
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_NOT_FOUND);
+  EXPECT_EQ(last().code(), "");
+  // What never came through here was never sent by this bridge.
+  find.mutable_find()->set_order_id("other");
+  ask(find);
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_NOT_FOUND);
+}
+
+TEST_F(DeskTest, severalOrdersThatMayBeTheOneAreAmbiguousAndTheQuestionMayBeRepeated) {
+  linkUp();
+  command(place("o1"));
+  ASSERT_TRUE(at<link::Place>(FrameType::kPlace));
+  restart();
+  linkUp();
+  for (const bool repeated : {false, true}) {
+    v1::Command find = place("o1");
+    if (!repeated) find.mutable_find()->set_order_id("o1");
+    command(find);
+    const auto asked = at<link::Find>(FrameType::kFind);
+    ASSERT_TRUE(asked);
+    ASSERT_EQ(result(asked->command, v1::OUTCOME_UNKNOWN, 0), LinkError::kNone);
+    EXPECT_EQ(last().outcome(), v1::OUTCOME_UNKNOWN);
+    EXPECT_EQ(last().code(), "AMBIGUOUS");
+  }
+  // It was no final word: history may have become clear since.
+  command(place("o1"));
+  const auto asked = at<link::Find>(FrameType::kFind);
+  ASSERT_TRUE(asked);
+  ASSERT_EQ(result(asked->command, v1::OUTCOME_DONE), LinkError::kNone);
+  EXPECT_EQ(last().outcome(), v1::OUTCOME_DONE);
 }
 
 TEST_F(DeskTest, collectsASnapshot) {

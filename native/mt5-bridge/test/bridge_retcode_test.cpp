@@ -70,7 +70,8 @@ TEST(Retcodes, whatACodeMeansForTheRequest) {
 
 TEST(Retcodes, classesHaveTheNumbersOfTheWire) {
   for (const auto& [group, codes] : kExpected)
-    EXPECT_EQ(v1::RetcodeClass_Name(static_cast<v1::RetcodeClass>(group)), std::string("RETCODE_CLASS_") + nameOf(group));
+    EXPECT_EQ(v1::RetcodeClass_Name(static_cast<v1::RetcodeClass>(group)),
+              std::string("RETCODE_CLASS_") + nameOf(group));
 }
 
 TEST(Retcodes, thePageShowsThisTable) {

@@ -175,6 +175,38 @@ describe('order path: answers', () => {
     }
   });
 
+  test('an order that several orders at the terminal may be halts its symbol, and is asked for again, never sent again', () => {
+    const rig = new Rig();
+    rig.quote();
+    rig.fate = (p) => (p.body.case === 'snapshot' ? 'answered' : 'never-received');
+    rig.intent({ intentId: 'a' });
+    const reply = create(CommandReplySchema, { outcome: Outcome.UNKNOWN, code: 'AMBIGUOUS' });
+    const asking = () => String(rig.context.orders[idOf('a')]?.asking);
+    rig.tell({ type: 'command.reply', commandId: asking(), kind: 'find', orderId: idOf('a'), reply });
+    assert.match(String(brokerStatus(rig.context).halted.EURUSD), /several orders at the terminal may be it/);
+    assert.equal(brokerStatus(rig.context).unknown, 1);
+    const before = rig.sent.length;
+    rig.advance(60_000);
+    const later = rig.sent.slice(before).filter((p) => p.orderId === idOf('a'));
+    assert.ok(later.length > 0);
+    assert.ok(later.every((p) => p.body.case === 'find'));
+  });
+
+  test('an order that the terminal does not show yet stays unknown and is asked for again', () => {
+    const rig = new Rig();
+    rig.quote();
+    rig.fate = (p) => (p.body.case === 'snapshot' ? 'answered' : 'never-received');
+    rig.intent({ intentId: 'a' });
+    const reply = create(CommandReplySchema, { outcome: Outcome.UNKNOWN, code: 'TOO_EARLY' });
+    const order = rig.context.orders[idOf('a')];
+    rig.tell({ type: 'command.reply', commandId: String(order?.asking), kind: 'find', orderId: idOf('a'), reply });
+    assert.equal(brokerStatus(rig.context).unknown, 1);
+    assert.deepEqual(brokerStatus(rig.context).halted, {});
+    rig.fate = () => 'answered';
+    rig.advance(60_000);
+    assert.deepEqual(endsOf(rig, 'a'), [OrderState.REJECTED], 'not found, in the end');
+  });
+
   test('the bridge is restarted, and the terminal too, while an order is under way', () => {
     for (const behaviour of ['fill', 'work'] as const) {
       const rig = new Rig();
