@@ -4,6 +4,12 @@ import type { Random } from '../../../runtime/random.ts';
 import type { Loop } from './loop.ts';
 import { START_MS } from './loop.ts';
 
+/**
+ * The virtual clock counts milliseconds since 1970 in a double, in which a quarter of a microsecond is nothing. A timer for
+ * what is left of a time would fire without any of it having passed, for ever.
+ */
+const SHORTEST_MS = 0.001;
+
 export interface ClockFault {
   /** Wall clock minus the true one, ms. */
   skewMs: number;
@@ -88,7 +94,8 @@ export class Host {
       if (this.state === 'frozen') this.timers.push(due);
       else fire();
     };
-    const cancel = this.loop.after(Math.max(0, delayMs) / this.clockFault.rate, due);
+    const waitMs = delayMs > 0 ? Math.max(SHORTEST_MS, delayMs / this.clockFault.rate) : 0;
+    const cancel = this.loop.after(waitMs, due);
     return () => {
       cancelled = true;
       cancel();
