@@ -5,7 +5,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { CommandSchema } from '../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import type { BucketName, Bus, KeyValue } from '../../runtime/bus/bus.ts';
-import { commandSubject } from '../../runtime/bus/topics.ts';
+import { commandSubject, topics } from '../../runtime/bus/topics.ts';
 import { decodeSnapshot, encodeSnapshot } from '../../runtime/codec.ts';
 import { TroupeError } from '../../runtime/errors.ts';
 import { ACCOUNT } from './config.ts';
@@ -97,6 +97,10 @@ const commandsOf =
       },
     });
 
+function isAdjustment(subject: string, data: Uint8Array): boolean {
+  return subject.startsWith('trade.fill.') && topics.fill.decode(data).reason === 'adjustment';
+}
+
 export const breaks: readonly Break[] = [
   {
     name: 'outbox',
@@ -165,6 +169,29 @@ export const breaks: readonly Break[] = [
     bus: commits('load', 'broker', (envelope) => {
       envelope.context.tickets = { seen: [], floor: 0 };
     }),
+  },
+  {
+    name: 'halt-memory',
+    what: 'a restarted broker has forgotten that the account is halted or reduced',
+    bus: commits('load', 'broker', (envelope) => {
+      Object.assign(envelope.context, { mode: 'active', modeReason: '', safe: null, operation: null });
+    }),
+  },
+  {
+    name: 'safe-memory',
+    what: 'a restarted broker has forgotten what it was doing to make the account safe',
+    bus: commits('load', 'broker', (envelope) => {
+      envelope.context.operation = null;
+    }),
+  },
+  {
+    name: 'adjustment',
+    what: 'what the broker takes over from the terminal is not told',
+    bus: (bus) =>
+      over(bus, {
+        publish: async (request) =>
+          isAdjustment(request.subject, request.data) ? { sequence: 0, duplicate: true } : bus.publish(request),
+      }),
   },
   {
     name: 'message-ids',

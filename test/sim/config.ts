@@ -11,13 +11,16 @@ export interface CompanyShape {
   readonly symbols: readonly string[];
   readonly strategies: readonly { readonly id: string; readonly symbol: string }[];
   readonly hedging: boolean;
+  readonly safeMode: 'cancel' | 'flatten' | 'hold';
+  /** Restarts that an actor, and all actors under one supervisor, may take within a minute. */
+  readonly budgets: { readonly child: number; readonly supervisor: number } | undefined;
   readonly seed: string;
   /** Market time after which nothing is opened any more. */
   readonly untilMs: number;
 }
 
 export function simConfig(shape: CompanyShape): Config {
-  const { node, capacity, symbols, strategies, hedging, seed, untilMs } = shape;
+  const { node, capacity, symbols, strategies, hedging, seed, untilMs, safeMode, budgets } = shape;
   const symbol = (name: string) => ({
     ...{ digits: 5, contract_size: 100_000, currency_base: name.slice(0, 3), currency_profit: 'USD' },
   });
@@ -29,13 +32,16 @@ export function simConfig(shape: CompanyShape): Config {
       symbols: Object.fromEntries(symbols.map((name) => [name, symbol(name)])),
     },
     account: {
-      ...{ id: ACCOUNT, balance: 1_000_000, margin_mode: hedging ? 'hedging' : 'netting' },
+      ...{ id: ACCOUNT, balance: 1_000_000, margin_mode: hedging ? 'hedging' : 'netting', safe_mode: safeMode },
       risk: { max_order_lots: 5, max_position_lots: 20, max_open_orders: 40 },
     },
     strategies: strategies.map(({ id, symbol: traded }, i) => ({
       ...{ id, use: 'sim-trader', symbol: traded, isolation: 'inline' },
       params: { salt: `${seed}.${id}`, untilMs, flat: i % 2 === 0 },
     })),
+    ...(budgets === undefined
+      ? {}
+      : { supervision: { child: { restarts: budgets.child }, supervisor: { restarts: budgets.supervisor } } }),
     log: { level: 'silent' },
   };
   return parseConfig(JSON.stringify(document), 'simulation');

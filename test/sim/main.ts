@@ -86,6 +86,7 @@ async function main(): Promise<number> {
     `${seeds} seeds, ${failed.size} failed, ${report.intents} intents, ${Math.round(report.simulatedMs / 1_000)} s ` +
       `simulated in ${(report.tookMs / 1_000).toFixed(1)} s; digest ${report.digest}`,
   );
+  for (const [ending, times] of Object.entries(report.endings)) say(`${ending}: in ${times} seeds`);
   return failed.size === 0 ? 0 : 1;
 }
 

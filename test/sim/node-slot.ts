@@ -23,6 +23,8 @@ export interface SlotOptions {
   readonly clockFault: ClockFault;
   readonly connect: (host: Host, slot: NodeSlot) => Bus;
   readonly trace: (text: string) => void;
+  /** A node that was asked to drain has ended. */
+  readonly onDrained: () => void;
 }
 
 const FIRST_BACK_MS = 100;
@@ -38,6 +40,10 @@ export class NodeSlot {
   private endedInARow = 0;
   private startedMs = 0;
   private stayAway = false;
+  /** An operator has asked it to drain. */
+  private asked = false;
+  /** How long it stays away after its next drain. */
+  backMs = 0;
   private readonly o: SlotOptions;
 
   constructor(options: SlotOptions) {
@@ -54,6 +60,7 @@ export class NodeSlot {
     this.runs++;
     this.failing = false;
     this.stayAway = false;
+    this.asked = false;
     this.startedMs = network.loop.elapsedMs;
     const { run } = this;
     const host = new Host(run, network.loop, seededRandom(`${seed} host ${run}`), clockFault);
@@ -67,6 +74,12 @@ export class NodeSlot {
       onFailure: (error) => {
         trace(`${run} fails: ${error.code} ${error.message}`);
         if (this.host === host) this.failing = true;
+      },
+      onDrain: () => {
+        if (this.host !== host) return;
+        this.stayAway = true;
+        this.asked = true;
+        this.endedInARow = 0;
       },
       onEnd: (outcome) => this.ended(host, outcome),
     });
@@ -94,11 +107,10 @@ export class NodeSlot {
     this.backMs = backAfterMs;
   }
 
-  private backMs = 0;
-
   private ended(host: Host, { error }: Outcome): void {
     if (this.host !== host) return;
     this.o.trace(`${this.run} has ended${error === undefined ? '' : `: ${error.code}`}`);
+    if (this.asked && error === undefined) this.o.onDrained();
     const quick = this.o.network.loop.elapsedMs - this.startedMs < 60_000;
     this.endedInARow = quick ? this.endedInARow + 1 : 1;
     const again = Math.min(LONGEST_BACK_MS, FIRST_BACK_MS * 2 ** (this.endedInARow - 1));

@@ -2,10 +2,11 @@
 import type { BrokerContext } from '../../actors/broker/context.ts';
 import { brokerStatus } from '../../actors/broker/status.ts';
 import type { Memory } from '../../actors/strategy/memory.ts';
-import { Side } from '../../proto/gen/troupe/trading/v1/trading_pb.js';
+import { IntentAction, OrderState, Side } from '../../proto/gen/troupe/trading/v1/trading_pb.js';
 import { matchesSubject } from '../../runtime/bus/subjects.ts';
 import { actorKey, topics } from '../../runtime/bus/topics.ts';
-import type { ActorSeen, DealSeen, History, StrategySeen } from '../witness/history.ts';
+import { leaseKey, parseLease } from '../../runtime/lease.ts';
+import type { AccountWord, ActorSeen, DealSeen, History, StrategySeen } from '../witness/history.ts';
 import { ACCOUNT } from './config.ts';
 import type { SimWorld } from './sim-world.ts';
 
@@ -41,6 +42,25 @@ function trail(world: SimWorld): Pick<History, 'intents' | 'orders' | 'fills'> {
     }
   }
   return { intents, orders, fills };
+}
+
+const stops: ReadonlySet<string> = new Set(['stop_loss', 'take_profit']);
+
+/** What the broker said of the account and of entries, in the order in which it was stored. */
+function words(world: SimWorld): AccountWord[] {
+  return world.told.flatMap(({ atMs, subject, data }): AccountWord[] => {
+    if (subject.startsWith('trade.account.')) {
+      return [{ atMs, kind: 'mode', mode: topics.account.decode(data).tradingMode }];
+    }
+    if (subject.startsWith('trade.order.')) {
+      const { orderId, intentId, action, state, revision } = topics.order.decode(data);
+      const opens = action === IntentAction.OPEN && state === OrderState.SUBMITTING && revision === 1;
+      return opens ? [{ atMs, kind: 'opens', orderId, intentId }] : [];
+    }
+    const { event, cause, node } = topics.lifecycle.decode(data);
+    // What a node says of its broker is not the broker's own word.
+    return node === '' ? [{ atMs, kind: 'event', event, cause }] : [];
+  });
 }
 
 function market(world: SimWorld): Pick<History, 'frames' | 'bars'> {
@@ -86,6 +106,14 @@ function actors(world: SimWorld): ActorSeen[] {
   });
 }
 
+function draining(world: SimWorld): string[] {
+  const leases = world.network.server.bucket('leases');
+  return world.slots.flatMap(({ name, host }) => {
+    const entry = host === undefined ? undefined : leases.get(leaseKey(name));
+    return entry !== undefined && parseLease(entry)?.draining === true ? [name] : [];
+  });
+}
+
 function ledgerOf(world: SimWorld): NonNullable<History['ledger']> {
   const fills = world.ledger.table('fills');
   const money = (value: string | undefined): number => Number(value ?? 0);
@@ -128,6 +156,7 @@ export function observe(world: SimWorld): History {
       })),
       positions: held,
       balance: books.balance,
+      hidden: books.hidden,
     },
     broker:
       status === undefined
@@ -138,13 +167,15 @@ export function observe(world: SimWorld): History {
             halted: status.halted,
           },
     strategies,
-    stopsNetted: !plan.hedging && deals.some(({ reason }) => reason !== 'expert'),
+    stopsNetted: !plan.hedging && deals.some(({ reason }) => stops.has(reason)),
+    account: { words: words(world), asked: world.asked, shown: world.shown },
     ledger: ledgerOf(world),
     commands: world.heard,
     sentLate: world.sentLate,
     writes: world.writes,
     sentTicks: world.sourceWhole ? world.sentTicks : undefined,
     actors: actors(world),
+    draining: draining(world),
     deadLetters: world.network.server
       .messages('SYSTEM')
       .filter(({ subject }) => subject.startsWith('sys.dlq.'))

@@ -24,6 +24,24 @@ export type Fault =
   | { readonly kind: 'bridge-freeze'; readonly atMs: number; readonly forMs: number }
   | { readonly kind: 'terminal-kill'; readonly atMs: number; readonly backAfterMs: number }
   | { readonly kind: 'link-break'; readonly atMs: number }
+  /** The actor dies again and again, wherever it is started, as one whose fault no restart mends. */
+  | { readonly kind: 'storm'; readonly atMs: number; readonly actor: string; readonly forMs: number }
+  /**
+   * Somebody else's doing on the account: a deal made `by hand` at another terminal, or a position or the balance that
+   * changes `unseen`, without a deal. A person then takes the terminal's word, or has it brought to our record.
+   */
+  | {
+      readonly kind: 'outside';
+      readonly atMs: number;
+      readonly how: 'hand' | 'unseen' | 'money';
+      readonly symbol: string;
+      readonly roll: number;
+      /** Signed lots, or money. */
+      readonly by: number;
+      readonly remedy: 'accept' | 'correct';
+      /** They ask for a comparison at once, instead of waiting for the next one. */
+      readonly looks: boolean;
+    }
   /** A person asks something of an actor, and later `undo`. */
   | {
       readonly kind: 'operator';
@@ -40,6 +58,9 @@ export interface Plan {
   readonly symbols: readonly string[];
   readonly strategies: readonly { readonly id: string; readonly symbol: string }[];
   readonly hedging: boolean;
+  readonly safeMode: 'cancel' | 'flatten' | 'hold';
+  /** Of supervisors, where they are to be spent; otherwise the usual ones. */
+  readonly budgets: { readonly child: number; readonly supervisor: number } | undefined;
   readonly weather: { readonly meanMs: number; readonly slowChance: number; readonly slowMs: number };
   readonly duplicateChance: number;
   /** How long the streams know a message id. */
@@ -61,6 +82,8 @@ export interface Plan {
 const FAULTS_FROM_MS = 500;
 const FAULTS_UNTIL_MS = 30_000;
 const OPERATOR_CHANCE = 0.4;
+const STORM_CHANCE = 0.25;
+const OUTSIDE_CHANCE = 0.3;
 const PLACES = ['trade', 'md', 'snapshots', 'actors', 'leases'] as const;
 
 const between = (random: Random, low: number, high: number): number => low + random.next() * (high - low);
@@ -71,7 +94,8 @@ function span(random: Random): number {
   return random.next() < 0.6 ? between(random, 50, 3_000) : between(random, 3_000, 16_000);
 }
 
-type Maker = (random: Random, atMs: number, plan: Pick<Plan, 'nodes' | 'symbols' | 'strategies'>) => Fault;
+type Shape = Pick<Plan, 'nodes' | 'symbols' | 'strategies'>;
+type Maker = (random: Random, atMs: number, plan: Shape) => Fault;
 
 const makers: readonly (readonly [number, Maker])[] = [
   [
@@ -143,7 +167,7 @@ const makers: readonly (readonly [number, Maker])[] = [
 
 const WEIGHT = makers.reduce((sum, [weight]) => sum + weight, 0);
 
-function drawFault(random: Random, atMs: number, shape: Pick<Plan, 'nodes' | 'symbols' | 'strategies'>): Fault {
+function drawFault(random: Random, atMs: number, shape: Shape): Fault {
   let left = random.next() * WEIGHT;
   for (const [weight, make] of makers) {
     left -= weight;
@@ -156,12 +180,13 @@ const asked: readonly (readonly [verb: string, undo: string | undefined])[] = [
   ['pause', 'resume'],
   ['halt', 'activate'],
   ['reduce', 'activate'],
+  ['flatten', 'activate'],
   ['reconcile', undefined],
   ['restart', undefined],
 ];
 
 /** People are no faults of the network: what they ask is drawn apart, so that the rest of a seed does not depend on it. */
-function operatorOf(seed: string, { symbols, strategies }: Pick<Plan, 'symbols' | 'strategies'>): Fault[] {
+function operatorOf(seed: string, { nodes, symbols, strategies }: Shape): Fault[] {
   const random = seededRandom(`operator ${seed}`);
   if (random.next() >= OPERATOR_CHANCE) return [];
   return Array.from({ length: 1 + random.nextInt(3) }, (): Fault => {
@@ -172,12 +197,41 @@ function operatorOf(seed: string, { symbols, strategies }: Pick<Plan, 'symbols' 
       const [verb, undo] = pick(random, asked);
       return { kind: 'operator', atMs, forMs, actor: 'broker.sim', verb, undo };
     }
-    if (roll < 0.8) {
+    if (roll < 0.65) {
+      const actor = `node.node-${1 + random.nextInt(nodes.length)}`;
+      return { kind: 'operator', atMs, forMs, actor, verb: 'drain', undo: undefined };
+    }
+    if (roll < 0.85) {
       const [verb, undo] = pick(random, [asked[0]!, asked.at(-1)!]);
       return { kind: 'operator', atMs, forMs, actor: `strategy.${pick(random, strategies).id}`, verb, undo };
     }
     const actor = pick(random, ['recorder.ledger', ...symbols.map((symbol) => `symbol.${symbol}`)]);
     return { kind: 'operator', atMs, forMs, actor, verb: 'restart', undo: undefined };
+  });
+}
+
+/** An actor that cannot live: its supervisors' budgets are spent, its node gives up, and the account is made safe. */
+function stormOf(seed: string, { symbols }: Shape): Fault[] {
+  const random = seededRandom(`storm ${seed}`);
+  if (random.next() >= STORM_CHANCE) return [];
+  const actor = pick(random, ['recorder.ledger', 'broker.sim', ...symbols.map((symbol) => `symbol.${symbol}`)]);
+  const atMs = between(random, 4_000, FAULTS_UNTIL_MS);
+  return [{ kind: 'storm', atMs, actor, forMs: between(random, 2_000, 8_000) }];
+}
+
+function outsideOf(seed: string, { symbols }: Shape): Fault[] {
+  const random = seededRandom(`outside ${seed}`);
+  if (random.next() >= OUTSIDE_CHANCE) return [];
+  return Array.from({ length: 1 + random.nextInt(3) }, (): Fault => {
+    const how = pick(random, ['hand', 'unseen', 'unseen', 'money'] as const);
+    const sign = random.next() < 0.5 ? -1 : 1;
+    const by = (sign * (1 + random.nextInt(40))) / 100;
+    return {
+      ...{ kind: 'outside', atMs: between(random, 3_000, FAULTS_UNTIL_MS), how, symbol: pick(random, symbols) },
+      ...{ roll: random.next(), by: how === 'money' ? by * 100 : by },
+      remedy: how !== 'money' && random.next() < 0.5 ? 'correct' : 'accept',
+      looks: random.next() < 0.7,
+    };
   });
 }
 
@@ -199,11 +253,13 @@ export function planOf(seed: string): Plan {
     symbol: symbols[i % symbols.length]!,
   }));
   const shape = { nodes, symbols, strategies };
+  const storm = stormOf(seed, shape);
+  const house = seededRandom(`house ${seed}`);
   const count = random.next() < 0.05 ? 0 : 1 + random.nextInt(7);
   const faults = Array.from({ length: count }, () =>
     drawFault(random, between(random, FAULTS_FROM_MS, FAULTS_UNTIL_MS), shape),
   )
-    .concat(operatorOf(seed, shape))
+    .concat(operatorOf(seed, shape), storm, outsideOf(seed, shape))
     .sort((a, b) => a.atMs - b.atMs);
   const stormy = random.next() < 0.4;
   const rough = random.next() < 0.5;
@@ -211,6 +267,8 @@ export function planOf(seed: string): Plan {
     seed,
     ...shape,
     hedging: random.next() < 0.5,
+    safeMode: pick(house, ['cancel', 'flatten', 'hold'] as const),
+    budgets: storm.length > 0 ? { child: 1, supervisor: 2 + house.nextInt(2) } : undefined,
     weather: {
       meanMs: between(random, 0.2, 3),
       slowChance: stormy ? between(random, 0, 0.03) : 0,

@@ -1,6 +1,6 @@
 /** One seed from its beginning to its rest. */
 import { createHash } from 'node:crypto';
-import type { Violation } from '../witness/history.ts';
+import type { History, Violation } from '../witness/history.ts';
 import { bounded } from '../witness/quiet.ts';
 import { judge } from '../witness/witness.ts';
 import type { Break } from './breaks.ts';
@@ -23,6 +23,8 @@ export interface SeedResult {
   readonly events: number;
   readonly intents: number;
   readonly restMs: number;
+  /** What was tried and came to its end: safe modes by policy, flattened accounts, differences put right, nodes drained. */
+  readonly done: readonly string[];
 }
 
 function digestOf(world: SimWorld): string {
@@ -34,6 +36,22 @@ function digestOf(world: SimWorld): string {
     hash.update(JSON.stringify(world.ledger.table(table)));
   }
   return hash.digest('hex');
+}
+
+const endings: readonly (readonly [event: string, text: RegExp])[] = [
+  ['safe_mode', /^confirmed by the terminal: (no order of ours|no order and no position|nothing is under way)/],
+  ['flattened', /^confirmed/],
+  ['difference_resolved', /: (accepted|corrected);/],
+];
+
+function doneIn({ drained }: SimWorld, { account }: History): string[] {
+  const told = (account?.words ?? []).flatMap((word): string[] => {
+    if (word.kind !== 'event') return [];
+    const [, text] = endings.find(([event]) => event === word.event) ?? [];
+    const found = text?.exec(word.cause);
+    return found ? [[word.event, found[1]].filter(Boolean).join(': ')] : [];
+  });
+  return [...new Set([...told, ...(drained > 0 ? ['drained'] : [])])];
 }
 
 export async function runSeed(
@@ -58,7 +76,7 @@ export async function runSeed(
   const restMs = world.loop.elapsedMs;
   const result: SeedResult = {
     ...{ seed, violations: [...seen, ...bounded(history.actors ?? []), ...violations], digest: digestOf(world) },
-    ...{ events: world.loop.fired, intents: history.intents.length, restMs },
+    ...{ events: world.loop.fired, intents: history.intents.length, restMs, done: doneIn(world, history) },
   };
   for (const slot of world.slots) slot.node?.kill();
   return result;

@@ -30,12 +30,23 @@ const DEPOSIT = 1_000_000;
 /** Strategies open nothing any more so long after the last fault. */
 const TRADES_ON_MS = 3_000;
 const LOOK_MS = 250;
+const STORM_EVERY_MS = 200;
 
 export interface StoredWrite {
   readonly bucket: string;
   readonly key: string;
   readonly by: string;
 }
+
+/** A message of a stream with the time at which it was stored. */
+export interface ToldMessage {
+  readonly atMs: number;
+  readonly subject: string;
+  readonly data: Uint8Array;
+}
+
+const WATCHED = [...['order', 'account'].map((what) => `trade.${what}.`), `sys.lifecycle.broker.${ACCOUNT}`];
+const BROKER_CONTROL = `control.broker.${ACCOUNT}.`;
 
 export class SimWorld {
   readonly plan: Plan;
@@ -44,10 +55,17 @@ export class SimWorld {
   readonly books: Books;
   readonly ledger = new Ledger();
   readonly slots: NodeSlot[];
+  /** Nodes that handed over and ended because an operator had asked for it. */
+  drained = 0;
   readonly heard: HeardCommand[] = [];
   readonly writes: StoredWrite[] = [];
   readonly sentTicks = new Map<string, number>();
   readonly sentLate: string[] = [];
+  /** What was said of orders and of the account, each once, and when it was stored. */
+  readonly told: ToldMessage[] = [];
+  /** When operators asked something of the broker, and the snapshots that the terminal gave. */
+  readonly asked: { readonly atMs: number; readonly verb: string }[] = [];
+  readonly shown: { readonly atMs: number; readonly positions: number; readonly orders: number }[] = [];
   /** Violations that are seen while the world runs. */
   readonly seen: { invariant: string; detail: string }[] = [];
   readonly trace: (text: string) => void;
@@ -85,7 +103,16 @@ export class SimWorld {
       if (bucket !== 'snapshots' || !key.startsWith('broker.')) return;
       for (const orderId of uncommanded(value)) this.notToBeSent.add(orderId);
     };
+    const told = new Set<string>();
+    this.network.onAppended = (subject, messageId, data) => {
+      if (!WATCHED.some((prefix) => subject.startsWith(prefix)) || told.has(messageId)) return;
+      told.add(messageId);
+      this.told.push({ atMs: this.loop.elapsedMs, subject, data });
+    };
     this.network.onRequest = (subject, data) => {
+      if (subject.startsWith(BROKER_CONTROL)) {
+        this.asked.push({ atMs: this.loop.elapsedMs, verb: subject.slice(BROKER_CONTROL.length) });
+      }
       if (subject !== commandSubject(ACCOUNT)) return;
       const { body } = fromBinary(CommandSchema, data);
       if (body.case === 'place' && this.notToBeSent.has(body.value.orderId)) this.sentLate.push(body.value.orderId);
@@ -114,14 +141,17 @@ export class SimWorld {
   }
 
   private makeSlot(i: number, clockFault: ClockFault, capacity: number): NodeSlot {
-    const { seed, symbols, strategies, hedging, calmMs } = this.plan;
+    const { seed, symbols, strategies, hedging, calmMs, safeMode, budgets } = this.plan;
     const config = simConfig({
-      ...{ node: `node-${i + 1}`, capacity, symbols, strategies, hedging, seed },
+      ...{ node: `node-${i + 1}`, capacity, symbols, strategies, hedging, seed, safeMode, budgets },
       untilMs: START_MS + calmMs + TRADES_ON_MS,
     });
     return new NodeSlot({
       ...{ config, network: this.network, ledger: this.ledger, seed, clockFault: { ...clockFault } },
       trace: this.trace,
+      onDrained: () => {
+        this.drained++;
+      },
       connect: (host, slot) => this.connect(host, slot),
     });
   }
@@ -176,7 +206,8 @@ export class SimWorld {
       without: this.broken?.bridge === 'journal-disk' ? undefined : this.broken?.bridge,
     });
     // Only what the bridge has taken: an order that it refused and that came again would be a new one to it.
-    this.network.repeatable = (data, reply) =>
+    this.network.repeatable = (subject, data, reply) =>
+      subject === commandSubject(ACCOUNT) &&
       fromBinary(CommandSchema, data).body.case === 'place' &&
       fromBinary(CommandReplySchema, reply).outcome !== Outcome.REFUSED;
   }
@@ -189,6 +220,7 @@ export class SimWorld {
       ...{ host, loop: this.loop, run: `run${run}`, books: this.books, market: this.market, manners, symbols },
       random: seededRandom(`${seed} terminal ${run}`),
       bridge: () => this.bridge,
+      shown: (positions, orders) => this.shown.push({ atMs: this.loop.elapsedMs, positions, orders }),
     });
   }
 
@@ -254,14 +286,41 @@ export class SimWorld {
         return;
       case 'operator': {
         const { actor, verb, undo, forMs } = fault;
+        const node = this.slots.find(({ name }) => actor === `node.${name}`);
+        if (node !== undefined) node.backMs = forMs;
         void this.operator.insist(actor, verb);
         if (undo !== undefined) loop.after(forMs, () => void this.operator.insist(actor, undo));
         return;
       }
+      case 'storm':
+        // What it leaves in safe mode, or down, stays so until somebody says otherwise.
+        for (const id of this.plan.strategies.map((strategy) => strategy.id)) this.operator.care(`strategy.${id}`);
+        this.operator.care(`broker.${ACCOUNT}`);
+        this.storm(fault.actor, this.loop.elapsedMs + fault.forMs);
+        return;
+      case 'outside':
+        this.outside(fault);
+        return;
       case 'link-break':
         this.terminal?.link?.break();
         return;
     }
+  }
+
+  private storm(actor: string, untilMs: number): void {
+    const [kind, id] = actor.split('.') as [string, string];
+    for (const { node, host } of this.slots) {
+      if (node === undefined || host?.state !== 'up') continue;
+      if (crashActor(node, kind, id)) this.trace(`${actor} dies on ${host.name}`);
+    }
+    if (this.loop.elapsedMs < untilMs) this.loop.after(STORM_EVERY_MS, () => this.storm(actor, untilMs));
+  }
+
+  private outside({ how, symbol, roll, by, remedy, looks }: Extract<Fault, { kind: 'outside' }>): void {
+    if (how === 'money') this.books.unseenMoney(by);
+    else this.terminal?.outside(how, symbol, roll, by);
+    if (how !== 'hand') this.operator.expect(`broker.${ACCOUNT}`, how === 'money' ? '' : symbol, remedy);
+    if (looks) void this.operator.ask(`broker.${ACCOUNT}`, 'reconcile');
   }
 
   private freeze(host: Host | undefined, forMs: number): void {

@@ -25,7 +25,7 @@ describe('deterministic simulation', () => {
   test('the seeds try every fault, several nodes, both kinds of account', () => {
     const plans = Array.from({ length: SEEDS }, (_, i) => planOf(String(i + 1)));
     const kinds = new Set(plans.flatMap(({ faults }) => faults.map(({ kind }) => kind)));
-    assert.equal(kinds.size, 15, [...kinds].join(', '));
+    assert.equal(kinds.size, 17, [...kinds].join(', '));
     assert.ok(plans.every(({ nodes }) => nodes.length >= 2));
     assert.equal(new Set(plans.map(({ hedging }) => hedging)).size, 2);
   });
@@ -34,6 +34,21 @@ describe('deterministic simulation', () => {
     const report = await workers.spread({ from: 1, seeds: SEEDS, broken: undefined });
     assert.deepEqual(report.violations, []);
     assert.equal(report.done, SEEDS);
+    // What people and the end of a budget bring about has happened, more than by chance.
+    const endings = [
+      'safe_mode: no order of ours',
+      'safe_mode: no order and no position',
+      'safe_mode: nothing is under way',
+    ];
+    for (const ending of [
+      ...endings,
+      'flattened',
+      'difference_resolved: accepted',
+      'difference_resolved: corrected',
+      'drained',
+    ]) {
+      assert.ok((report.endings[ending] ?? 0) >= SEEDS / 100, `${ending}: in ${report.endings[ending]} seeds`);
+    }
   });
 });
 

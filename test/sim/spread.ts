@@ -3,12 +3,14 @@ import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
+import type { Clock } from '../../runtime/clock.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { SeedResult } from './run.ts';
 
 const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
-/** A seed takes a fraction of a second; one that takes so long turns in a circle. */
-const STUCK_MS = 120_000;
+/** A seed takes a fraction of a second; one that takes so many looks turns in a circle. */
+const STUCK_LOOKS = 120;
+const LOOK_MS = 1_000;
 
 /** A world is forgotten as a whole: what survives a small young generation would only be copied. */
 const FLAGS = ['--min-semi-space-size=32', '--max-semi-space-size=32'];
@@ -30,12 +32,29 @@ export interface Report {
   readonly intents: number;
   readonly simulatedMs: number;
   readonly tookMs: number;
+  /** Number of seeds in which each of these was tried and came to its end. */
+  readonly endings: Readonly<Record<string, number>>;
 }
 
 /** What one process is asked to run. */
 export interface Task {
   readonly seed: string;
   readonly broken: string | undefined;
+}
+
+/**
+ * Calls `fire` after so many looks, unless it is cancelled. Time in which this process was stopped, and its workers with
+ * it, is one look: nothing was stuck then.
+ */
+export function afterLooks(looks: number, everyMs: number, clock: Clock, fire: () => void): () => void {
+  let left = looks;
+  let cancel = (): void => undefined;
+  const look = (): void => {
+    if (--left === 0) fire();
+    else cancel = clock.setTimer(everyMs, look);
+  };
+  cancel = clock.setTimer(everyMs, look);
+  return () => cancel();
 }
 
 /** One process that runs seed after seed. It stays as long as it is of use: its code gets quicker with every seed. */
@@ -50,7 +69,7 @@ class Worker {
         cancel();
         child.removeAllListeners();
       };
-      const cancel = systemClock.setTimer(STUCK_MS, () => {
+      const cancel = afterLooks(STUCK_LOOKS, LOOK_MS, systemClock, () => {
         done();
         this.child = undefined;
         child.kill('SIGKILL');
@@ -121,6 +140,8 @@ export class Workers {
 
 function reportOf(results: ReadonlyMap<number, SeedResult>, tookMs: number): Report {
   const ordered = [...results].sort(([a], [b]) => a - b);
+  const endings = new Map<string, number>();
+  for (const [, { done }] of ordered) for (const ending of done) endings.set(ending, (endings.get(ending) ?? 0) + 1);
   const hash = createHash('sha256');
   for (const [, { digest }] of ordered) hash.update(digest);
   return {
@@ -130,11 +151,12 @@ function reportOf(results: ReadonlyMap<number, SeedResult>, tookMs: number): Rep
     intents: ordered.reduce((sum, [, { intents }]) => sum + intents, 0),
     simulatedMs: ordered.reduce((sum, [, { restMs }]) => sum + restMs, 0),
     tookMs,
+    endings: Object.fromEntries([...endings].sort(([a], [b]) => (a < b ? -1 : 1))),
   };
 }
 
 function stuck(seed: number): SeedResult {
-  const detail = `the simulation has not moved on for ${STUCK_MS / 1_000} s`;
+  const detail = `the simulation has not moved on for ${(STUCK_LOOKS * LOOK_MS) / 1_000} s`;
   return {
     seed: String(seed),
     violations: [{ invariant: 'stuck', detail }],
@@ -142,5 +164,6 @@ function stuck(seed: number): SeedResult {
     events: 0,
     intents: 0,
     restMs: 0,
+    done: [],
   };
 }

@@ -18,7 +18,7 @@ process.on('message', ({ seed, broken }: Task) => {
     .catch((error: unknown): SeedResult => {
       const detail = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
       const violations = [{ invariant: 'simulation', detail }];
-      return { seed, violations, digest: '', events: 0, intents: 0, restMs: 0 };
+      return { seed, violations, digest: '', events: 0, intents: 0, restMs: 0, done: [] };
     })
     .then((result) => {
       const found = unhandled.map((detail) => ({ invariant: 'unhandled-rejection', detail }));

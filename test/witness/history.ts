@@ -42,6 +42,8 @@ export interface TerminalTruth {
   /** Net signed lots; symbols that are flat are left out. */
   readonly positions: ReadonlyMap<string, number>;
   readonly balance: number;
+  /** Signed lots by symbol that came or went without a deal. */
+  readonly hidden?: ReadonlyMap<string, number>;
 }
 
 export interface BrokerSeen {
@@ -110,6 +112,23 @@ export interface ActorSeen {
   readonly depth: number;
 }
 
+/** One word about the account or an entry, in the order of storing, repeated ones once. */
+export type AccountWord = { readonly atMs: number } & (
+  | { readonly kind: 'mode'; readonly mode: string }
+  /** An order that opens was decided. */
+  | { readonly kind: 'opens'; readonly orderId: string; readonly intentId: string }
+  /** The broker's own event on `sys.lifecycle`. */
+  | { readonly kind: 'event'; readonly event: string; readonly cause: string }
+);
+
+export interface AccountSeen {
+  readonly words: readonly AccountWord[];
+  /** What operators asked of the broker, and when they sent it. */
+  readonly asked: readonly { readonly atMs: number; readonly verb: string }[];
+  /** Snapshots of the terminal: open positions and live orders in each. */
+  readonly shown: readonly { readonly atMs: number; readonly positions: number; readonly orders: number }[];
+}
+
 /** Parts that are absent were not observed; what needs them is not judged. */
 export interface History {
   /** A message id that comes again long after its first is stored again: then only distinct ids count. */
@@ -123,6 +142,7 @@ export interface History {
   /** Stops closed positions of a netting account: what one strategy holds is then not the sum of its own fills. */
   readonly stopsNetted?: boolean;
   readonly ledger?: LedgerSeen;
+  readonly account?: AccountSeen;
   readonly commands?: readonly CommandSeen[];
   /** Orders that stood uncommanded in a commit from which an actor was restored: sending them later is forbidden. */
   readonly sentLate?: readonly string[];
@@ -132,6 +152,8 @@ export interface History {
   readonly sentTicks?: ReadonlyMap<string, number> | undefined;
   readonly bars?: readonly BarSeen[];
   readonly actors?: readonly ActorSeen[];
+  /** Nodes that say that they hand over what they have. */
+  readonly draining?: readonly string[];
   /** Dead letters: inputs at which an actor failed. */
   readonly deadLetters?: readonly string[];
 }

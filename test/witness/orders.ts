@@ -42,7 +42,8 @@ export function outcomes(history: History): Violation[] {
   const found: Violation[] = [];
   const orders = lives(history);
   const ofIntent = byKey([...orders.values()], (events) => events[0]!.intentId);
-  for (const intentId of new Set(history.intents.map((intent) => intent.intentId))) {
+  // What operators ask for, and safe mode, are orders too: nobody's intents, and with an end like any other.
+  for (const intentId of new Set([...history.intents.map((intent) => intent.intentId), ...ofIntent.keys()])) {
     const own = ofIntent.get(intentId) ?? [];
     if (own.length === 0) found.push(violation('intent-outcome', `intent ${intentId} was never answered`));
     for (const events of own) {

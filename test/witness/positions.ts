@@ -25,9 +25,20 @@ function compare(what: string, want: ReadonlyMap<string, number>, have: Readonly
   });
 }
 
-/** Every deal of the terminal is told and kept, and nothing else is. */
+/** Tickets of adjustments begin here: the broker's own, for what changed at the terminal without a deal. */
+const ADJUSTMENTS_FROM = 1n << 63n;
+const isAdjustment = ({ ticket }: DealSeen): boolean => /^\d+$/.test(ticket) && BigInt(ticket) >= ADJUSTMENTS_FROM;
+
+function sum(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): Map<string, number> {
+  return new Map([...new Set([...a.keys(), ...b.keys()])].map((key) => [key, (a.get(key) ?? 0) + (b.get(key) ?? 0)]));
+}
+
+/** Every deal of the terminal is told and kept, and nothing else is but what stands for a change without a deal. */
 function sameDeals(what: string, want: readonly DealSeen[], have: readonly DealSeen[]): Violation[] {
-  const [there, here] = [new Set(want.map(({ ticket }) => ticket)), new Set(have.map(({ ticket }) => ticket))];
+  const [there, here] = [
+    new Set(want.map(({ ticket }) => ticket)),
+    new Set(have.filter((deal) => !isAdjustment(deal)).map(({ ticket }) => ticket)),
+  ];
   const missing = [...there].filter((ticket) => !here.has(ticket));
   const invented = [...here].filter((ticket) => !there.has(ticket));
   return [
@@ -39,7 +50,7 @@ function sameDeals(what: string, want: readonly DealSeen[], have: readonly DealS
 export function positions(history: History): Violation[] {
   const { terminal, fills, ledger, broker, strategies } = history;
   const symbol = (deal: DealSeen): string => deal.symbol;
-  const truth = net(terminal.deals, symbol);
+  const truth = sum(net(terminal.deals, symbol), terminal.hidden ?? new Map());
   const found = [
     ...compare('held at the terminal', truth, terminal.positions),
     ...compare('in the audit trail', truth, net(fills, symbol)),

@@ -28,6 +28,7 @@ export function quiet(history: History): Violation[] {
       found.push(violation('quiet', `${name} runs on ${runsOn.length} nodes: ${runsOn.join(', ')}`));
     else if (!healthy[kind]?.test(state)) found.push(violation('quiet', `${name} is ${state}`));
   }
+  for (const node of history.draining ?? []) found.push(violation('quiet', `${node} drains and does not end`));
   const { broker } = history;
   if (broker !== undefined) {
     const { live, unknown, waiting, halted } = broker;

@@ -93,9 +93,8 @@ void Framer::pass(int64_t now_us) {
     if (symbols_[s].must_close && !close(s)) return;
     s = next;
   }
-  // One that is due takes all others along: they were due a moment later, and every departure wakes the server and
-  // whoever reads.
-  if (open_head_ != kNone && now_us - symbols_[open_head_].opened_us >= lingerUs()) flush();
+  while (open_head_ != kNone && sink_.room() > 0 && now_us - symbols_[open_head_].opened_us >= lingerUs())
+    if (!close(open_head_)) return;
 }
 
 bool Framer::flush() {

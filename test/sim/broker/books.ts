@@ -89,6 +89,9 @@ export class Books {
   /** How often each client order id was carried out. */
   readonly placed = new Map<string, number>();
   balance = 0;
+  /** Signed lots by symbol, and money, that came or went without a deal: nobody can find out but by comparing. */
+  readonly hidden = new Map<string, number>();
+  hiddenMoney = 0;
   private ticket = 1000;
   private events: BookEvent[] = [];
 
@@ -156,6 +159,39 @@ export class Books {
     this.tell({ case: 'position', value: { ...position } });
     if (now === 0) this.positions.delete(position.positionId);
     return deal;
+  }
+
+  /** A person trades at another terminal of the account. Hedging: `positionId` names what is made smaller, '0' opens. */
+  byHand(symbol: string, lots: number, positionId: string, price: number, timeMs: number): void {
+    const order: BookOrder = {
+      ...{ ticket: String(this.ticket++), orderId: '', symbol, side: lots < 0 ? Side.SELL : Side.BUY },
+      ...{ type: OrderType.MARKET, volumeLots: Math.abs(lots), filledLots: 0, price: 0, stopLimitPrice: 0 },
+      ...{ stopLoss: 0, takeProfit: 0, magic: '0', positionId, state: OrderState.WORKING, timeMs },
+    };
+    this.orders.push(order);
+    this.fill(order, order.volumeLots, price, timeMs, 'mobile');
+  }
+
+  /** The trade server changes a position, and shows no deal for it. */
+  unseen(symbol: string, lots: number, positionId: string, price: number, timeMs: number): void {
+    const open = this.hedging
+      ? this.positions.get(positionId)
+      : [...this.positions.values()].find((position) => position.symbol === symbol);
+    this.hidden.set(symbol, lotsOf((this.hidden.get(symbol) ?? 0) + lots));
+    if (open === undefined) {
+      const id = String(this.ticket++);
+      const nothing = { stopLoss: 0, takeProfit: 0, magic: '0', orderId: '' };
+      this.positions.set(id, { ...nothing, positionId: id, symbol, lots, openPrice: price, timeMs });
+      return;
+    }
+    open.lots = lotsOf(open.lots + lots);
+    if (open.lots === 0) this.positions.delete(open.positionId);
+  }
+
+  /** Money that comes or goes without a deal. */
+  unseenMoney(amount: number): void {
+    this.hiddenMoney = cents(this.hiddenMoney + amount);
+    this.balance = cents(this.balance + amount);
   }
 
   protect(position: BookPosition, stopLoss: number, takeProfit: number): void {

@@ -66,6 +66,7 @@ export class Terminal {
   private readonly market: Market;
   private readonly manners: Manners;
   private readonly bridge: () => Bridge | undefined;
+  private readonly shown: (positions: number, orders: number) => void;
 
   constructor(options: {
     readonly host: Host;
@@ -77,6 +78,8 @@ export class Terminal {
     readonly manners: Manners;
     readonly symbols: readonly string[];
     readonly bridge: () => Bridge | undefined;
+    /** A snapshot is taken that shows so many open positions and live orders. */
+    readonly shown: (positions: number, orders: number) => void;
   }) {
     this.host = options.host;
     this.loop = options.loop;
@@ -86,6 +89,7 @@ export class Terminal {
     this.market = options.market;
     this.manners = options.manners;
     this.bridge = options.bridge;
+    this.shown = options.shown;
     this.host.whenDead(() => this.link?.break());
     this.connect();
     for (const symbol of options.symbols) this.tickLater(symbol);
@@ -122,6 +126,7 @@ export class Terminal {
   /** What a snapshot is made of, as of now. */
   snapshot(sinceMs: number) {
     const { books } = this;
+    this.shown(books.positions.size, books.orders.filter(isLive).length);
     return {
       eventSequence: this.eventsSent,
       timeMs: this.host.clock.nowMs(),
@@ -237,6 +242,26 @@ export class Terminal {
     const { link } = this;
     link.send('bridge', () => this.bridge()?.onTicks(link, batch));
     this.publish();
+  }
+
+  /**
+   * Somebody else's doing on the account, `act` 'hand' or 'unseen': a position becomes smaller or larger by some lots, or
+   * a new one is opened. What is done by hand is told like any other deal.
+   */
+  outside(act: 'hand' | 'unseen', symbol: string, roll: number, lots: number): void {
+    const { books, market } = this;
+    const open = [...books.positions.values()].filter((position) => position.symbol === symbol);
+    const target = open[Math.floor(roll * (open.length + 1))];
+    const quote = market.quote(symbol);
+    // Towards flat by at most all of it, or a position of somebody's own.
+    const change =
+      target === undefined ? lots : -Math.sign(target.lots) * Math.min(Math.abs(lots), Math.abs(target.lots));
+    const price = change > 0 ? quote.ask : quote.bid;
+    const timeMs = this.host.clock.nowMs();
+    const positionId = books.hedging ? (target?.positionId ?? '0') : '0';
+    if (act === 'unseen') books.unseen(symbol, change, positionId, price, timeMs);
+    else books.byHand(symbol, change, positionId, price, timeMs);
+    if (this.host.state === 'up') this.publish();
   }
 
   /** First remembered (in the books), then told; what cannot be told now is found by asking. */

@@ -87,6 +87,8 @@ export interface Stored {
 export class Network {
   onStored: (write: Stored) => void = () => undefined;
   onLoaded: (bucket: string, key: string, value: Uint8Array) => void = () => undefined;
+  /** A stream has taken a message that it did not know. */
+  onAppended: (subject: string, messageId: string, data: Uint8Array) => void = () => undefined;
   /** A request leaves its sender. */
   onRequest: (subject: string, data: Uint8Array) => void = () => undefined;
   readonly loop: Loop;
@@ -111,7 +113,7 @@ export class Network {
   private readonly outages = new Map<string, number>();
 
   /** Whether a request is one that the adversary may repeat. */
-  repeatable: (data: Uint8Array, reply: Uint8Array) => boolean = () => false;
+  repeatable: (subject: string, data: Uint8Array, reply: Uint8Array) => boolean = () => false;
 
   constructor(loop: Loop, random: Random, options: { readonly duplicateWindowMs?: number | undefined } = {}) {
     this.loop = loop;

@@ -60,9 +60,11 @@ export class SimBus implements Bus {
     const data = request.data.slice();
     if (!this.watchPoint('leaves', 'publish', messageId)) return never();
     const lane = subject.slice(0, subject.indexOf('.'));
-    const ack = await this.lane(lane).write(lane, `publish to ${subject}`, () =>
-      server.streamOf(subject).append({ subject, messageId, data }, server.clock.nowMs()),
-    );
+    const ack = await this.lane(lane).write(lane, `publish to ${subject}`, () => {
+      const taken = server.streamOf(subject).append({ subject, messageId, data }, server.clock.nowMs());
+      if (!taken.duplicate) this.network.onAppended(subject, messageId, data);
+      return taken;
+    });
     return this.watchPoint('answered', 'publish', messageId) ? ack : never();
   }
 
@@ -362,7 +364,7 @@ export class SimBus implements Bus {
    */
   private repeatLater(subject: string, data: Uint8Array, reply: Uint8Array): void {
     const { network } = this;
-    if (!network.repeatable(data, reply)) return;
+    if (!network.repeatable(subject, data, reply)) return;
     network.noteRepeatable(() => {
       for (const service of this.servicesOf(subject)) service.deliver(data, subject, undefined);
     });
