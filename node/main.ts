@@ -56,6 +56,8 @@ async function run(): Promise<void> {
       config: { type: 'string' },
       replay: { type: 'boolean', default: false },
       prepared: { type: 'boolean', default: false },
+      // For whoever plays a market: milliseconds between two lines that say how far its symbol actors are.
+      'applied-ms': { type: 'string' },
     },
   });
   if (values.config === undefined) throw new TroupeError('CONFIG_NOT_FOUND', '--config: want the name of a file');
@@ -133,7 +135,7 @@ async function run(): Promise<void> {
       say({ event: 'stopped' });
       process.exit(error === undefined ? 0 : 1);
     },
-    onTicksApplied: (symbol) => pace.applied(symbol),
+    onTicksApplied: (symbol) => pace?.applied(symbol),
   });
   const fail = (error: unknown): void => node.fail(error);
   const stop = (): void => {
@@ -144,7 +146,11 @@ async function run(): Promise<void> {
     endsSoon(NODE_OF_COMPANY_MS);
     void node.stop();
   };
-  const pace = new Pace(clock, node.company, (symbols) => say({ event: 'applied', symbols }));
+  const appliedMs = Number(values['applied-ms']);
+  const pace =
+    appliedMs > 0
+      ? new Pace(clock, node.company, appliedMs, (symbols) => say({ event: 'applied', symbols }))
+      : undefined;
   const http = await serveHttp({ port: config.node.metrics_port, registry: metrics.registry });
   let cancelStatus = (): void => undefined;
   const tellStatus = (): (() => void) => {
@@ -167,7 +173,7 @@ async function run(): Promise<void> {
   if (stopping) return;
   say({ event: 'ready', metrics: `${http.url ?? 'off'}/metrics` });
 
-  const cancels = [tellStatus(), () => pace.stop()];
+  const cancels = [tellStatus(), () => pace?.stop()];
   cancelStatus = () => {
     for (const cancel of cancels) cancel();
   };

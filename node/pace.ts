@@ -1,11 +1,10 @@
 /**
- * How far the company is, told to whoever plays a market to it: at once where ticks are few, once a millisecond
+ * How far the company is, told to whoever plays a market to it: at once where ticks are few, once per `leastMs`
  * where they are many, less often where that would cost more than it brings (each telling wakes three processes), and
  * not while it has a backlog, because a market that ran ahead of that would be traded at prices of the past.
  */
 import type { Clock } from '../runtime/clock.ts';
 
-export const SHORTEST_MS = 1;
 export const LONGEST_MS = 10;
 /** A telling names each symbol that has moved: so many of them are worth a millisecond. */
 const SYMBOLS_PER_MS = 32;
@@ -32,15 +31,19 @@ export class Pace {
   private readonly changed = new Set<string>();
   private readonly told = new Map<string, number>();
   private toldMs = Number.NEGATIVE_INFINITY;
-  private intervalMs = SHORTEST_MS;
+  private intervalMs: number;
   private cancel: (() => void) | undefined;
   private readonly clock: Clock;
   private readonly company: Paced;
+  /** Nobody waits for it more often. */
+  private readonly leastMs: number;
   private readonly tell: (symbols: Applied) => void;
 
-  constructor(clock: Clock, company: Paced, tell: (symbols: Applied) => void) {
+  constructor(clock: Clock, company: Paced, leastMs: number, tell: (symbols: Applied) => void) {
     this.clock = clock;
     this.company = company;
+    this.leastMs = leastMs;
+    this.intervalMs = leastMs;
     this.tell = tell;
   }
 
@@ -56,7 +59,7 @@ export class Pace {
   }
 
   private get shortestMs(): number {
-    return Math.max(SHORTEST_MS, this.company.size * MS_PER_ACTOR);
+    return Math.max(this.leastMs, this.company.size * MS_PER_ACTOR);
   }
 
   private arm(delayMs: number): void {
@@ -82,7 +85,7 @@ export class Pace {
     const nowMs = this.clock.monotonicMs();
     const flood = ticks >= FLOOD_PER_MS * (nowMs - this.toldMs);
     const widthMs = this.changed.size / SYMBOLS_PER_MS;
-    this.intervalMs = flood ? LONGEST_MS : Math.min(LONGEST_MS, Math.max(SHORTEST_MS, widthMs));
+    this.intervalMs = Math.max(this.leastMs, flood ? LONGEST_MS : Math.min(LONGEST_MS, widthMs));
     this.toldMs = nowMs;
     this.changed.clear();
     return symbols;

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Applied, LONGEST_MS, MS_PER_ACTOR, Pace, SHORTEST_MS } from '../../node/pace.ts';
+import { type Applied, LONGEST_MS, MS_PER_ACTOR, Pace } from '../../node/pace.ts';
 import { VirtualClock } from '../../runtime/clock.ts';
+
+const SHORTEST_MS = 1;
 
 function stage() {
   const clock = new VirtualClock(0);
   const counts = new Map<string, number>();
   const company = { ticksApplied: (symbol: string) => counts.get(symbol) ?? 0, behind: false, size: 20 };
   const told: [number, Applied][] = [];
-  const pace = new Pace(clock, company, (symbols) => told.push([clock.nowMs(), symbols]));
+  const pace = new Pace(clock, company, SHORTEST_MS, (symbols) => told.push([clock.nowMs(), symbols]));
   const apply = (ticks: number, symbol = 'EURUSD'): void => {
     counts.set(symbol, company.ticksApplied(symbol) + ticks);
     pace.applied(symbol);

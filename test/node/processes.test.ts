@@ -66,7 +66,7 @@ class World {
     ];
     writeFileSync(file, `${lines.join('\n')}\n`);
     const { url, credentials } = this.nats!;
-    return this.run(name, ['--config', file, ...args], {
+    return this.run(name, ['--config', file, '--applied-ms', '1', ...args], {
       ...{ TROUPE_NATS_URL: url, TROUPE_NATS_USER: credentials.node.user },
       TROUPE_NATS_PASSWORD: credentials.node.password,
     });

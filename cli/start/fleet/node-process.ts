@@ -9,6 +9,7 @@ import { isErrorCode } from '../../../runtime/errors.ts';
 import { type ManagedProcess, startProcess } from '../../processes.ts';
 import type { NatsLogin } from '../../servers/given.ts';
 import type { Keeper } from './keeper.ts';
+import { appliedEveryMs } from './lead.ts';
 import { natsEnvironment, routed } from './logins.ts';
 import type { FleetOptions, Json } from './options.ts';
 import { jsonEvent, untilReady } from './ready.ts';
@@ -99,7 +100,7 @@ export class NodeProcess {
         ...NODE_ARGS,
         ...(fleet.nodeArgs ?? []),
         path.join(fleet.root, 'node', 'main.ts'),
-        ...['--config', file, '--replay', '--prepared'],
+        ...['--config', file, '--replay', '--prepared', '--applied-ms', String(appliedEveryMs(fleet))],
       ],
       cwd: fleet.root,
       env: {

@@ -93,8 +93,9 @@ void Framer::pass(int64_t now_us) {
     if (symbols_[s].must_close && !close(s)) return;
     s = next;
   }
-  while (open_head_ != kNone && sink_.room() > 0 && now_us - symbols_[open_head_].opened_us >= lingerUs())
-    if (!close(open_head_)) return;
+  // One that is due takes all others along: they were due a moment later, and every departure wakes the server and
+  // whoever reads.
+  if (open_head_ != kNone && now_us - symbols_[open_head_].opened_us >= lingerUs()) flush();
 }
 
 bool Framer::flush() {

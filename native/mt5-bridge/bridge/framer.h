@@ -4,9 +4,9 @@
 // idle, stretching to 5 ms as its window of unacknowledged messages fills. When more than five symbols tick at once it
 // stretches with their number, up to 50 ms, so that frames cut by the linger stay near 5,000 a second: a message costs
 // its reader as much as some thousand ticks do (bench/, order-path: at 20,000 a second it was the frames, not the
-// ticks, that orders waited for). Once the window is full nothing closes: open frames simply grow, and when a tick
-// belongs to a frame that is full already, add() takes no more. The caller then stops reading from the terminal:
-// back-pressure, never loss.
+// ticks, that orders waited for). When the oldest is due all open frames leave with it. Once the window is full nothing
+// closes: open frames simply grow, and when a tick belongs to a frame that is full already, add() takes no more. The
+// caller then stops reading from the terminal: back-pressure, never loss.
 //
 // Pure: no clock, no socket. Time comes as an argument, frames leave through the sink.
 #pragma once

@@ -67,6 +67,29 @@ TEST_F(FramerTest, lingersOneMillisecondWhenIdle) {
   EXPECT_EQ(framer.nextDueUs(), INT64_MAX);
 }
 
+TEST_F(FramerTest, whatIsOpenLeavesWithTheFirstThatIsDue) {
+  begin();
+  add({tick(1, 0)}, 0);
+  add({tick(1, 1)}, 900);
+  framer.pass(999);
+  EXPECT_TRUE(sink.frames.empty());
+  framer.pass(1000);
+  ASSERT_EQ(sink.frames.size(), 2u);
+  EXPECT_EQ(framer.nextDueUs(), INT64_MAX);
+}
+
+TEST_F(FramerTest, whatTheWindowHasNoRoomForStaysDue) {
+  begin();
+  sink.used = sink.size - 1;
+  add({tick(1, 0), tick(1, 1)}, 0);
+  framer.pass(5000);
+  ASSERT_EQ(sink.frames.size(), 1u);
+  EXPECT_LE(framer.nextDueUs(), 5000);
+  sink.used = 0;
+  framer.pass(5000);
+  EXPECT_EQ(sink.frames.size(), 2u);
+}
+
 TEST_F(FramerTest, lingerStretchesWithTheWindow) {
   begin();
   sink.used = 2;  // half of the window
