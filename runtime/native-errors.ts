@@ -35,6 +35,16 @@ export const nativeTable: Readonly<Record<string, ErrorEntry>> = {
   E_JOURNAL_TORN: retry(
     'The journal’s last record was cut by a crash and is dropped; what it meant is asked of the terminal.',
   ),
+  E_SPILLING: retry(
+    'JetStream takes no ticks; they go to the spill file and are published from it, in order, when it does.',
+  ),
+  E_SPILL_FULL: operator(
+    'The spill file has reached its bound; the terminal waits until NATS is back. Nothing is lost.',
+  ),
+  E_SPILL: operator(
+    'The spill file cannot be read or written. The terminal waits while NATS is away; nothing is lost.',
+  ),
+  E_SPILL_TORN: retry('The spill file’s end was cut by a crash; the terminal sends those ticks again.'),
   E_BRIDGE_SECOND_TERMINAL: operator(
     'A second terminal wants the account that one is linked for already; it is refused.',
   ),

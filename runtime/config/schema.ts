@@ -66,6 +66,10 @@ const market = section(
       '1h',
     ]),
     day: oneOf(['utc', 'broker'], 'Whose day the 4h and 1d bars begin with').default('utc'),
+    spill_mb: whole(
+      { min: 0, max: 4_096, unit: 'MB' },
+      'Disk that the bridge may fill with ticks while NATS takes none; 0: the terminal waits at once',
+    ).default(256),
     stale_after_ms: whole({ min: 1, max: 86_400_000, unit: 'ms' }, 'Silence after which a symbol is stale').default(
       60_000,
     ),

@@ -34,6 +34,7 @@ export class Bridge {
           ...['--listen', `127.0.0.1:${this.port}`, '--account', config.account?.id ?? 'none'],
           ...['--source', config.market.source, '--partitions', String(config.market.partitions)],
           ...['--journal', path.join(runFolder, 'bridge.journal')],
+          ...['--spill', path.join(runFolder, 'bridge.spill'), '--spill-mb', String(config.market.spill_mb)],
         ],
         env: natsEnvironment(nats),
         logFile: path.join(logs, 'bridge.log'),

@@ -55,11 +55,24 @@ bool waitForCompany(CommandServer& commands, const Clock& clock) {
   return false;
 }
 
+// Before any terminal: what an earlier run has spilled, and what of it the stream has already.
+bool recoverSpill(Room& room) {
+  std::string error, told;
+  while (!g_stopping && !room.sink.recover(room.store, error)) {
+    if (error != told) logWarn("E_LINK_NO_STORE", "asking for the ticks of the spill file: " + error);
+    told = error;
+    ::usleep(200'000);
+  }
+  return !g_stopping;
+}
+
 // Terminals come, one at a time, until we stop.
 void runLink(link::Listener& listener, Room& room, std::atomic<uint64_t>& refused) {
+  if (!recoverSpill(room)) return;
   while (!g_stopping) {
+    room.sink.tend(room.clock.steadyUs());
     pollfd p{listener.fd(), POLLIN, 0};
-    if (::poll(&p, 1, 50) <= 0) continue;
+    if (::poll(&p, 1, room.sink.drained() ? 50 : 2) <= 0) continue;
     const int fd = listener.accept();
     if (fd < 0) continue;
     auto connection = std::make_shared<link::Connection>(fd, link::Peer::kTerminal);
@@ -126,7 +139,13 @@ int run(const Options& options) {
   Publisher events(settings, {.name = "bridge-events", .window = 32}, clock);
   Publisher ticks(settings, {.name = "bridge-ticks", .window = options.window}, clock);
   Status status(events, clock, options.account);
-  TickSink sink(ticks, options.source, options.partitions);
+  TickSink sink(ticks, clock, options.source, options.partitions);
+  if (options.spill_mb > 0 &&
+      !sink.spillTo(options.spill.empty() ? options.journal + ".spill" : options.spill,
+                    uint64_t{options.spill_mb} << 20, error)) {
+    logError("E_SPILL", error);
+    return 1;
+  }
   TickStore store(settings);
   Framer framer({}, sink);
   ExecutionFeed feed(events, options.account);
@@ -151,6 +170,7 @@ int run(const Options& options) {
                                           {"ticks", room.ticks_received.load()},
                                           {"acked_ticks", ticks.ackedUnits()},
                                           {"frames_in_flight", uint64_t{ticks.inFlight()}},
+                                          {"spill_bytes", sink.spillBytes()},
                                           {"events_waiting", uint64_t{events.backlog()}},
                                           {"commands", desk.commands()},
                                           {"orders", uint64_t{journal.orders()}},
@@ -173,6 +193,7 @@ int run(const Options& options) {
                                     {"acked_frames", ticks.ackedMessages()},
                                     {"acked_ticks", ticks.ackedUnits()},
                                     {"in_flight", uint64_t{ticks.inFlight()}},
+                                    {"spill_bytes", sink.spillBytes()},
                                     {"commands", desk.commands()}});
     if (!parent) {
       logWarn("E_PARENT_GONE", "nobody reads our stdout any more; stopping");

@@ -16,6 +16,8 @@ const char* const kUsage =
     "  --journal     file that remembers orders across restarts; one bridge each\n"
     "  --partitions  1..4096, the company's market.partitions; default 12\n"
     "  --window      1..4096, tick messages that may wait for an acknowledgement of JetStream; default 256\n"
+    "  --spill       file that takes ticks while NATS is away; default: the journal's name with .spill behind it\n"
+    "  --spill-mb    0..4096, the most that file may hold; 0: none, the terminal waits at once; default 256\n"
     "  --not-found-after-ms  0..600000, age of an order before its absence at the terminal is believed; default 0,\n"
     "                for a terminal that answers from one history, as the simulated one does\n"
     "environment: TROUPE_NATS_URL, TROUPE_NATS_USER, TROUPE_NATS_PASSWORD\n";
@@ -40,7 +42,8 @@ std::string parseOptions(int argc, const char* const* argv, Options& options) {
       return {};
     }
     const bool known = name == "--listen" || name == "--account" || name == "--source" || name == "--journal" ||
-                       name == "--partitions" || name == "--window" || name == "--not-found-after-ms";
+                       name == "--partitions" || name == "--window" || name == "--spill" || name == "--spill-mb" ||
+                       name == "--not-found-after-ms";
     if (!known) {
       fault("unknown option " + std::string(name));
       continue;
@@ -59,6 +62,10 @@ std::string parseOptions(int argc, const char* const* argv, Options& options) {
       options.source = value;
     } else if (name == "--journal") {
       options.journal = value;
+    } else if (name == "--spill") {
+      options.spill = value;
+    } else if (name == "--spill-mb") {
+      if (!number(value, 0, 4096, options.spill_mb)) fault("--spill-mb: not in 0..4096: " + value);
     } else if (name == "--partitions") {
       if (!number(value, 1, 4096, options.partitions)) fault("--partitions: not in 1..4096: " + value);
     } else if (name == "--not-found-after-ms") {

@@ -9,9 +9,10 @@ namespace troupe::bridge {
 struct Options {
   std::string host;
   uint16_t port = 0;
-  std::string account, source, journal;
+  std::string account, source, journal, spill;
   uint32_t partitions = 12;
   uint32_t window = 256;
+  uint32_t spill_mb = 256;
   uint32_t not_found_after_ms = 0;
   bool help = false;
 };

@@ -120,6 +120,16 @@ void Publisher::drainBacklog() {
   }
 }
 
+void Publisher::forEachUnacked(const std::function<void(uint64_t, const Publication&)>& each) {
+  std::lock_guard lock(state_);
+  unacked_.forEachUnacked([&](auto& slot, uint64_t number) {
+    const char* id = nullptr;
+    if (natsMsgHeader_Get(slot.message, "Nats-Msg-Id", &id) != NATS_OK) id = "";
+    each(number, {natsMsg_GetSubject(slot.message), id, natsMsg_GetData(slot.message),
+                  static_cast<size_t>(natsMsg_GetDataLength(slot.message)), slot.key, slot.units});
+  });
+}
+
 void Publisher::publishRoom() {
   room_.store(connected_ && !faulty_ ? unacked_.room() : 0, std::memory_order_release);
   in_flight_.store(unacked_.inFlight(), std::memory_order_release);

@@ -48,6 +48,10 @@ class Publisher {
   // Publishes now or later, in order; any thread. Not to be mixed with offer.
   void post(const Publication& publication);
 
+  // What was published and is not acknowledged, in order; `number` counts whatever was published, from 1. Called under
+  // a lock: call nothing here.
+  void forEachUnacked(const std::function<void(uint64_t number, const Publication& publication)>& each);
+
   // Messages that offer() would take now.
   size_t room() const { return room_.load(std::memory_order_acquire); }
   size_t window() const { return config_.window; }

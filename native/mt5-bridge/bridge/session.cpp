@@ -17,6 +17,7 @@ LinkError Session::run(const std::atomic<bool>& stopping, const std::function<vo
   LinkError error = LinkError::kNone;
   while (error == LinkError::kNone && !stopping) {
     int64_t now = room_.clock.steadyUs();
+    room_.sink.tend(now);
     if (stage_ == Stage::kReady) {
       room_.framer.pass(now);
       error = takeTicks(now);
@@ -42,6 +43,7 @@ LinkError Session::run(const std::atomic<bool>& stopping, const std::function<vo
   const int64_t deadline = room_.clock.steadyUs() + 1'500'000;
   while (stage_ == Stage::kReady && !room_.framer.flush()) {
     const int64_t now = room_.clock.steadyUs();
+    room_.sink.tend(now);
     if (stopping && now >= deadline) {
       logError("E_BRIDGE_STOPPED_SHORT",
                "stopped while JetStream did not take the last ticks; the terminal sends them again to the next bridge");
@@ -62,7 +64,13 @@ LinkError Session::await(int64_t now_us) {
     const size_t wanted = std::max<size_t>(1, room_.sink.window() / 4);
     room_.ticks.armRoomListener(wanted);
     if (room_.sink.room() >= wanted) return LinkError::kNone;
-  } else if (stage_ == Stage::kReady) {
+  } else if (!room_.sink.drained()) {
+    // What was spilled goes out as fast as JetStream takes it.
+    const size_t wanted = std::max<size_t>(1, room_.sink.window() / 4);
+    room_.ticks.armRoomListener(wanted);
+    if (room_.ticks.room() >= wanted) wait_us = 0;
+  }
+  if (!full && stage_ == Stage::kReady) {
     wait_us = std::min(wait_us, room_.framer.nextDueUs() - now_us);
   }
   return link_.waitMicros(std::max<int64_t>(0, wait_us), !holding());
@@ -146,12 +154,17 @@ bool Session::keptTicks(const std::vector<std::string>& symbols, std::vector<uin
     kept = room_.framer.taken();
     return true;
   }
-  // Frames of an earlier feed, or of this one under other symbols, must have arrived before the stream is asked.
-  if (room_.ticks.inFlight() > 0) return false;
+  // Frames of an earlier feed, or of this one under other symbols, must have arrived before the stream is asked, unless
+  // the spill file tells of them.
+  if (room_.ticks.inFlight() > 0 && !room_.sink.coversFlight()) return false;
+  const std::vector<uint64_t> spilled = room_.sink.spilled(feed, symbols);
   std::string error;
   std::vector<std::string> subjects;
   for (const std::string& symbol : symbols) subjects.push_back(room_.sink.subjectOf(symbol));
-  if (room_.store.kept(feed, subjects, kept, error)) return true;
+  if (room_.store.kept(feed, subjects, kept, error)) {
+    for (size_t i = 0; i < kept.size(); ++i) kept[i] = std::max(kept[i], spilled[i]);
+    return true;
+  }
   logWarn("E_LINK_NO_STORE", "asking for the last ticks: " + error);
   return false;
 }
@@ -192,7 +205,7 @@ LinkError Session::onTapeEnd(const link::FrameView& frame) {
 }
 
 void Session::finishTape() {
-  if (!room_.framer.flush() || room_.ticks.inFlight() > 0) return;
+  if (!room_.framer.flush() || !room_.sink.drained() || room_.ticks.inFlight() > 0) return;
   tape_ended_ = false;
   printEvent({{"event", "tape_end"}, {"ticks", feed_ticks_}});
 }

@@ -131,6 +131,8 @@ class NatsServer {
     }));
   }
   void kill() { child_->end(SIGKILL); }
+  // SIGSTOP and SIGCONT: alive, and silent.
+  void signal(int number) { child_->signal(number); }
   void startAgain() { start(port_); }
   ~NatsServer() {
     natsConnection_Destroy(admin_);
