@@ -11,13 +11,15 @@ import type { ManagedProcess } from '../cli/processes.ts';
 import { startProcess } from '../cli/processes.ts';
 import type { NatsServer } from '../cli/servers/nats.ts';
 import { startNatsServer } from '../cli/servers/nats.ts';
+import { keyEnvironment } from '../cli/start/fleet/logins.ts';
 import { NODE_ARGS } from '../cli/start/fleet/node-process.ts';
-import { terminalConfig } from '../cli/start/terminal-config.ts';
+import { terminalConfig, wantedTerminal } from '../cli/start/terminal-config.ts';
 import type { Status } from '../node/status.ts';
 import { TerminalConfigSchema } from '../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import type { NatsBus } from '../runtime/bus/nats.ts';
 import { ensureStreams } from '../runtime/bus/nats.ts';
 import type { Config } from '../runtime/config/index.ts';
+import { secretHex } from '../runtime/random.ts';
 import type { Login, Stage } from './stage.ts';
 
 type Json = Record<string, unknown>;
@@ -73,6 +75,7 @@ export class Cluster {
   private readonly stage: Stage;
   private readonly spec: ClusterSpec;
   private readonly folder: string;
+  private readonly linkKey = secretHex(32);
   private server: NatsServer | undefined;
   private terminal: ManagedProcess | undefined;
   private bridge: ManagedProcess | undefined;
@@ -228,8 +231,9 @@ export class Cluster {
       args: [
         ...['--listen', '127.0.0.1:0', '--account', config.account?.id ?? 'none', '--source', config.market.source],
         ...['--partitions', String(config.market.partitions), '--journal', path.join(this.folder, 'bridge.journal')],
+        ...wantedTerminal(config),
       ],
-      env: this.environment('bridge'),
+      env: { ...this.environment('bridge'), ...keyEnvironment(this.linkKey) },
       logFile: this.log('bridge'),
       chatty: true,
       stop: { signal: 'SIGTERM', deadlineMs: 3_000 },
@@ -252,6 +256,7 @@ export class Cluster {
       name: 'terminal',
       command: path.join(this.stage.root, 'build', 'native', 'terminal'),
       args: ['--config', file, '--hold'],
+      env: { PATH: process.env.PATH, TZ: 'UTC', ...keyEnvironment(this.linkKey) },
       logFile: this.log('terminal'),
       chatty: true,
       stdin: 'lifeline',

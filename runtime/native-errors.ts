@@ -45,9 +45,6 @@ export const nativeTable: Readonly<Record<string, ErrorEntry>> = {
     'The spill file cannot be read or written. The terminal waits while NATS is away; nothing is lost.',
   ),
   E_SPILL_TORN: retry('The spill file’s end was cut by a crash; the terminal sends those ticks again.'),
-  E_BRIDGE_SECOND_TERMINAL: operator(
-    'A second terminal wants the account that one is linked for already; it is refused.',
-  ),
   E_BRIDGE_STATE: retry('The bridge’s own state could not be published.'),
   E_BRIDGE_STOPPED_SHORT: operator('The bridge was stopped with messages that nobody had acknowledged.'),
   E_BRIDGE_JSON: fatal('An execution event could not be written as JSON.'),
@@ -55,6 +52,19 @@ export const nativeTable: Readonly<Record<string, ErrorEntry>> = {
   E_LINK_LOST: retry('The link to the bridge broke; the terminal links again.'),
   E_LINK_IO: retry('Reading or writing the link failed.'),
   E_LINK_CLOSED: retry('The other side closed the link.'),
+  E_LINK_TRUNCATED: retry('The other side closed the link in the middle of a frame.'),
+  E_LINK_CRC: retry('A frame’s checksum does not fit what came; the link is made anew.'),
+  E_LINK_KEY: operator(
+    'The other side does not know the key. Give bridge and terminal the same TROUPE_BRIDGE_KEY; if you did, a stranger is at the port.',
+  ),
+  E_LINK_WRONG_ACCOUNT: operator(
+    'The terminal is logged in to another account than the bridge’s --login; it is refused.',
+  ),
+  E_LINK_MARGIN_MODE: operator(
+    'The terminal’s account has another margin mode than the bridge’s --margin-mode; it is refused.',
+  ),
+  E_LINK_ACCOUNT_TAKEN: operator('A second terminal wants the account that one is linked for already; it is refused.'),
+  E_LINK_REFUSED: operator('The bridge refused this terminal; the message has the bridge’s code and reason.'),
   E_LINK_SILENT: retry('Nothing was heard for 5 seconds; the link counts as dead.'),
   E_LINK_NO_STORE: retry(
     'JetStream could not be asked which ticks it keeps; the terminal links again until the bridge knows.',

@@ -74,3 +74,8 @@ export function seededRandom(seed: number | string): Random {
 export function secretToken(bytes: number): string {
   return randomBytes(bytes).toString('base64url');
 }
+
+/** Unpredictable, as a key: `bytes` bytes as hex digits. */
+export function secretHex(bytes: number): string {
+  return randomBytes(bytes).toString('hex');
+}

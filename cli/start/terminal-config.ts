@@ -14,6 +14,11 @@ export interface TerminalRun {
   readonly history: string;
 }
 
+/** Which terminal the bridge is told to take, and no other: the one that `terminalConfig` makes. */
+export function wantedTerminal({ account }: Config): string[] {
+  return account === undefined ? [] : ['--login', account.id, '--margin-mode', account.margin_mode];
+}
+
 export function terminalConfig(run: TerminalRun): MessageInitShape<typeof TerminalConfigSchema> {
   const { config, tape } = run;
   const { account, terminal } = config;

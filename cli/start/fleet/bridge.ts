@@ -3,8 +3,9 @@ import path from 'node:path';
 import { COMPANY_PARTS_MS } from '../../../node/deadlines.ts';
 import { startProcess } from '../../processes.ts';
 import type { NatsLogin } from '../../servers/given.ts';
+import { wantedTerminal } from '../terminal-config.ts';
 import type { Keeper } from './keeper.ts';
-import { natsEnvironment, routed } from './logins.ts';
+import { keyEnvironment, natsEnvironment, routed } from './logins.ts';
 import type { FleetOptions, Json } from './options.ts';
 import { jsonEvent, untilReady } from './ready.ts';
 import type { Keep } from './servers.ts';
@@ -14,6 +15,8 @@ export interface BridgeOptions {
   readonly fleet: FleetOptions;
   readonly logs: string;
   readonly login: () => NatsLogin;
+  /** What a terminal must prove to be let in. */
+  readonly key: string;
   readonly onMessage: (message: Json) => void;
 }
 
@@ -22,7 +25,7 @@ export class Bridge {
   /** Where terminals connect; 0 before the first start. */
   port = 0;
 
-  constructor({ fleet, logs, login, onMessage }: BridgeOptions, keep: Keep) {
+  constructor({ fleet, logs, login, key, onMessage }: BridgeOptions, keep: Keep) {
     const { root, runFolder, config } = fleet;
     this.keeper = keep('bridge', async (begun) => {
       const { url, ...who } = login();
@@ -35,8 +38,9 @@ export class Bridge {
           ...['--source', config.market.source, '--partitions', String(config.market.partitions)],
           ...['--journal', path.join(runFolder, 'bridge.journal')],
           ...['--spill', path.join(runFolder, 'bridge.spill'), '--spill-mb', String(config.market.spill_mb)],
+          ...wantedTerminal(config),
         ],
-        env: natsEnvironment(nats),
+        env: { ...natsEnvironment(nats), ...keyEnvironment(key) },
         logFile: path.join(logs, 'bridge.log'),
         chatty: true,
         stop: { signal: 'SIGTERM', deadlineMs: COMPANY_PARTS_MS.bridge },

@@ -8,7 +8,7 @@ import path from 'node:path';
 import type { Status } from '../../../node/status.ts';
 import { systemClock as clock } from '../../../runtime/clock.ts';
 import { TroupeError } from '../../../runtime/errors.ts';
-import { secretToken, seededRandom } from '../../../runtime/random.ts';
+import { secretHex, secretToken, seededRandom } from '../../../runtime/random.ts';
 import type { LatencyJson } from '../../../runtime/telemetry/latency.ts';
 import type { ManagedProcess } from '../../processes.ts';
 import type { NatsLogin } from '../../servers/given.ts';
@@ -47,6 +47,8 @@ export class Fleet {
   private held = false;
   private wakes: (() => void)[] = [];
   private readonly random = seededRandom(secretToken(8));
+  /** Of the link between bridge and terminal, drawn for each run. */
+  private readonly linkKey = secretHex(32);
   private readonly company: Company;
   private readonly o: FleetOptions;
 
@@ -288,6 +290,7 @@ export class Fleet {
       {
         ...{ fleet: this.o, logs: this.logs },
         login: () => this.logins!.bridge,
+        key: this.linkKey,
         onMessage: (message: Json) => {
           this.o.onMessage?.('bridge', message);
           if (message.event !== 'tape_end') return;
@@ -304,6 +307,7 @@ export class Fleet {
       {
         ...{ fleet: this.o, logs: this.logs },
         port: () => this.bridge!.port,
+        key: this.linkKey,
         onMessage: (message: Json) => {
           this.o.onMessage?.('terminal', message);
           if (message.event === 'progress') this.o.onProgress(Number(message.ticks_sent), Number(message.market_ms));

@@ -20,6 +20,11 @@ export function natsEnvironment(login: NatsLogin): NodeJS.ProcessEnv {
   };
 }
 
+/** The key of the link, for bridge and terminal: by the environment, so that it stands in no file and on no command line. */
+export function keyEnvironment(key: string): NodeJS.ProcessEnv {
+  return { TROUPE_BRIDGE_KEY: key };
+}
+
 /** `url` as `from` is to use it. */
 export async function routed({ route }: FleetOptions, from: string, to: string, url: string): Promise<string> {
   if (route === undefined) return url;

@@ -7,6 +7,7 @@ import { TerminalConfigSchema } from '../../../proto/gen/troupe/bridge/v1/bridge
 import { startProcess } from '../../processes.ts';
 import { terminalConfig } from '../terminal-config.ts';
 import type { Keeper } from './keeper.ts';
+import { keyEnvironment } from './logins.ts';
 import type { FleetOptions, Json } from './options.ts';
 import { jsonEvent, untilReady } from './ready.ts';
 import type { Keep } from './servers.ts';
@@ -16,6 +17,8 @@ export interface TerminalOptions {
   readonly logs: string;
   /** The bridge's. */
   readonly port: () => number;
+  /** Of the link; the bridge has the same. */
+  readonly key: string;
   readonly onMessage: (message: Json) => void;
 }
 
@@ -24,7 +27,7 @@ export class Terminal {
   private playing = false;
   private applied = 0;
 
-  constructor({ fleet, logs, port, onMessage }: TerminalOptions, keep: Keep) {
+  constructor({ fleet, logs, port, key, onMessage }: TerminalOptions, keep: Keep) {
     this.keeper = keep('terminal', async (begun) => {
       const file = path.join(fleet.runFolder, 'terminal.json');
       writeConfig(fleet, (await fleet.route?.('terminal', 'bridge', port())) ?? port(), file);
@@ -32,6 +35,7 @@ export class Terminal {
         name: 'terminal',
         command: path.join(fleet.root, 'build', 'native', 'terminal'),
         args: ['--config', file, '--hold'],
+        env: { PATH: process.env.PATH, TZ: 'UTC', ...keyEnvironment(key) },
         logFile: path.join(logs, 'terminal.log'),
         chatty: true,
         stdin: 'lifeline',

@@ -1,14 +1,14 @@
 // A terminal that sends ticks and answers every order at once: how many ticks a second the daemon takes from the link
 // into JetStream, and what it adds to a command (command_ping), without a tape, a matching engine or a node beside it.
 //
-//   link_feed --port N [--ticks N] [--symbols S] [--batch 1..4096] [--rate ticks/s, 0 = as fast as the bridge reads]
+//   TROUPE_BRIDGE_KEY=... link_feed --port N [--ticks N] [--symbols S] [--batch 1..4096] [--rate ticks/s, 0 = as fast as the bridge reads]
 #include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <vector>
 
 #include "bridge/clock.h"
-#include "link/connection.h"
+#include "link/greet.h"
 #include "link/text.h"
 
 using namespace troupe;
@@ -59,6 +59,11 @@ int main(int argc, char** argv) {
   }
   bridge::Clock clock;
   std::string error;
+  link::Key key;
+  if (!link::loadKey("", key, error)) {
+    std::fprintf(stderr, "{\"level\":\"error\",\"code\":\"E_CONFIG\",\"message\":\"%s\"}\n", error.c_str());
+    return 2;
+  }
   const auto link =
       link::Connection::connect("127.0.0.1", static_cast<uint16_t>(port), link::Peer::kBridge, 2000, error);
   if (!link) {
@@ -70,10 +75,13 @@ int main(int argc, char** argv) {
   link::setTextCut(hello.feed, "feed" + std::to_string(clock.wallUs()));
   link::setTextCut(hello.login, "1");
   link::setTextCut(hello.terminal, "link_feed");
-  link->send(link::FrameType::kHello, hello);
+  link::Refused refusal{};
+  if (const link::LinkError failed = link::greet(*link, hello, key, refusal); failed != link::LinkError::kNone) {
+    std::fprintf(stderr, "{\"level\":\"error\",\"code\":\"%s\",\"message\":\"%s\"}\n", link::codeOf(failed),
+                 failed == link::LinkError::kRefused ? refusal.message : link::messageOf(failed));
+    return 1;
+  }
   link::FrameView frame;
-  while (link->next(frame) != link::Next::kFrame)
-    if (link->wait(5000) != link::LinkError::kNone) return 1;
   std::vector<link::Spec> specs(static_cast<size_t>(symbols));
   for (long s = 0; s < symbols; ++s) link::setTextCut(specs[static_cast<size_t>(s)].name, "FEED" + std::to_string(s));
   link->sendArray(link::FrameType::kSymbols, specs.data(), specs.size());

@@ -2,7 +2,6 @@
 //
 // Threads: this one (signals, statistics, journal on the disk, the command connection), the link's (terminal, framing,
 // publishing ticks), cnats' own (acknowledgements, commands), and one per publisher that mends its connection.
-#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 
 #include "bridge/command_server.h"
 #include "bridge/control_service.h"
+#include "bridge/lobby.h"
 #include "bridge/log.h"
 #include "bridge/options.h"
 #include "bridge/session.h"
@@ -67,38 +67,22 @@ bool recoverSpill(Room& room) {
 }
 
 // Terminals come, one at a time, until we stop.
-void runLink(link::Listener& listener, Room& room, std::atomic<uint64_t>& refused) {
+void runLink(Lobby& lobby, Room& room) {
   if (!recoverSpill(room)) return;
   while (!g_stopping) {
     room.sink.tend(room.clock.steadyUs());
-    pollfd p{listener.fd(), POLLIN, 0};
-    if (::poll(&p, 1, room.sink.drained() ? 50 : 2) <= 0) continue;
-    const int fd = listener.accept();
-    if (fd < 0) continue;
-    auto connection = std::make_shared<link::Connection>(fd, link::Peer::kTerminal);
-    link::Connection* const raw = connection.get();
-    room.ticks.setRoomListener([raw] { raw->wake(); });
-    link::LinkError error;
-    {
-      Session session(room, connection);
-      error = session.run(g_stopping, [&](Session& mine) {
-        // While the present terminal is dying, its successor waits in the queue of the socket.
-        if (mine.connection().peerClosed()) return;
-        const int second = listener.accept();
-        if (second < 0) return;
-        ::close(second);
-        refused.fetch_add(1, std::memory_order_relaxed);
-        logError("E_BRIDGE_SECOND_TERMINAL",
-                 "a second terminal tried to link to account " + room.account + " and was refused; one at a time");
-      });
-    }
+    const std::optional<Guest> guest = lobby.next(room.sink.drained() ? 50 : 2);
+    if (!guest) continue;
+    link::Connection& connection = *guest->connection;
+    room.ticks.setRoomListener([&connection] { connection.wake(); });
+    const Seat seat{connection, guest->hello, room.clock.steadyUs()};
+    const link::LinkError error = Session(room, *guest).run(g_stopping, [&] { lobby.pass(seat); });
     room.ticks.setRoomListener(nullptr);
     const std::string reason = g_stopping ? "the bridge stops" : link::messageOf(error);
     if (!g_stopping && error != link::LinkError::kClosed) logError(link::codeOf(error), "link closed: " + reason);
     room.desk.detach(reason);
-    connection->shutdown();
-    if (room.status.state() != State::kWaiting && room.status.state() != State::kLost)
-      room.status.step(State::kLost, g_stopping ? reason : std::string(link::codeOf(error)) + ": " + reason);
+    connection.shutdown();
+    room.status.step(State::kLost, g_stopping ? reason : std::string(link::codeOf(error)) + ": " + reason);
   }
 }
 
@@ -107,6 +91,11 @@ int run(const Options& options) {
   std::string error;
   NatsSettings settings;
   if (!NatsSettings::fromEnvironment(settings, error)) {
+    logError("E_CONFIG", error);
+    return 2;
+  }
+  link::Key key;
+  if (!link::loadKey(options.key_file, key, error)) {
     logError("E_CONFIG", error);
     return 2;
   }
@@ -156,8 +145,12 @@ int run(const Options& options) {
     return 1;
   }
   status.start();
-  std::atomic<uint64_t> refused{0};
-  std::thread link_thread([&] { runLink(listener, room, refused); });
+  Lobby lobby(listener, key, {options.login, options.margin_mode}, clock,
+              [&](link::LinkError refused, const std::string& reason) {
+                logWarn(link::codeOf(refused), "terminal refused: " + reason);
+                status.refused(std::string(link::codeOf(refused)) + ": " + reason);
+              });
+  std::thread link_thread([&] { runLink(lobby, room); });
 
   const int64_t started_ms = clock.wallUs() / 1000;
   ControlService control(

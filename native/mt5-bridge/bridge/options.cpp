@@ -20,7 +20,10 @@ const char* const kUsage =
     "  --spill-mb    0..4096, the most that file may hold; 0: none, the terminal waits at once; default 256\n"
     "  --not-found-after-ms  0..600000, age of an order before its absence at the terminal is believed; default 0,\n"
     "                for a terminal that answers from one history, as the simulated one does\n"
-    "environment: TROUPE_NATS_URL, TROUPE_NATS_USER, TROUPE_NATS_PASSWORD\n";
+    "  --key-file    the key that terminals must prove, 64 hex digits, in a file of mode 0600; else TROUPE_BRIDGE_KEY\n"
+    "  --login       only a terminal with this login is taken\n"
+    "  --margin-mode netting, hedging or exchange: only a terminal whose account has it is taken\n"
+    "environment: TROUPE_NATS_URL, TROUPE_NATS_USER, TROUPE_NATS_PASSWORD, TROUPE_BRIDGE_KEY\n";
 
 namespace {
 
@@ -43,7 +46,8 @@ std::string parseOptions(int argc, const char* const* argv, Options& options) {
     }
     const bool known = name == "--listen" || name == "--account" || name == "--source" || name == "--journal" ||
                        name == "--partitions" || name == "--window" || name == "--spill" || name == "--spill-mb" ||
-                       name == "--not-found-after-ms";
+                       name == "--not-found-after-ms" || name == "--key-file" || name == "--login" ||
+                       name == "--margin-mode";
     if (!known) {
       fault("unknown option " + std::string(name));
       continue;
@@ -66,6 +70,16 @@ std::string parseOptions(int argc, const char* const* argv, Options& options) {
       options.spill = value;
     } else if (name == "--spill-mb") {
       if (!number(value, 0, 4096, options.spill_mb)) fault("--spill-mb: not in 0..4096: " + value);
+    } else if (name == "--key-file") {
+      options.key_file = value;
+      if (value.empty()) fault("--key-file: no file named");
+    } else if (name == "--login") {
+      options.login = value;
+      if (value.empty() || value.size() > 31 || !link::isUtf8(value)) fault("--login: not UTF-8 of 1..31 bytes");
+    } else if (name == "--margin-mode") {
+      options.margin_mode = value;
+      if (value != "netting" && value != "hedging" && value != "exchange")
+        fault("--margin-mode: not netting, hedging or exchange: " + value);
     } else if (name == "--partitions") {
       if (!number(value, 1, 4096, options.partitions)) fault("--partitions: not in 1..4096: " + value);
     } else if (name == "--not-found-after-ms") {

@@ -10,6 +10,7 @@ struct Options {
   std::string host;
   uint16_t port = 0;
   std::string account, source, journal, spill;
+  std::string key_file, login, margin_mode;
   uint32_t partitions = 12;
   uint32_t window = 256;
   uint32_t spill_mb = 256;

@@ -12,9 +12,9 @@ using link::FrameType;
 using link::LinkError;
 using link::Next;
 
-LinkError Session::run(const std::atomic<bool>& stopping, const std::function<void(Session&)>& idle) {
+LinkError Session::run(const std::atomic<bool>& stopping, const std::function<void()>& idle) {
   heard_us_ = beat_us_ = room_.clock.steadyUs();
-  LinkError error = LinkError::kNone;
+  LinkError error = welcome();
   while (error == LinkError::kNone && !stopping) {
     int64_t now = room_.clock.steadyUs();
     room_.sink.tend(now);
@@ -35,7 +35,7 @@ LinkError Session::run(const std::atomic<bool>& stopping, const std::function<vo
     if (now - idle_us_ >= 50'000) {
       idle_us_ = now;
       room_.desk.pass(now);
-      idle(*this);
+      idle();
     }
     if (error == LinkError::kNone) error = await(now);
   }
@@ -91,8 +91,7 @@ LinkError Session::beat(int64_t now_us) {
 }
 
 LinkError Session::onFrame(const link::FrameView& frame, int64_t now_us) {
-  if (frame.type == FrameType::kHeartbeat) return stage_ == Stage::kHello ? LinkError::kUnexpected : LinkError::kNone;
-  if (stage_ == Stage::kHello) return frame.type == FrameType::kHello ? onHello(frame) : LinkError::kUnexpected;
+  if (frame.type == FrameType::kHeartbeat) return LinkError::kNone;
   if (stage_ == Stage::kSymbols) return frame.type == FrameType::kSymbols ? onSymbols(frame) : LinkError::kUnexpected;
   switch (frame.type) {
     case FrameType::kTicks:
@@ -105,6 +104,7 @@ LinkError Session::onFrame(const link::FrameView& frame, int64_t now_us) {
     case FrameType::kAccount:
       return room_.feed.onFrame(frame);
     case FrameType::kHello:
+    case FrameType::kProof:
     case FrameType::kSymbols:
       return LinkError::kUnexpected;
     default:
@@ -112,18 +112,11 @@ LinkError Session::onFrame(const link::FrameView& frame, int64_t now_us) {
   }
 }
 
-LinkError Session::onHello(const link::FrameView& frame) {
-  if (!link::readOne(frame, hello_)) return LinkError::kBadSize;
-  if (const LinkError e = link::validate(hello_); e != LinkError::kNone) return e;
-  const std::string session(link::textOf(hello_.session));
-  link::Welcome welcome{};
-  link::setTextCut(welcome.bridge, "troupe-bridge 1");
-  welcome.wall_us = static_cast<uint64_t>(room_.clock.wallUs());
-  if (const LinkError e = link_.send(FrameType::kWelcome, welcome); e != LinkError::kNone) return e;
-  stage_ = Stage::kSymbols;
-  room_.status.step(State::kSyncing, "session " + session + " of " + std::string(link::textOf(hello_.terminal)) +
-                                         ", login " + std::string(link::textOf(hello_.login)));
-  return LinkError::kNone;
+LinkError Session::welcome() {
+  room_.status.step(State::kSyncing, "session " + std::string(link::textOf(hello_.session)) + " of " +
+                                         std::string(link::textOf(hello_.terminal)) + ", login " +
+                                         std::string(link::textOf(hello_.login)));
+  return link_.send(FrameType::kWelcome, welcome_);
 }
 
 LinkError Session::onSymbols(const link::FrameView& frame) {

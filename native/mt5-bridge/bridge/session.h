@@ -1,4 +1,4 @@
-// One terminal on one link, from its hello until the link is lost. Everything here runs on the link's thread.
+// One terminal on one link, from its welcome until the link is lost. Everything here runs on the link's thread.
 #pragma once
 
 #include <atomic>
@@ -11,6 +11,7 @@
 #include "bridge/command_desk.h"
 #include "bridge/execution_feed.h"
 #include "bridge/framer.h"
+#include "bridge/lobby.h"
 #include "bridge/status.h"
 #include "bridge/tick_sink.h"
 #include "bridge/tick_store.h"
@@ -34,23 +35,21 @@ struct Room {
 
 class Session {
  public:
-  Session(Room& room, std::shared_ptr<link::Connection> connection)
-      : room_(room), connection_(std::move(connection)), link_(*connection_) {}
+  Session(Room& room, const Guest& guest)
+      : room_(room), connection_(guest.connection), link_(*connection_), hello_(guest.hello), welcome_(guest.welcome) {}
 
   // Runs until the link is lost or `stopping`. `idle` is called about 20 times a second. Open frames are handed to the
   // publisher before it returns, as far as it takes them within 1.5 s when stopping.
-  link::LinkError run(const std::atomic<bool>& stopping, const std::function<void(Session&)>& idle);
-
-  link::Connection& connection() { return link_; }
+  link::LinkError run(const std::atomic<bool>& stopping, const std::function<void()>& idle);
 
   static constexpr int64_t kHeartbeatUs = 1'000'000;
   static constexpr int64_t kDeadUs = 5'000'000;
 
  private:
-  enum class Stage : uint8_t { kHello, kSymbols, kReady };
+  enum class Stage : uint8_t { kSymbols, kReady };
 
   link::LinkError onFrame(const link::FrameView& frame, int64_t now_us);
-  link::LinkError onHello(const link::FrameView& frame);
+  link::LinkError welcome();
   link::LinkError onSymbols(const link::FrameView& frame);
   // How many ticks of each symbol of this feed are kept, or will be without the terminal's doing.
   bool keptTicks(const std::vector<std::string>& symbols, std::vector<uint64_t>& kept);
@@ -65,8 +64,9 @@ class Session {
   Room& room_;
   std::shared_ptr<link::Connection> connection_;
   link::Connection& link_;
-  Stage stage_ = Stage::kHello;
-  link::Hello hello_{};
+  Stage stage_ = Stage::kSymbols;
+  const link::Hello hello_;
+  const link::Welcome welcome_;
   // Ticks of the current frame that the framer has not taken yet; they stay in the decoder's buffer, so nothing may be
   // read until they are gone.
   const link::Tick* ticks_at_ = nullptr;

@@ -100,6 +100,8 @@ void Status::step(State to, const std::string& reason) {
   printEvent({{"event", "state"}, {"state", nameOf(to)}, {"reason", reason}});
 }
 
+void Status::refused(const std::string& reason) { publishLifecycle("refused", reason); }
+
 void Status::stop(const std::string& reason) {
   publishLevel("stopped", reason);
   publishLifecycle("stopped", reason);

@@ -27,6 +27,8 @@ class Status {
   // Publishes the machine's definition, the state `waiting`, and that this bridge has started.
   void start();
   void step(State to, const std::string& reason);
+  // A terminal was sent away; the state stays what it is.
+  void refused(const std::string& reason);
   // In order, at the end.
   void stop(const std::string& reason);
   State state() const { return state_; }

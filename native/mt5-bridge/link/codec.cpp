@@ -2,9 +2,13 @@
 
 #include <algorithm>
 
+#include "link/crc32.h"
+
 namespace troupe::link {
 
 namespace {
+
+constexpr size_t kCheckedHeaderBytes = offsetof(FrameHeader, crc);
 
 LinkError exact(uint32_t size, size_t want) { return size == want ? LinkError::kNone : LinkError::kBadSize; }
 
@@ -47,6 +51,8 @@ LinkError checkFromTerminal(FrameType type, uint32_t size) {
       return exact(size, sizeof(TapeEnd));
     case FrameType::kHeartbeat:
       return exact(size, sizeof(Heartbeat));
+    case FrameType::kProof:
+      return exact(size, sizeof(Proof));
     case FrameType::kWelcome:
     case FrameType::kPlace:
     case FrameType::kCancel:
@@ -55,6 +61,8 @@ LinkError checkFromTerminal(FrameType type, uint32_t size) {
     case FrameType::kFind:
     case FrameType::kSnapshot:
     case FrameType::kResume:
+    case FrameType::kChallenge:
+    case FrameType::kRefused:
       return LinkError::kWrongSide;
   }
   return LinkError::kUnknownType;
@@ -80,6 +88,10 @@ LinkError checkFromBridge(FrameType type, uint32_t size) {
       return list(size, 0, sizeof(uint64_t), 1);
     case FrameType::kHeartbeat:
       return exact(size, sizeof(Heartbeat));
+    case FrameType::kChallenge:
+      return exact(size, sizeof(Challenge));
+    case FrameType::kRefused:
+      return exact(size, sizeof(Refused));
     default:
       return checkFromTerminal(type, size) == LinkError::kUnknownType ? LinkError::kUnknownType : LinkError::kWrongSide;
   }
@@ -94,8 +106,13 @@ LinkError checkHeader(Peer peer, uint16_t type, uint16_t version, uint32_t size)
   return peer == Peer::kTerminal ? checkFromTerminal(t, size) : checkFromBridge(t, size);
 }
 
-FrameHeader headerOf(FrameType type, size_t payload_bytes, uint64_t sequence) {
-  return {static_cast<uint32_t>(payload_bytes), static_cast<uint16_t>(type), kVersion, sequence};
+FrameHeader headerOf(FrameType type, const iovec* parts, int count, uint64_t sequence) {
+  FrameHeader header{0, static_cast<uint16_t>(type), kVersion, sequence, 0};
+  for (int i = 0; i < count; ++i) header.length += static_cast<uint32_t>(parts[i].iov_len);
+  uint32_t crc = crc32Add(crc32Begin(), &header, kCheckedHeaderBytes);
+  for (int i = 0; i < count; ++i) crc = crc32Add(crc, parts[i].iov_base, parts[i].iov_len);
+  header.crc = crc32End(crc);
+  return header;
 }
 
 Decoder::Decoder(Peer peer, size_t buffer_bytes)
@@ -128,14 +145,31 @@ Next Decoder::next(FrameView& frame) {
   if (end_ - begin_ < sizeof(FrameHeader)) return Next::kNeedMore;
   FrameHeader header;
   std::memcpy(&header, buffer_.get() + begin_, sizeof header);
-  error_ = checkHeader(peer_, header.type, header.version, header.length);
-  if (error_ == LinkError::kNone && header.sequence != expected_) error_ = LinkError::kBadSequence;
+  error_ = header.length > most_ ? LinkError::kTooLong
+                                 : checkHeader(peer_, header.type, header.version, header.length);
   if (error_ != LinkError::kNone) return Next::kError;
   if (end_ - begin_ - sizeof header < header.length) return Next::kNeedMore;
-  frame = {static_cast<FrameType>(header.type), header.sequence, buffer_.get() + begin_ + sizeof header, header.length};
+  const uint8_t* payload = buffer_.get() + begin_ + sizeof header;
+  // The checksum before the number: a number that is not what was sent says nothing.
+  const uint32_t crc = crc32Add(crc32Begin(), &header, kCheckedHeaderBytes);
+  if (crc32End(crc32Add(crc, payload, header.length)) != header.crc) error_ = LinkError::kBadCrc;
+  if (error_ == LinkError::kNone && header.sequence != expected_) error_ = LinkError::kBadSequence;
+  if (error_ != LinkError::kNone) return Next::kError;
+  frame = {static_cast<FrameType>(header.type), header.sequence, payload, header.length};
   begin_ += sizeof header + header.length;
   ++expected_;
   return Next::kFrame;
+}
+
+bool Decoder::midFrame() const {
+  size_t at = begin_;
+  while (end_ - at >= sizeof(FrameHeader)) {
+    FrameHeader header;
+    std::memcpy(&header, buffer_.get() + at, sizeof header);
+    if (header.length > end_ - at - sizeof header) return true;
+    at += sizeof header + header.length;
+  }
+  return end_ > at;
 }
 
 }  // namespace troupe::link

@@ -2,6 +2,8 @@
 // own buffer, valid until more bytes are fed.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -15,7 +17,7 @@ namespace troupe::link {
 // Who we hear: decides which frame types are allowed.
 enum class Peer : uint8_t { kTerminal, kBridge };
 
-// A whole frame whose header and payload size have been checked.
+// A whole frame whose header, payload size and checksum have been checked.
 struct FrameView {
   FrameType type{};
   uint64_t sequence = 0;
@@ -40,17 +42,23 @@ class Decoder {
   Next next(FrameView& frame);
   LinkError error() const { return error_; }
   size_t bufferedBytes() const { return end_ - begin_; }
+  // Whether what has come ends inside a frame.
+  bool midFrame() const;
+  // Refuses longer payloads than this from now on; at most kMaxPayloadBytes.
+  void allowPayload(uint32_t bytes) { most_ = bytes; }
 
  private:
   Peer peer_;
   LinkError error_ = LinkError::kNone;
+  uint32_t most_ = kMaxPayloadBytes;
   std::unique_ptr<uint8_t[]> buffer_;
   size_t capacity_;
   size_t begin_ = 0, end_ = 0;
   uint64_t expected_ = 1;
 };
 
-FrameHeader headerOf(FrameType type, size_t payload_bytes, uint64_t sequence);
+// The header, with its checksum, of a frame whose payload is these parts.
+FrameHeader headerOf(FrameType type, const iovec* parts, int count, uint64_t sequence);
 
 // A payload that is exactly one T. False when the size differs (the decoder has checked it already).
 template <typename T>

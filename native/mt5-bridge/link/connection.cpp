@@ -104,10 +104,10 @@ LinkError Connection::waitMicros(int64_t timeout_us, bool want_read) {
     size_t room;
     uint8_t* to = decoder_.room(room);
     const ssize_t got = ::recv(fd_, to, room, 0);
-    if (got == 0) return LinkError::kClosed;
+    if (got == 0) return closed();
     if (got < 0) {
       if (errno == EAGAIN || errno == EINTR) return LinkError::kNone;
-      return errno == ECONNRESET ? LinkError::kClosed : LinkError::kIo;
+      return errno == ECONNRESET ? closed() : LinkError::kIo;
     }
     decoder_.filled(static_cast<size_t>(got));
     received_.fetch_add(static_cast<uint64_t>(got), std::memory_order_relaxed);
@@ -127,7 +127,7 @@ LinkError Connection::sendParts(FrameType type, const iovec* parts, int count) {
   std::lock_guard lock(write_mutex_);
   if (write_failed_) return LinkError::kClosed;
   if (queue_.size() - queue_begin_ + bytes > kMaxQueuedBytes) return LinkError::kOverflow;
-  FrameHeader header = headerOf(type, bytes, next_sequence_++);
+  FrameHeader header = headerOf(type, parts, count, next_sequence_++);
   iovec all[5] = {{&header, sizeof header}, {}, {}, {}, {}};
   for (int i = 0; i < count; ++i) all[i + 1] = parts[i];
   size_t done = 0;

@@ -30,7 +30,7 @@ class Connection {
                                              std::string& error);
 
   // Waits up to timeout_ms for bytes (only when want_read), for room to write, or for wake(); reads one batch and
-  // writes what waits. kNone also when nothing happened. kClosed, kIo and decoder errors are final.
+  // writes what waits. kNone also when nothing happened. kClosed, kTruncated, kIo and decoder errors are final.
   LinkError wait(int timeout_ms, bool want_read = true) { return waitMicros(int64_t{1000} * timeout_ms, want_read); }
   LinkError waitMicros(int64_t timeout_us, bool want_read = true);
   // True when the other side has closed its direction, though bytes may still be unread.
@@ -38,6 +38,8 @@ class Connection {
   // Next frame of what has been read. On kError see error().
   Next next(FrameView& frame) { return decoder_.next(frame); }
   LinkError error() const { return decoder_.error(); }
+  // See Decoder::allowPayload.
+  void allowPayload(uint32_t bytes) { decoder_.allowPayload(bytes); }
   // Bytes received so far; tells a silent peer from a slow one.
   uint64_t receivedBytes() const { return received_.load(std::memory_order_relaxed); }
 
@@ -70,6 +72,7 @@ class Connection {
 
  private:
   LinkError flushLocked();
+  LinkError closed() const { return decoder_.midFrame() ? LinkError::kTruncated : LinkError::kClosed; }
 
   int fd_;
   int wake_fd_;

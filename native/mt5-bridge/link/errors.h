@@ -8,11 +8,13 @@ namespace troupe::link {
 enum class LinkError : uint8_t {
   kNone = 0,
   kClosed,       // the other side closed in order
+  kTruncated,    // the other side closed in the middle of a frame
   kIo,           // the operating system reported an error
   kTooLong,      // length above kMaxPayloadBytes
   kUnknownType,  // no such frame type
   kWrongSide,    // a type that only this side may send
   kBadVersion,   // version other than kVersion
+  kBadCrc,       // the checksum does not fit what came
   kBadSequence,  // a frame is missing or came twice
   kBadSize,      // payload size does not fit the type
   kBadCount,     // count outside its range or not agreeing with the size
@@ -25,6 +27,12 @@ enum class LinkError : uint8_t {
   kSilent,       // no frame, not even a heartbeat, for the dead time
   kOverflow,     // the other side does not read: too many bytes are waiting to leave
   kNoStore,      // the bridge cannot ask JetStream which ticks are kept, so it cannot say where to go on
+  // Of the handshake:
+  kBadProof,         // the other side does not know the key
+  kWrongAccount,     // the terminal trades another account than this bridge is for
+  kWrongMarginMode,  // its account has another margin mode
+  kAccountTaken,     // another terminal is linked for the account
+  kRefused,          // the bridge does not want this terminal and has said why
 };
 
 const char* codeOf(LinkError error);

@@ -5,15 +5,16 @@
 // packed structs of fixed layout, because the expert that will fill them is MQL5, which has packed structs and no
 // protobuf. Text is UTF-8 in fixed arrays, zero-padded, and always zero-terminated.
 //
-// A frame that is too long, of an unknown type or version, or whose payload has the wrong size closes the link: after
-// such a frame nothing that follows can be trusted.
+// A connection begins with the handshake of link/handshake.h. A frame that is too long, of an unknown type or version,
+// whose payload has the wrong size, or whose checksum or number is wrong closes the link: after such a frame nothing
+// that follows can be trusted.
 #pragma once
 
 #include <cstdint>
 
 namespace troupe::link {
 
-inline constexpr uint16_t kVersion = 2;
+inline constexpr uint16_t kVersion = 3;
 inline constexpr uint32_t kMaxPayloadBytes = 4u << 20;
 inline constexpr uint32_t kMaxTicksPerFrame = 4096;
 
@@ -24,6 +25,7 @@ struct FrameHeader {
   uint16_t type;      // FrameType
   uint16_t version;   // kVersion
   uint64_t sequence;  // counts the frames of one direction of one connection, from 1, without holes
+  uint32_t crc;       // CRC-32 of the 16 bytes before it and then the payload
 };
 
 enum class FrameType : uint16_t {
@@ -44,31 +46,55 @@ enum class FrameType : uint16_t {
   kSnapshotEnd = 13,        // SnapshotBegin again (same command)
   kTapeEnd = 14,            // TapeEnd: the simulated terminal has played all its ticks
   kHeartbeat = 15,          // Heartbeat, both directions, at least every second
+  kProof = 16,              // Proof: answer to kChallenge
   // bridge -> terminal
-  kWelcome = 32,   // Welcome: answer to kHello; only after it the terminal sends kSymbols
-  kPlace = 33,     // Place
-  kCancel = 34,    // Cancel
-  kModify = 35,    // Modify
-  kProtect = 36,   // Protect
-  kFind = 37,      // Find
-  kSnapshot = 38,  // TakeSnapshot
-  kResume = 39,  // u64[n], answer to kSymbols: per symbol, how many ticks of Hello::feed are kept. Ticks come after it
+  kWelcome = 32,    // Welcome: answer to kProof; only after it the terminal sends kSymbols
+  kPlace = 33,      // Place
+  kCancel = 34,     // Cancel
+  kModify = 35,     // Modify
+  kProtect = 36,    // Protect
+  kFind = 37,       // Find
+  kSnapshot = 38,   // TakeSnapshot
+  kResume = 39,     // u64[n], answer to kSymbols: per symbol, how many ticks of Hello::feed are kept. Ticks follow
+  kChallenge = 40,  // Challenge: answer to kHello
+  kRefused = 41,    // Refused: the bridge does not want this terminal, and closes
 };
 
 struct Hello {
+  uint16_t version_low, version_high;  // of the link, that this terminal speaks
+  uint8_t nonce[32];                   // fresh from the operating system
   char session[32];  // unique per connection: its execution events are numbered from 1
   // Unique per life of the terminal's history: its ticks are numbered from 1 for each symbol, across restarts and
   // reconnects, and a tick that the bridge has not kept is sent again with the number it had.
   char feed[32];
   char login[32];
   char terminal[32];     // product and build
+  char margin_mode[12];  // netting, hedging or exchange
   int32_t utc_offset_s;  // broker's wall clock minus UTC
   uint64_t wall_us;
 };
 
+struct Challenge {
+  uint8_t nonce[32];  // fresh from the operating system
+};
+
+// HMAC-SHA256 by the shared key over "troupe-terminal-3", Challenge::nonce and the hello as it was sent.
+struct Proof {
+  uint8_t mac[32];
+};
+
 struct Welcome {
   char bridge[32];
+  uint16_t version;  // the highest that both sides speak
+  // HMAC-SHA256 by the shared key over "troupe-bridge-3", Hello::nonce, Challenge::nonce and `version`.
+  uint8_t mac[32];
   uint64_t wall_us;
+};
+
+struct Refused {
+  char code[32];
+  char message[128];
+  uint32_t retry_after_ms;  // 0: not before somebody has changed something
 };
 
 struct Spec {
@@ -228,7 +254,7 @@ struct Heartbeat {
 
 #pragma pack(pop)
 
-static_assert(sizeof(FrameHeader) == 16);
+static_assert(sizeof(FrameHeader) == 20);
 static_assert(sizeof(Tick) == 32);
 static_assert(sizeof(TickBatchHeader) == 16);
 static_assert(sizeof(EventHeader) == 16);

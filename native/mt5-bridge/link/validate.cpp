@@ -34,6 +34,8 @@ const char* codeOf(LinkError error) {
       return "";
     case LinkError::kClosed:
       return "E_LINK_CLOSED";
+    case LinkError::kTruncated:
+      return "E_LINK_TRUNCATED";
     case LinkError::kIo:
       return "E_LINK_IO";
     case LinkError::kTooLong:
@@ -44,6 +46,8 @@ const char* codeOf(LinkError error) {
       return "E_LINK_WRONG_SIDE";
     case LinkError::kBadVersion:
       return "E_LINK_VERSION";
+    case LinkError::kBadCrc:
+      return "E_LINK_CRC";
     case LinkError::kBadSequence:
       return "E_LINK_SEQUENCE";
     case LinkError::kBadSize:
@@ -68,6 +72,16 @@ const char* codeOf(LinkError error) {
       return "E_LINK_OVERFLOW";
     case LinkError::kNoStore:
       return "E_LINK_NO_STORE";
+    case LinkError::kBadProof:
+      return "E_LINK_KEY";
+    case LinkError::kWrongAccount:
+      return "E_LINK_WRONG_ACCOUNT";
+    case LinkError::kWrongMarginMode:
+      return "E_LINK_MARGIN_MODE";
+    case LinkError::kAccountTaken:
+      return "E_LINK_ACCOUNT_TAKEN";
+    case LinkError::kRefused:
+      return "E_LINK_REFUSED";
   }
   return "E_LINK";
 }
@@ -78,6 +92,8 @@ const char* messageOf(LinkError error) {
       return "";
     case LinkError::kClosed:
       return "the other side closed the link";
+    case LinkError::kTruncated:
+      return "the other side closed the link in the middle of a frame";
     case LinkError::kIo:
       return "the operating system reported an error on the socket";
     case LinkError::kTooLong:
@@ -87,7 +103,9 @@ const char* messageOf(LinkError error) {
     case LinkError::kWrongSide:
       return "frame of a type that this side never receives";
     case LinkError::kBadVersion:
-      return "frame version other than 1";
+      return "the other side speaks no version of the link that this one speaks (3)";
+    case LinkError::kBadCrc:
+      return "a frame's checksum does not fit what came";
     case LinkError::kBadSequence:
       return "a frame is missing, doubled or out of order";
     case LinkError::kBadSize:
@@ -112,6 +130,16 @@ const char* messageOf(LinkError error) {
       return "the other side does not read: more than 64 MiB are waiting";
     case LinkError::kNoStore:
       return "JetStream cannot be asked which ticks are kept";
+    case LinkError::kBadProof:
+      return "the other side does not know this side's key";
+    case LinkError::kWrongAccount:
+      return "the terminal trades another account than this bridge is for";
+    case LinkError::kWrongMarginMode:
+      return "the terminal's account has another margin mode than this bridge is for";
+    case LinkError::kAccountTaken:
+      return "another terminal is linked for this account";
+    case LinkError::kRefused:
+      return "the bridge refused this terminal";
   }
   return "";
 }
@@ -138,12 +166,14 @@ bool isUtf8(std::string_view text) {
 
 LinkError validate(const Hello& h) {
   const bool offset = h.utc_offset_s > -86400 && h.utc_offset_s < 86400;
-  if (!texts(h.session, h.feed, h.login, h.terminal)) return LinkError::kBadText;
+  if (!texts(h.session, h.feed, h.login, h.terminal, h.margin_mode)) return LinkError::kBadText;
   if (textOf(h.session).empty() || textOf(h.feed).empty()) return LinkError::kBadText;
   return offset ? LinkError::kNone : LinkError::kBadNumber;
 }
 
 LinkError validate(const Welcome& w) { return check(texts(w.bridge), true); }
+
+LinkError validate(const Refused& r) { return check(texts(r.code, r.message), true); }
 
 LinkError validate(const Spec& s) {
   return check(texts(s.name, s.currency_base, s.currency_profit, s.currency_margin, s.calc_mode),

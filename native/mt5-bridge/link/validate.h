@@ -9,6 +9,7 @@ namespace troupe::link {
 
 LinkError validate(const Hello& hello);
 LinkError validate(const Welcome& welcome);
+LinkError validate(const Refused& refused);
 LinkError validate(const Spec& spec);
 LinkError validate(const Order& order);
 LinkError validate(const Deal& deal);

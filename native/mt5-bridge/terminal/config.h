@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/types.h"
+#include "link/key.h"
 #include "player/player.h"
 
 namespace troupe::terminal {
@@ -14,6 +15,7 @@ struct Config {
   std::string bridge_host;
   uint16_t bridge_port = 0;
   std::string login;
+  link::Key key;  // of the link; not in the file, see link::loadKey
   int32_t utc_offset_s = 0;
   std::string tape, history;
   double latency_ms = 0, latency_jitter_ms = 0;

@@ -51,7 +51,8 @@ int main(int argc, char** argv) {
   const int signal_fd = signals();
   try {
     std::vector<std::string> faults;
-    const Config config = loadConfig(path, faults);
+    Config config = loadConfig(path, faults);
+    if (std::string fault; !troupe::link::loadKey("", config.key, fault)) faults.push_back(fault);
     for (const std::string& fault : faults) log("error", "E_CONFIG", fault);
     if (!faults.empty()) return 1;
     Terminal(config, hold).run(STDIN_FILENO, signal_fd);

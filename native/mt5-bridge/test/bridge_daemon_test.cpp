@@ -1,4 +1,6 @@
 // The daemon as it runs: its process, a real nats-server with the permissions of production, a terminal over TCP.
+#include <sys/socket.h>
+
 #include <map>
 #include <optional>
 
@@ -57,6 +59,22 @@ struct DaemonTest : testing::Test {
     ASSERT_TRUE(said(R"("state":"waiting")")) << daemon->err();
   }
 
+  static link::Hello helloOf(const std::string& session) {
+    link::Hello hello{};
+    link::setTextCut(hello.session, session);
+    link::setTextCut(hello.feed, session);
+    link::setTextCut(hello.login, "1");
+    link::setTextCut(hello.terminal, "test");
+    link::setTextCut(hello.margin_mode, "netting");
+    return hello;
+  }
+  // Whether sys.lifecycle has a refusal with this code.
+  bool lifecycle(const std::string& code) {
+    for (const auto& [subject, bytes] : nats->all("SYSTEM")) {
+      if (bytes.find(R"("event":"refused")") != std::string::npos && bytes.find(code) != std::string::npos) return true;
+    }
+    return false;
+  }
   static std::vector<link::Tick> ticks(size_t count, uint32_t symbols) {
     std::vector<link::Tick> out(count);
     for (size_t i = 0; i < count; ++i)
@@ -289,8 +307,13 @@ TEST_F(DaemonTest, oneTerminalAtATimeAndBadOnesAreClosedWithTheirCode) {
     first.greet("s1", {"EURUSD"});
     ASSERT_TRUE(said(R"("state":"ready")"));
     FakeTerminal second(port);
-    EXPECT_TRUE(second.closed());
-    EXPECT_TRUE(logged("E_BRIDGE_SECOND_TERMINAL"));
+    link::Refused refusal{};
+    EXPECT_EQ(second.introduce(helloOf("s1b"), refusal), link::LinkError::kRefused);
+    EXPECT_STREQ(refusal.code, "E_LINK_ACCOUNT_TAKEN");
+    EXPECT_NE(std::string(refusal.message).find("taken by test, login 1"), std::string::npos) << refusal.message;
+    EXPECT_EQ(uint32_t{refusal.retry_after_ms}, 5'000u);
+    EXPECT_TRUE(logged("E_LINK_ACCOUNT_TAKEN"));
+    EXPECT_TRUE(first.pumpUntil([&] { return lifecycle("E_LINK_ACCOUNT_TAKEN"); })) << "who has the seat keeps it";
     // A symbol outside the list.
     first.ticks({{1, 1.0, 2.0, 1, 6}});
     EXPECT_TRUE(first.closed());
@@ -326,6 +349,50 @@ TEST_F(DaemonTest, oneTerminalAtATimeAndBadOnesAreClosedWithTheirCode) {
     EXPECT_EQ(same.kept, std::vector<uint64_t>{count - 1});
     same.ticks({{1, 1.0, 2.0, 0, 6}});
     EXPECT_TRUE(same.pumpUntil([&] { return nats->messages("MARKET") == count; })) << count;
+  }
+}
+
+TEST_F(DaemonTest, aTerminalThatIsNotTheRightOneIsToldWhy) {
+  startAll({"--login", "1", "--margin-mode", "netting"});
+  const auto refused = [&](const link::Hello& hello, const char* key) {
+    FakeTerminal terminal(port);
+    link::Refused refusal{};
+    EXPECT_EQ(terminal.introduce(hello, refusal, key), link::LinkError::kRefused);
+    EXPECT_TRUE(terminal.closed());
+    EXPECT_TRUE(logged(refusal.code));
+    EXPECT_TRUE(eventually([&] { return lifecycle(refusal.code); })) << refusal.code;
+    return std::string(refusal.code);
+  };
+  const std::string other(64, 'a');
+  EXPECT_EQ(refused(helloOf("s"), (other.substr(1) + "b").c_str()), "E_LINK_KEY");
+  link::Hello hello = helloOf("s");
+  link::setTextCut(hello.login, "2");
+  EXPECT_EQ(refused(hello, kKey), "E_LINK_WRONG_ACCOUNT");
+  hello = helloOf("s");
+  link::setTextCut(hello.margin_mode, "hedging");
+  EXPECT_EQ(refused(hello, kKey), "E_LINK_MARGIN_MODE");
+  // A version of the link that this bridge does not speak, in the frame itself.
+  FakeTerminal old(port);
+  const link::FrameHeader header{sizeof(link::Hello), 1, 2, 1, 0};
+  ASSERT_EQ(::send(old.link().fd(), &header, sizeof header, 0), static_cast<ssize_t>(sizeof header));
+  const auto told = old.expect<link::Refused>(FrameType::kRefused);
+  ASSERT_TRUE(told);
+  EXPECT_STREQ(told->code, "E_LINK_VERSION");
+  EXPECT_EQ(daemon->out().find("syncing"), std::string::npos) << "none of them was let in";
+  EXPECT_EQ(daemon->err().find(kKey), std::string::npos);
+  EXPECT_EQ(daemon->out().find(kKey), std::string::npos);
+}
+
+TEST_F(DaemonTest, withoutAKeyItDoesNotStart) {
+  for (const auto& [key, message] : std::vector<std::pair<std::string, std::string>>{
+           {"", "64 hex digits"}, {std::string(64, '0'), "64 hex digits"}}) {
+    Child child({TROUPE_BRIDGE, "--listen", "127.0.0.1:0", "--account", "A", "--source", "S", "--journal",
+                 (folder / "j").string()},
+                folder / "o", folder / "e",
+                {{"TROUPE_NATS_URL", nats->url()}, {link::kKeyVariable, key}});
+    EXPECT_EQ(child.wait(), 2);
+    EXPECT_NE(child.err().find(R"("code":"E_CONFIG")"), std::string::npos);
+    EXPECT_NE(child.err().find(message), std::string::npos) << child.err();
   }
 }
 

@@ -130,6 +130,11 @@ TEST(Options, allFaultsAtOnce) {
   Options fine;
   EXPECT_EQ(parseOptions(9, good, fine), "");
   EXPECT_EQ(fine.partitions, 12u);
+  const char* policy[] = {"bridge", "--login", "", "--margin-mode", "none", "--key-file", ""};
+  const std::string wrong = parseOptions(7, policy, options);
+  for (const char* part : {"--login: not UTF-8 of 1..31 bytes", "--margin-mode: not netting, hedging or exchange",
+                           "--key-file: no file named"})
+    EXPECT_NE(wrong.find(part), std::string::npos) << part << " in " << wrong;
 }
 
 TEST(Machine, definitionAgreesWithTheSteps) {

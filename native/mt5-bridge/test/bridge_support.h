@@ -17,12 +17,16 @@
 #include <sstream>
 #include <thread>
 
-#include "link/connection.h"
+#include "link/greet.h"
 #include "link/text.h"
 
 namespace troupe::bridge::testing_support {
 
 namespace fs = std::filesystem;
+
+// The key of every link in these tests; children inherit it.
+inline const char* const kKey = "00112233445566778899aabbccddeeff0123456789abcdeffedcba9876543210";
+inline const int kKeyIsSet = ::setenv(link::kKeyVariable, kKey, 1);
 
 // True as soon as `condition` is; false after 20 s.
 inline bool eventually(const std::function<bool()>& condition) {
@@ -212,8 +216,8 @@ class FakeTerminal {
     link::setTextCut(hello.login, "1");
     link::setTextCut(hello.terminal, "test");
     hello.utc_offset_s = offset_s;
-    link_->send(link::FrameType::kHello, hello);
-    ASSERT_TRUE(expect<link::Welcome>(link::FrameType::kWelcome));
+    link::Refused refusal{};
+    ASSERT_EQ(introduce(hello, refusal), link::LinkError::kNone) << refusal.code << ": " << refusal.message;
     std::vector<link::Spec> specs(symbols.size());
     for (size_t i = 0; i < symbols.size(); ++i) link::setTextCut(specs[i].name, symbols[i]);
     link_->sendArray(link::FrameType::kSymbols, specs.data(), specs.size());
@@ -228,6 +232,11 @@ class FakeTerminal {
       return link_->wait(20) != link::LinkError::kNone;
     }));
     ASSERT_EQ(kept.size(), symbols.size());
+  }
+  link::LinkError introduce(const link::Hello& hello, link::Refused& refusal, const char* key_text = kKey) {
+    link::Key key;
+    EXPECT_TRUE(link::parseKey(key_text, key));
+    return link::greet(*link_, hello, key, refusal);
   }
   std::vector<uint64_t> kept;
   // The next frame of this type; heartbeats are skipped, others fail the test.

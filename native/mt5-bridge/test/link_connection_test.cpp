@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <thread>
 #include <vector>
@@ -79,6 +80,23 @@ TEST(Connection, noticesThatTheOtherSideClosed) {
   for (int i = 0; i < 20 && error == LinkError::kNone; ++i) error = pair.bridge->wait(100);
   EXPECT_EQ(error, LinkError::kClosed);
   EXPECT_TRUE(pair.bridge->peerClosed());
+}
+
+TEST(Connection, knowsACutFrameFromAnOrderlyEnd) {
+  for (const size_t bytes : {size_t{1}, sizeof(FrameHeader), sizeof(FrameHeader) + 7}) {
+    Pair pair;
+    const Heartbeat beat{1};
+    const iovec part{const_cast<Heartbeat*>(&beat), sizeof beat};
+    const FrameHeader header = headerOf(FrameType::kHeartbeat, &part, 1, 1);
+    std::vector<uint8_t> wire(sizeof header + sizeof beat);
+    std::memcpy(wire.data(), &header, sizeof header);
+    std::memcpy(wire.data() + sizeof header, &beat, sizeof beat);
+    ASSERT_EQ(::send(pair.terminal->fd(), wire.data(), bytes, 0), static_cast<ssize_t>(bytes));
+    pair.terminal.reset();
+    LinkError error = LinkError::kNone;
+    for (int i = 0; i < 20 && error == LinkError::kNone; ++i) error = pair.bridge->wait(100);
+    EXPECT_EQ(error, LinkError::kTruncated) << bytes;
+  }
 }
 
 TEST(Connection, wakeEndsAWait) {

@@ -20,12 +20,17 @@
 
 #include "engine/engine.h"
 #include "link/connection.h"
+#include "link/handshake.h"
 #include "link/text.h"
 #include "tape/tape.h"
 
 extern char** environ;
 
 namespace troupe::terminal::testing {
+
+// The key of every link in these tests; children inherit it.
+inline const char* const kKey = "00112233445566778899aabbccddeeff0123456789abcdeffedcba9876543210";
+inline const int kKeyIsSet = ::setenv(link::kKeyVariable, kKey, 1);
 
 inline Spec forex(const std::string& name, const std::string& base, const std::string& quote, uint32_t digits = 5) {
   Spec spec;
@@ -205,6 +210,7 @@ class Process {
 struct Frame {
   link::FrameType type;
   std::vector<uint8_t> bytes;
+  link::FrameView view() const { return {type, 1, bytes.data(), bytes.size()}; }
   template <typename T>
   T as(size_t offset = 0) const {
     T value{};
@@ -223,15 +229,35 @@ class FakeBridge {
   }
   uint16_t port() const { return listener_.port(); }
 
+  // Only the connection.
+  bool open() {
+    pollfd readable{listener_.fd(), POLLIN, 0};
+    if (::poll(&readable, 1, 10'000) != 1) return false;
+    connection = std::make_unique<link::Connection>(listener_.accept(), link::Peer::kTerminal);
+    welcomed_ = false;
+    return true;
+  }
+  link::LinkError challenge(link::Greeter& greeter) {
+    link::Challenge challenge;
+    const link::LinkError bad = greeter.onHello(until(link::FrameType::kHello).view(), challenge);
+    return bad == link::LinkError::kNone ? connection->send(link::FrameType::kChallenge, challenge) : bad;
+  }
+
   // `keeps`: ticks of the first symbol that this bridge says it has kept; all that have come so far, unless told
   // otherwise.
   void accept(std::optional<uint64_t> keeps = {}) {
-    pollfd readable{listener_.fd(), POLLIN, 0};
-    ASSERT_EQ(::poll(&readable, 1, 10'000), 1) << "no terminal came";
-    connection = std::make_unique<link::Connection>(listener_.accept(), link::Peer::kTerminal);
-    hello = until(link::FrameType::kHello).as<link::Hello>();
-    link::Welcome welcome{};
-    connection->send(link::FrameType::kWelcome, welcome);
+    ASSERT_TRUE(open());
+    const link::Policy any;
+    link::Key key;
+    ASSERT_TRUE(link::parseKey(kKey, key));
+    link::Greeter greeter(key, any);
+    std::string detail;
+    ASSERT_EQ(challenge(greeter), link::LinkError::kNone);
+    const Frame proof = until(link::FrameType::kProof);
+    ASSERT_EQ(greeter.onProof(proof.view(), detail), link::LinkError::kNone) << detail;
+    hello = greeter.hello();
+    connection->send(link::FrameType::kWelcome, greeter.welcome("test", 1));
+    welcomed_ = true;
     symbols = until(link::FrameType::kSymbols);
     std::vector<uint64_t> all(std::max<size_t>(1, symbols.bytes.size() / sizeof(link::Spec)), 0);
     all[0] = keeps.value_or(ticks);
@@ -298,7 +324,7 @@ class FakeBridge {
   }
   void beat() {
     const auto now = std::chrono::steady_clock::now();
-    if (now - beaten_ < std::chrono::milliseconds(500)) return;
+    if (!welcomed_ || now - beaten_ < std::chrono::milliseconds(500)) return;
     beaten_ = now;
     connection->send(link::FrameType::kHeartbeat, link::Heartbeat{});
   }
@@ -330,6 +356,7 @@ class FakeBridge {
 
  private:
   link::Listener listener_;
+  bool welcomed_ = false;  // nothing but the handshake is said before
   std::chrono::steady_clock::time_point beaten_ = std::chrono::steady_clock::now();
 };
 

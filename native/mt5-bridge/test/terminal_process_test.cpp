@@ -346,6 +346,42 @@ TEST(Process, GarbageClosesTheLinkAndTheTerminalComesBack) {
   EXPECT_EQ(stage.bridge.send(stage.bridge.place("y", Side::kBuy, 0.1)).retcode, kPriceOff);
 }
 
+TEST(Process, ABridgeThatDoesNotKnowTheKeyIsNotObeyed) {
+  Stage stage(10);
+  Process terminal(stage.config, true);
+  ASSERT_TRUE(stage.bridge.open());
+  const link::Policy any;
+  link::Key other;
+  ASSERT_TRUE(link::parseKey(std::string(63, '0') + "1", other));
+  link::Greeter impostor(other, any);
+  ASSERT_EQ(stage.bridge.challenge(impostor), link::LinkError::kNone);
+  ASSERT_EQ(stage.bridge.until(FrameType::kProof).type, FrameType::kProof);
+  stage.bridge.connection->send(FrameType::kWelcome, impostor.welcome("impostor", 1));
+  stage.bridge.connection->send(FrameType::kPlace, stage.bridge.place("x", Side::kBuy, 0.1));
+  EXPECT_NE(terminal.heard("lost").find("does not know"), std::string::npos);
+  EXPECT_EQ(stage.bridge.next().type, FrameType{}) << "neither symbols nor a result";
+  stage.bridge.accept();
+  EXPECT_EQ(stage.bridge.send(stage.bridge.place("y", Side::kBuy, 0.1)).retcode, kPriceOff);
+}
+
+TEST(Process, ARefusalIsSaidAndHeededAndWhereOnlyAPersonCanHelpItEnds) {
+  Stage stage(10);
+  Process terminal(stage.config, true);
+  const auto refuse = [&](link::LinkError why, uint32_t retry_ms) {
+    ASSERT_TRUE(stage.bridge.open());
+    ASSERT_EQ(stage.bridge.until(FrameType::kHello).type, FrameType::kHello);
+    link::Refused refused = link::refusedFor(why, "because");
+    refused.retry_after_ms = retry_ms;
+    stage.bridge.connection->send(FrameType::kRefused, refused);
+  };
+  refuse(link::LinkError::kAccountTaken, 1'300);
+  EXPECT_NE(terminal.heard("lost").find("E_LINK_ACCOUNT_TAKEN: because"), std::string::npos);
+  const auto from = std::chrono::steady_clock::now();
+  refuse(link::LinkError::kWrongAccount, 0);
+  EXPECT_GE(std::chrono::steady_clock::now() - from, std::chrono::milliseconds(1'100));
+  EXPECT_EQ(terminal.wait(), 1);
+}
+
 TEST(Process, EndOfStdinIsAnOrderlyEnd) {
   Stage stage(10);
   const std::string command = std::string(TROUPE_TERMINAL) + " --config " + stage.config + " </dev/null 2>&1";
@@ -369,6 +405,10 @@ TEST(Process, FaultsAreLinesWithCodes) {
   int status = 0;
   EXPECT_NE(run("", status).find("E_USAGE"), std::string::npos);
   EXPECT_EQ(status, 2);
+  ::unsetenv(link::kKeyVariable);
+  EXPECT_NE(run(" --config " + stage.config, status).find("TROUPE_BRIDGE_KEY is not set"), std::string::npos);
+  EXPECT_EQ(status, 1);
+  ::setenv(link::kKeyVariable, kKey, 1);
   EXPECT_NE(run(" --config /no/such.json", status).find("E_CONFIG"), std::string::npos);
   EXPECT_EQ(status, 1);
   writeText(stage.folder.file("tape"), "short");

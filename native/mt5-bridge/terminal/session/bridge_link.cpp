@@ -3,9 +3,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "link/text.h"
-#include "link/validate.h"
 #include "session/clock.h"
 
 namespace troupe::terminal {
@@ -16,6 +16,7 @@ using link::LinkError;
 namespace {
 
 constexpr int64_t kFirstBackoffUs = 20'000, kMaxBackoffUs = 1'000'000;
+constexpr int64_t kMaxRetryUs = 60'000'000;  // whatever a bridge asks for
 constexpr int64_t kBeatUs = 500'000;
 constexpr int64_t kSilenceUs = 5'000'000;
 constexpr int kConnectTimeoutMs = 250;
@@ -42,8 +43,12 @@ void BridgeLink::connect(int64_t now_us) {
   link::setTextCut(hello.feed, identity_.feed);
   link::setTextCut(hello.login, identity_.login);
   link::setTextCut(hello.terminal, "Troupe simulated terminal");
+  link::setTextCut(hello.margin_mode, identity_.margin_mode);
   hello.utc_offset_s = identity_.utc_offset_s;
   hello.wall_us = wallUs();
+  if (!link::prepare(hello)) return drop(LinkError::kIo);
+  connection_->allowPayload(link::kMaxGreetingBytes);
+  candidate_.emplace(identity_.key, hello);
   send(FrameType::kHello, hello);
 }
 
@@ -67,16 +72,33 @@ int64_t BridgeLink::waitUs(int64_t now_us) const {
 void BridgeLink::drop(LinkError reason) {
   if (state_ == State::kDown) return;
   state_ = State::kDown;
-  loss_ = link::messageOf(reason);
+  loss_ = Loss{reason, link::messageOf(reason), false};
   connection_->shutdown();  // destroyed by the next connect: a frame of it may still be in somebody's hands
   backoff_us_ = backoff_us_ == 0 ? kFirstBackoffUs : std::min(backoff_us_ * 2, kMaxBackoffUs);
   retry_at_us_ = monotonicUs() + backoff_us_;
 }
 
-std::string BridgeLink::takeLoss() {
-  std::string taken;
-  taken.swap(loss_);
-  return taken;
+std::optional<BridgeLink::Loss> BridgeLink::takeLoss() { return std::exchange(loss_, std::nullopt); }
+
+void BridgeLink::onGreeting(const link::FrameView& frame, const std::function<void()>& onUp) {
+  std::optional<link::Proof> proof;
+  const LinkError failed = candidate_->onFrame(frame, proof);
+  if (failed == LinkError::kRefused) return onRefused(candidate_->refusal());
+  if (failed != LinkError::kNone) return drop(failed);
+  if (proof) send(FrameType::kProof, *proof);
+  if (!candidate_->welcomed()) return;
+  connection_->allowPayload(link::kMaxPayloadBytes);
+  state_ = State::kUp;
+  backoff_us_ = 0;
+  onUp();
+}
+
+void BridgeLink::onRefused(const link::Refused& refusal) {
+  const int64_t retry_us = int64_t{1000} * refusal.retry_after_ms;
+  drop(LinkError::kRefused);
+  loss_->reason = std::string(link::textOf(refusal.code)) + ": " + std::string(link::textOf(refusal.message));
+  loss_->final = retry_us == 0;
+  retry_at_us_ = monotonicUs() + std::clamp(retry_us, kMaxBackoffUs, kMaxRetryUs);
 }
 
 void BridgeLink::receive(int64_t now_us, const std::function<void()>& onUp,
@@ -88,18 +110,11 @@ void BridgeLink::receive(int64_t now_us, const std::function<void()>& onUp,
     if (next == link::Next::kError) return drop(connection_->error());
     if (next == link::Next::kNeedMore) break;
     heard_us_ = now_us;
-    if (frame.type == FrameType::kHeartbeat) continue;
-    if (frame.type == FrameType::kWelcome) {
-      link::Welcome welcome;
-      if (state_ != State::kGreeting || !link::readOne(frame, welcome)) return drop(LinkError::kUnexpected);
-      if (const LinkError bad = link::validate(welcome); bad != LinkError::kNone) return drop(bad);
-      state_ = State::kUp;
-      backoff_us_ = 0;
-      onUp();
-      continue;
+    if (state_ == State::kGreeting) {
+      onGreeting(frame, onUp);
+    } else if (frame.type != FrameType::kHeartbeat) {
+      onFrame(frame);
     }
-    if (state_ != State::kUp) return drop(LinkError::kUnexpected);
-    onFrame(frame);
   }
   if (failed != LinkError::kNone) drop(failed);
 }

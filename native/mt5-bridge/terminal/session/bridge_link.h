@@ -1,4 +1,5 @@
-// The terminal's end of the link: connects to the bridge, again and again with backoff, greets, keeps the heartbeat.
+// The terminal's end of the link: connects to the bridge, again and again with backoff, proves the key and has it
+// proved, keeps the heartbeat.
 // Each connection is a new session: execution events that were on the way when the last one broke are lost, and the new
 // session's name tells the bridge to take a snapshot. Ticks are sent again, see Resend.
 #pragma once
@@ -6,9 +7,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "link/connection.h"
+#include "link/handshake.h"
 
 namespace troupe::terminal {
 
@@ -17,10 +20,16 @@ class BridgeLink {
   struct Identity {
     std::string host;
     uint16_t port = 0;
-    std::string login;
+    std::string login, margin_mode;
     int32_t utc_offset_s = 0;
     std::string run;   // unique per start of the terminal, at most 16 bytes
     std::string feed;  // see link::Hello
+    link::Key key{};
+  };
+  struct Loss {
+    link::LinkError error = link::LinkError::kNone;
+    std::string reason;
+    bool final = false;  // the bridge will not have us before somebody has changed something
   };
   explicit BridgeLink(Identity identity) : identity_(std::move(identity)) {}
 
@@ -39,8 +48,8 @@ class BridgeLink {
   int fd() const { return connection_->fd(); }
   size_t pendingBytes() const { return connected() ? connection_->pendingBytes() : 0; }
   uint64_t number() const { return number_; }  // counts connections, from 1
-  // Why the last connection ended, once; empty if it has been asked for or nothing was lost.
-  std::string takeLoss();
+  // Why the last connection ended, once; nothing if it has been asked for or nothing was lost.
+  std::optional<Loss> takeLoss();
 
   template <typename... A>
   void send(link::FrameType type, const A&... parts) {
@@ -57,14 +66,17 @@ class BridgeLink {
  private:
   enum class State : uint8_t { kDown, kGreeting, kUp };
   void connect(int64_t now_us);
+  void onGreeting(const link::FrameView& frame, const std::function<void()>& onUp);
+  void onRefused(const link::Refused& refusal);
 
   Identity identity_;
   State state_ = State::kDown;
   std::unique_ptr<link::Connection> connection_;
+  std::optional<link::Candidate> candidate_;
   uint64_t number_ = 0;
   int64_t retry_at_us_ = 0, backoff_us_ = 0;
   int64_t heard_us_ = 0, beat_us_ = 0;
-  std::string loss_;
+  std::optional<Loss> loss_;
 };
 
 }  // namespace troupe::terminal

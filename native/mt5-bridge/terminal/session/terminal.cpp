@@ -41,9 +41,12 @@ EngineConfig engineConfig(const Config& config, const Tape& tape) {
   return engine;
 }
 
+std::string marginModeOf(const Config& config) {
+  return config.engine.margin_mode == MarginMode::kNetting ? "netting" : "hedging";
+}
+
 std::string accountLine(const Config& config) {
-  return config.login + " " + config.engine.currency + " " +
-         (config.engine.margin_mode == MarginMode::kNetting ? "netting" : "hedging");
+  return config.login + " " + config.engine.currency + " " + marginModeOf(config);
 }
 
 std::string number(uint64_t value) { return std::to_string(value); }
@@ -62,7 +65,7 @@ Terminal::Terminal(const Config& config, bool hold)
       engine_(engineConfig(config, tape_)),
       player_(tape_.view(), config.player),
       desk_(config.latency_ms, config.latency_jitter_ms, config.engine.execution.seed),
-      link_({config.bridge_host, config.bridge_port, config.login, config.utc_offset_s, runName(), {}}),
+      link_({config.bridge_host, config.bridge_port, config.login, marginModeOf(config), config.utc_offset_s, runName(), {}, config.key}),
       hold_(hold),
       batch_(link::kMaxTicksPerFrame) {
   if (tape_.utc_offset_s() != config.utc_offset_s) {
@@ -109,10 +112,7 @@ void Terminal::run(int stdin_fd, int signal_fd) {
   input_ = std::make_unique<LineReader>(stdin_fd);
   while (!quit_) {
     link_.step(monotonicUs());
-    if (const std::string loss = link_.takeLoss(); !loss.empty()) {
-      log("warn", "E_LINK_LOST", loss);
-      say("{\"event\":\"lost\",\"reason\":" + jsonText(loss) + "}");
-    }
+    if (const auto loss = link_.takeLoss()) onLoss(*loss);
     wait(stdin_fd, signal_fd);
     const int64_t now_us = monotonicUs();
     if (readable_ && link_.connected()) {
@@ -124,6 +124,14 @@ void Terminal::run(int stdin_fd, int signal_fd) {
     report(now_us);
   }
   finish();
+}
+
+void Terminal::onLoss(const BridgeLink::Loss& loss) {
+  const bool known = loss.error == link::LinkError::kRefused || loss.error == link::LinkError::kBadProof;
+  const char* code = known ? link::codeOf(loss.error) : "E_LINK_LOST";
+  if (loss.final) throw Fault(code, loss.reason);
+  log("warn", code, loss.reason);
+  say("{\"event\":\"lost\",\"reason\":" + jsonText(loss.reason) + "}");
 }
 
 bool Terminal::mayPlay() const { return link_.up() && agreed_ && link_.pendingBytes() < kMaxPendingBytes; }

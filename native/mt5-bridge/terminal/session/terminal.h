@@ -32,6 +32,7 @@ class Terminal {
   void prime();
   void wait(int stdin_fd, int signal_fd);
   void onInput(int stdin_fd);
+  void onLoss(const BridgeLink::Loss& loss);
   void onLinkUp();
   void onResume(const link::FrameView& frame);
   void onFrame(const link::FrameView& frame);

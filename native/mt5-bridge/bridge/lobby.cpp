@@ -1,0 +1,173 @@
+#include "bridge/lobby.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "link/text.h"
+
+namespace troupe::bridge {
+
+using link::FrameType;
+using link::LinkError;
+
+namespace {
+
+constexpr const char* kName = "troupe-bridge 1";
+constexpr int64_t kGreetingUs = int64_t{1000} * link::kGreetingMs;
+// Whoever does not know the key waits this long for the answer: guessing is slow.
+constexpr int64_t kGuessUs = 500'000;
+// How long a refused terminal has to read why.
+constexpr int64_t kLeaveUs = 1'000'000;
+constexpr int64_t kTellUs = 1'000'000;
+
+// These are told why; who does not even speak the protocol is not spoken to.
+bool isAnswered(LinkError error) {
+  switch (error) {
+    case LinkError::kBadVersion:
+    case LinkError::kBadProof:
+    case LinkError::kWrongAccount:
+    case LinkError::kWrongMarginMode:
+    case LinkError::kAccountTaken:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+std::optional<Guest> Lobby::next(int wait_ms) {
+  pass(nullptr);
+  const auto proven =
+      std::find_if(visitors_.begin(), visitors_.end(), [](const auto& v) { return v->stage == Stage::kProven; });
+  if (proven != visitors_.end()) {
+    Guest guest{(*proven)->connection, (*proven)->greeter.hello(),
+                (*proven)->greeter.welcome(kName, static_cast<uint64_t>(clock_.wallUs()))};
+    visitors_.erase(proven);
+    guest.connection->allowPayload(link::kMaxPayloadBytes);
+    return guest;
+  }
+  std::vector<pollfd> fds{{listener_.fd(), POLLIN, 0}};
+  for (const auto& visitor : visitors_) fds.push_back({visitor->connection->fd(), POLLIN, 0});
+  ::poll(fds.data(), fds.size(), wait_ms);
+  return std::nullopt;
+}
+
+void Lobby::pass(const Seat* seat) {
+  const int64_t now_us = clock_.steadyUs();
+  accept(now_us);
+  for (const auto& visitor : visitors_) {
+    hear(*visitor, now_us);
+    if (visitor->stage == Stage::kProven && seat != nullptr) judge(*visitor, *seat, now_us);
+  }
+  std::erase_if(visitors_, [](const auto& visitor) { return visitor->connection == nullptr; });
+}
+
+void Lobby::accept(int64_t now_us) {
+  for (size_t i = 0; i < kMostAtOnce; ++i) {
+    const int fd = listener_.accept();
+    if (fd < 0) return;
+    if (visitors_.size() >= kMostAtOnce) {
+      // Who has stood there longest without a proof makes room: nobody keeps the door shut by standing in it.
+      const auto idle =
+          std::find_if(visitors_.begin(), visitors_.end(), [](const auto& v) { return v->stage != Stage::kProven; });
+      if (idle == visitors_.end()) {
+        ::close(fd);
+        return;
+      }
+      visitors_.erase(idle);
+    }
+    visitors_.push_back(std::make_unique<Visitor>(fd, key_, policy_, now_us));
+  }
+}
+
+void Lobby::hear(Visitor& visitor, int64_t now_us) {
+  // What a proven terminal says is for its session, and stays in the socket until then.
+  const bool proven = visitor.stage == Stage::kProven;
+  const LinkError failed = proven && visitor.connection->peerClosed() ? LinkError::kClosed
+                                                                      : visitor.connection->wait(0, !proven);
+  link::FrameView frame;
+  link::Next next = link::Next::kNeedMore;
+  while (visitor.connection && visitor.stage != Stage::kProven &&
+         (next = visitor.connection->next(frame)) == link::Next::kFrame)
+    onFrame(visitor, frame, now_us);
+  if (!visitor.connection) return;
+  const int64_t age_us = now_us - visitor.since_us;
+  if (visitor.stage == Stage::kLeaving) {
+    if (failed != LinkError::kNone || next == link::Next::kError || age_us > kLeaveUs) visitor.connection.reset();
+    return;
+  }
+  if (next == link::Next::kError) return refuse(visitor, visitor.connection->error(), "", now_us);
+  if (failed != LinkError::kNone) return drop(visitor, failed, now_us);
+  if (visitor.stage == Stage::kGuessed) {
+    if (age_us > kGuessUs) refuse(visitor, LinkError::kBadProof, "", now_us);
+  } else if (visitor.stage != Stage::kProven && age_us > kGreetingUs) {
+    drop(visitor, LinkError::kSilent, now_us);
+  }
+}
+
+void Lobby::onFrame(Visitor& visitor, const link::FrameView& frame, int64_t now_us) {
+  LinkError error = LinkError::kNone;
+  switch (visitor.stage) {
+    case Stage::kHello: {
+      link::Challenge challenge;
+      error = visitor.greeter.onHello(frame, challenge);
+      if (error == LinkError::kNone) error = visitor.connection->send(FrameType::kChallenge, challenge);
+      if (error != LinkError::kNone) return refuse(visitor, error, "", now_us);
+      visitor.stage = Stage::kProof;
+      return;
+    }
+    case Stage::kProof: {
+      std::string detail;
+      error = visitor.greeter.onProof(frame, detail);
+      if (error != LinkError::kNone && error != LinkError::kBadProof) return refuse(visitor, error, detail, now_us);
+      visitor.stage = error == LinkError::kNone ? Stage::kProven : Stage::kGuessed;
+      visitor.since_us = now_us;
+      return;
+    }
+    case Stage::kGuessed:
+    case Stage::kLeaving:
+    case Stage::kProven:
+      return;  // nothing that it says counts any more
+  }
+}
+
+void Lobby::judge(Visitor& visitor, const Seat& seat, int64_t now_us) {
+  // A holder that has gone makes room as soon as what it sent is kept.
+  if (seat.connection.peerClosed()) return;
+  if (link::textOf(visitor.greeter.hello().feed) == link::textOf(seat.hello.feed)) return seat.connection.shutdown();
+  refuse(visitor, LinkError::kAccountTaken,
+         "the account is taken by " + std::string(link::textOf(seat.hello.terminal)) + ", login " +
+             std::string(link::textOf(seat.hello.login)) + ", linked for " +
+             std::to_string((now_us - seat.since_us) / 1'000'000) + " s",
+         now_us);
+}
+
+void Lobby::refuse(Visitor& visitor, LinkError error, const std::string& detail, int64_t now_us) {
+  if (!isAnswered(error)) return drop(visitor, error, now_us);
+  tell(error, detail.empty() ? link::messageOf(error) : detail, now_us);
+  if (visitor.connection->send(FrameType::kRefused, link::refusedFor(error, detail)) != LinkError::kNone)
+    return visitor.connection.reset();
+  visitor.stage = Stage::kLeaving;
+  visitor.since_us = now_us;
+}
+
+void Lobby::drop(Visitor& visitor, LinkError error, int64_t now_us) {
+  if (error != LinkError::kClosed) tell(error, link::messageOf(error), now_us);
+  visitor.connection.reset();
+}
+
+void Lobby::tell(LinkError error, const std::string& reason, int64_t now_us) {
+  const auto [told, first] = told_.try_emplace(error, Told{now_us, 0});
+  if (!first && now_us - told->second.at_us < kTellUs) {
+    ++told->second.untold;
+    return;
+  }
+  const uint64_t untold = told->second.untold;
+  told->second = {now_us, 0};
+  refused_(error, untold == 0 ? reason : reason + " (and " + std::to_string(untold) + " more)");
+}
+
+}  // namespace troupe::bridge
