@@ -114,8 +114,7 @@ export class Placer {
     const given = plan.filter((planned) => this.o.isHere(planned));
     const takers = (): boolean => mayWait() && this.takers.some(({ node }) => node !== this.o.node);
     const watch = new Owners(this.o.actors);
-    const isWatched = takers() && given.length > 0;
-    if (isWatched) await watch.open();
+    const isWatched = takers() && given.length > 0 && (await this.canSee(watch));
     for (const branch of [...ORDER].reverse()) {
       const part = given.filter((planned) => planned.branch === branch).reverse();
       for (const group of grouped(part)) {
@@ -130,6 +129,17 @@ export class Placer {
       await clock.sleep(GATHER_MS);
     }
     await watch.close();
+  }
+
+  /** Without it nobody is waited for: what is given back is taken all the same, and a node that ends must come to its end. */
+  private async canSee(owners: Owners): Promise<boolean> {
+    try {
+      await owners.open();
+      return true;
+    } catch (error) {
+      this.o.log.warn({ error: messageOf(error) }, 'cannot see who takes over; not waiting for it');
+      return false;
+    }
   }
 
   private get takers() {

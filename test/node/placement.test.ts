@@ -183,6 +183,38 @@ describe('several nodes', () => {
     rig.stop(two);
   });
 
+  test('drained while nobody can see who takes over: it gives everything back and ends', async () => {
+    const rig = new Rig();
+    let blind = false;
+    const wrap = (bus: Bus): Bus =>
+      new Proxy(bus, {
+        get(target, name) {
+          if (name !== 'kv') return Reflect.get(target, name).bind(target);
+          return async (bucket: never) => {
+            const kv = await target.kv(bucket);
+            return new Proxy(kv, {
+              get: (store, method) => {
+                if (method === 'then') return undefined;
+                if (method === 'watch' && blind) {
+                  return () => Promise.reject(new TroupeError('BUS_TIMEOUT', 'watch actors: timeout'));
+                }
+                return Reflect.get(store, method).bind(store);
+              },
+            });
+          };
+        },
+      });
+    const one = await rig.start('node-1', {}, { wrap });
+    const two = await rig.start('node-2');
+    await rig.until('all is placed', () => one.node.settled && two.node.settled);
+    blind = true;
+    void one.node.drain();
+    await rig.until('node-1 has ended', () => one.outcome !== undefined);
+    assert.equal(one.outcome?.error, undefined);
+    await rig.until('node-2 has everything', () => here(two).length === ALL);
+    rig.stop(two);
+  });
+
   test('all drain at once: each ends, and nobody waits for the others to take over', async () => {
     const rig = new Rig();
     const runs = [await rig.start('node-1'), await rig.start('node-2'), await rig.start('node-3')];
