@@ -1,6 +1,7 @@
 /** The actors that run on this node, and what is asked of all of them. */
 import type { SymbolContext } from '../actors/symbol/market.ts';
 import { actorKey } from '../runtime/bus/topics.ts';
+import type { SupervisorEvent } from '../supervisors/spec.ts';
 import type { Member } from './member.ts';
 import type { Planned } from './plan.ts';
 
@@ -16,6 +17,8 @@ export class Company {
   private readonly placed = new Map<string, Placed>();
   /** Those of `placed`, once somebody has asked: thousands come one after the other, and a list for each costs seconds. */
   private list: readonly Member[] | undefined;
+  /** Who has failed and is to be started again. */
+  private readonly missing = new Set<string>();
 
   add(planned: Planned, member: Member): void {
     this.placed.set(actorKey(planned.kind, planned.id), { planned, member });
@@ -24,6 +27,14 @@ export class Company {
 
   remove(kind: string, id: string): void {
     if (this.placed.delete(actorKey(kind, id))) this.list = undefined;
+    this.missing.delete(actorKey(kind, id));
+  }
+
+  /** What its supervisor tells of an actor. */
+  supervised({ kind, id, event }: Pick<SupervisorEvent, 'kind' | 'id' | 'event'>): void {
+    const key = actorKey(kind, id);
+    if (event === 'failed' && this.placed.has(key)) this.missing.add(key);
+    else this.missing.delete(key);
   }
 
   get size(): number {
@@ -43,8 +54,12 @@ export class Company {
     return this.placed.values();
   }
 
-  /** An actor has more waiting than it takes in a few turns: the company does not keep up. */
+  /**
+   * An actor has more waiting than it takes in a few turns, or is just being started again and then has: the company does
+   * not keep up. One that stays down is not waited for.
+   */
   get behind(): boolean {
+    if (this.missing.size > 0) return true;
     // A loop over an array: this is asked up to a thousand times a second.
     for (const member of this.members) if (member.depth > BACKLOG_EVENTS) return true;
     return false;

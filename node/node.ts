@@ -364,6 +364,7 @@ export class Node {
 
   private supervised(event: SupervisorEvent): void {
     const { kind } = event;
+    this.company.supervised(event);
     if (event.event === 'restarted') {
       this.restarts++;
       this.o.metrics.actorRestarts.inc({ kind });

@@ -11,6 +11,7 @@ import { type Config, loadConfig } from '../../runtime/config/index.ts';
 import { messageOf, TroupeError } from '../../runtime/errors.ts';
 import { tryLock } from '../setup/lock.mjs';
 import { Fleet } from './fleet/fleet.ts';
+import { LEAD_LIMIT_MS } from './fleet/lead.ts';
 import { prepareMarket } from './market.ts';
 import type { StartOptions } from './options.ts';
 import { type Report, reportOf, summaryOf } from './report.ts';
@@ -20,8 +21,6 @@ import { createScreen, type Screen } from './screen.ts';
 import type { Progress } from './view.ts';
 import { formatDuration } from './view.ts';
 
-/** How far the market may be ahead of the company, in its own time: strategies trade at prices that they saw. */
-const LEAD_LIMIT_MS = 30_000;
 const TRADING_WITHIN_MS = 60_000;
 
 export interface RunOptions {

@@ -1,11 +1,12 @@
 /** The end of a run that lost nothing, whatever happened on its way. */
 import assert from 'node:assert/strict';
+import type { Status } from '../../node/status.ts';
 import type { Company } from './rig.ts';
 import { faultsOf } from './rig.ts';
 
-/** Everything that was sent was applied, was traded once, and stands in every book. */
-export async function allIsWell(company: Company, ticks: number): Promise<void> {
-  const { status, report } = await company.finish(60_000);
+/** Everything that was sent was applied, was traded once, and stands in every book. Resolves to the last status. */
+export async function allIsWell(company: Company, ticks: number): Promise<Status> {
+  const { status, report } = await company.finish(120_000);
   assert.deepEqual(faultsOf(report, status), []);
   assert.equal(report.ticks.applied, ticks);
   const { orders } = report;
@@ -26,4 +27,5 @@ export async function allIsWell(company: Company, ticks: number): Promise<void> 
     [...byTime.values()].reduce((sum, n) => sum + n, 0),
     ticks,
   );
+  return status;
 }

@@ -5,6 +5,7 @@ import pg from 'pg';
 import { pino } from 'pino';
 import { Fleet } from '../../cli/start/fleet/fleet.ts';
 import type { MendEvent } from '../../cli/start/fleet/keeper.ts';
+import { LEAD_LIMIT_MS } from '../../cli/start/fleet/lead.ts';
 import { prepareMarket } from '../../cli/start/market.ts';
 import { parseOptions } from '../../cli/start/options.ts';
 import { disagreements, type Report, reportOf } from '../../cli/start/report.ts';
@@ -18,8 +19,6 @@ import { systemClock as clock } from '../../runtime/clock.ts';
 import { loadConfig } from '../../runtime/config/index.ts';
 import { projectFolder } from '../support/source.ts';
 import { until } from './support.ts';
-
-const LEAD_LIMIT_MS = 30_000;
 
 export interface CompanyOptions {
   readonly state: string;
@@ -89,7 +88,7 @@ export class Company {
       config,
       tape: market.tape,
       speed: start.speed,
-      leadLimitMs: start.speed === 0 ? LEAD_LIMIT_MS : 0,
+      leadLimitMs: LEAD_LIMIT_MS,
       ledger: true,
       natsUrl: options.natsUrl,
       postgresUrl: options.postgresUrl,

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Applied, LONGEST_MS, MS_PER_ACTOR, Pace } from '../../node/pace.ts';
 import { VirtualClock } from '../../runtime/clock.ts';
+import { CHILD_BUDGET } from '../../supervisors/policy.ts';
+import { Rig } from './rig.ts';
 
 const SHORTEST_MS = 1;
 
@@ -112,4 +114,31 @@ test('after stop nothing is told', () => {
   pace.stop();
   clock.advance(100);
   assert.deepEqual(told, []);
+});
+
+test('an actor that is being started again is waited for, one that stays down is not', async () => {
+  const rig = new Rig();
+  const run = await rig.start('a', { symbols: 1, strategies: 1 });
+  const { node } = run;
+  const phase = (): string =>
+    node.tree
+      .of('strategy', 's0')
+      .children()
+      .find(({ id }) => id === 's0')?.phase ?? '';
+  const crash = (): boolean => node.tree.of('strategy', 's0').crash('strategy', 's0', 'boom');
+  const seen = new Set<string>();
+  for (let failures = 1; failures <= CHILD_BUDGET.restarts; failures++) {
+    assert.equal(node.company.behind, false, `up before failure ${failures}`);
+    assert.equal(crash(), true);
+    while (phase() !== 'running') {
+      seen.add(phase());
+      assert.equal(node.company.behind, true, `${phase()} after failure ${failures}`);
+      await rig.pass(1);
+    }
+  }
+  assert.ok(seen.has('backoff'), [...seen].join());
+  crash();
+  assert.equal(phase(), 'failed');
+  assert.equal(node.company.behind, false, 'nobody starts it again');
+  rig.stop(run);
 });

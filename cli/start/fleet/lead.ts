@@ -1,6 +1,8 @@
 /** How far the played market may run ahead of the company, and how often it has to hear of it. */
 import type { FleetOptions } from './options.ts';
 
+/** How far the market of a run may be ahead of it, in its own time: strategies trade at prices that they saw. */
+export const LEAD_LIMIT_MS = 30_000;
 const SHORTEST_MS = 1;
 /** Where nobody waits for it, for the progress that a person sees. */
 const LONGEST_MS = 50;
