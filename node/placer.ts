@@ -92,10 +92,10 @@ export class Placer {
     this.schedule(AGAIN_MS);
   }
 
-  /** No further pass begins; resolves when the one under way is over. */
+  /** No further pass begins; resolves when the one under way is over, however it ends: a first one that fails has said so. */
   async stop(): Promise<void> {
     this.kill();
-    await this.passing;
+    await this.passing?.catch(() => undefined);
   }
 
   kill(): void {

@@ -5,6 +5,9 @@ import type { CommandReply, CommandSchema } from '../../proto/gen/troupe/bridge/
 export type CommandBody = Extract<NonNullable<MessageInitShape<typeof CommandSchema>['body']>, { case: string }>;
 export type CommandKind = CommandBody['case'];
 
+/** A close that found nothing left to close: what was asked for is so, and nothing was traded. */
+export const POSITION_CLOSED = 'POSITION_CLOSED';
+
 export interface CommandParams {
   readonly commandId: string;
   /** Order that the command is about; '' for a snapshot. */

@@ -123,6 +123,43 @@ describe('one node', () => {
   });
 });
 
+/** A bus whose store refuses the claim of one actor, when it is told to. */
+function refusing(key: string) {
+  let refuse: (() => void) | undefined;
+  const wrap = (bus: Bus): Bus =>
+    new Proxy(bus, {
+      get(target, name) {
+        if (name !== 'kv') return Reflect.get(target, name).bind(target);
+        return async (bucket: never) => {
+          const kv = await target.kv(bucket);
+          if (bucket !== 'actors') return kv;
+          const create = (to: string, value: Uint8Array): Promise<number> => {
+            if (to !== key) return kv.create(to, value);
+            return new Promise((_resolve, reject) => {
+              refuse = () => reject(new TroupeError('BUS_TIMEOUT', `create actors ${to}: no acknowledgement`));
+            });
+          };
+          return { ...kv, create };
+        };
+      },
+    });
+  return { wrap, isAsked: () => refuse !== undefined, refuse: () => refuse?.() };
+}
+
+describe('a node that ends while it makes its first claims', () => {
+  test('comes to its end though one of them fails: it is said once, by its start', async () => {
+    const rig = new Rig();
+    const store = refusing('symbol.SYM3');
+    const one = rig.begin('node-1', {}, { wrap: store.wrap });
+    await rig.until('it makes its claims', store.isAsked);
+    one.node.fail(new TroupeError('ACTOR_GIVEN_UP', 'a supervisor gave up'));
+    store.refuse();
+    await rig.until('it has ended', () => one.outcome !== undefined);
+    assert.equal(one.outcome?.error?.code, 'ACTOR_GIVEN_UP');
+    assert.equal((one.startError as TroupeError).code, 'BUS_TIMEOUT');
+  });
+});
+
 describe('several nodes', () => {
   test('a node that joins gets its share and no actor runs twice on the way', async () => {
     const rig = new Rig();

@@ -65,6 +65,9 @@ async function main(): Promise<number> {
   const workers = new Workers(Math.min(seeds, whole('jobs', values.jobs, 1)));
   const report = await workers.spread({
     ...{ from, seeds, broken: values.break },
+    onFailed: ({ seed, violations }) => {
+      for (const { invariant, detail } of violations) process.stderr.write(`seed ${seed}: ${invariant}: ${detail}\n`);
+    },
     onProgress: (done, failed) => {
       if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${seeds} seeds, ${failed} failed `);
       else if (done % 100 === 0) process.stderr.write(`${done} of ${seeds} seeds, ${failed} failed\n`);

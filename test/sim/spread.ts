@@ -22,6 +22,8 @@ export interface SpreadOptions {
   /** Ends the run early: enough has been seen. */
   readonly enough?: (result: SeedResult) => boolean;
   readonly onProgress?: (done: number, failed: number) => void;
+  /** Told at once: a long run need not come to its end before somebody looks at what it has found. */
+  readonly onFailed?: (result: SeedResult) => void;
 }
 
 export interface Report {
@@ -113,7 +115,7 @@ export class Workers {
     this.workers = Array.from({ length: jobs }, () => new Worker());
   }
 
-  async spread({ from, seeds, broken, enough, onProgress }: SpreadOptions): Promise<Report> {
+  async spread({ from, seeds, broken, enough, onProgress, onFailed }: SpreadOptions): Promise<Report> {
     const sinceMs = systemClock.monotonicMs();
     const results = new Map<number, SeedResult>();
     let next = from;
@@ -124,7 +126,10 @@ export class Workers {
         const seed = next++;
         const result = await worker.run(seed, broken);
         results.set(seed, result);
-        if (result.violations.length > 0) failed++;
+        if (result.violations.length > 0) {
+          failed++;
+          onFailed?.(result);
+        }
         if (enough?.(result)) stop = true;
         onProgress?.(results.size, failed);
       }

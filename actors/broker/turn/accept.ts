@@ -64,14 +64,31 @@ export function adopt(turn: Turn, snapshot: TerminalSnapshot, only: string | und
     };
     for (const part of shares(turn, strategy, symbol, missing)) {
       adjust(turn, id, position, part.strategy, part.lots);
-      // Less at the terminal than we had: the same position is opened again, under whatever number it gets then.
-      const reduces = lots !== 0 && Math.sign(part.lots) === Math.sign(lots);
-      undo.push({ strategy: part.strategy, symbol, lots: -part.lots, positionId: reduces ? id : '0' });
+      undo.push(...undoOf(turn, { strategy: part.strategy, symbol, lots: -part.lots, positionId: id }, lots));
     }
     c.book = lots === 0 ? without(c.book, id) : { ...c.book, [id]: position };
     tellPosition(turn, id, position);
   }
   return undo;
+}
+
+/**
+ * Hedging: what is too much there is closed, as far as there is something to close; the rest of it, and what lies on the
+ * other side, is opened anew, under whatever number it gets then.
+ */
+function undoOf(turn: Turn, undo: Undo, there: number): Undo[] {
+  if (!turn.c.funds.hedging) return [{ ...undo, positionId: '0' }];
+  const lots = closable(undo.lots, there);
+  const parts = [
+    { ...undo, lots },
+    { ...undo, lots: roundLots(undo.lots - lots), positionId: '0' },
+  ];
+  return parts.filter((part) => Math.abs(part.lots) > LOTS_EPSILON);
+}
+
+/** How much of so many signed lots makes a position of `there` smaller. */
+function closable(lots: number, there: number): number {
+  return lots * there < 0 ? Math.sign(lots) * Math.min(Math.abs(lots), Math.abs(there)) : 0;
 }
 
 /**
@@ -198,10 +215,14 @@ export function trading(turn: Turn, { strategy, symbol, lots, positionId }: Undo
 
 function correctionsOf(turn: Turn, undo: Undo): Wanted[] {
   const { hedging } = turn.c.funds;
+  if (hedging && undo.positionId !== '0') {
+    // Somebody may have closed of it since: what is gone need not be closed.
+    const lots = closable(undo.lots, turn.c.book[undo.positionId]?.lots ?? 0);
+    return trading(turn, { ...undo, lots }, IntentAction.CLOSE);
+  }
   const net = Object.values(turn.c.book).reduce((sum, p) => sum + (p.symbol === undo.symbol ? p.lots : 0), 0);
-  const closes = hedging ? undo.positionId !== '0' : net * undo.lots < 0 && Math.abs(undo.lots) <= Math.abs(net);
-  const positionId = hedging ? undo.positionId : '0';
-  return trading(turn, { ...undo, positionId }, closes ? IntentAction.CLOSE : IntentAction.OPEN);
+  const closes = !hedging && net * undo.lots < 0 && Math.abs(undo.lots) <= Math.abs(net);
+  return trading(turn, { ...undo, positionId: '0' }, closes ? IntentAction.CLOSE : IntentAction.OPEN);
 }
 
 /** Cancels an order. One that is not in our record has no id of ours, but a ticket. */

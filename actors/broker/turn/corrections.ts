@@ -1,4 +1,5 @@
 /** Differences between broker and terminal: noted, told, ended, and how far their correction has come. */
+import { POSITION_CLOSED } from '../commands.ts';
 import type { BrokerDifference } from '../context.ts';
 import { roundLots, signOf } from '../numbers.ts';
 import type { Order } from '../order/order.ts';
@@ -35,7 +36,8 @@ export function noteCorrection(turn: Turn, order: Order): void {
   const correcting = found?.[1].correcting;
   if (found === undefined || correcting === undefined) return;
   const [symbol, difference] = found;
-  const short = order.state !== 'filled';
+  // A position that somebody else has closed meanwhile need not be closed.
+  const short = order.state !== 'filled' && order.code !== POSITION_CLOSED;
   const failed = short
     ? [...correcting.failed, `${order.id} ${order.state} ${order.code} ${order.reason}`.trim()]
     : correcting.failed;

@@ -67,12 +67,15 @@ function bookTrade(turn: Turn, deal: Deal): void {
       sticky: true,
       undo: [
         ...(turn.c.differences[deal.symbol]?.undo ?? []),
-        { strategy, symbol: deal.symbol, lots: -lots, positionId: turn.c.funds.hedging ? deal.positionId : '0' },
+        // What it has closed is opened anew, under whatever number it gets then.
+        { strategy, symbol: deal.symbol, lots: -lots, positionId: isEntry(turn, deal) ? deal.positionId : '0' },
       ],
     });
     tellAccount(turn);
   }
 }
+
+const isEntry = (turn: Turn, { entry }: Deal): boolean => turn.c.funds.hedging && entry === 'in';
 
 /** Strategy of a deal: by our order; in hedging mode by the position; else by magic number; '' is somebody else. */
 function ownerOf(turn: Turn, deal: Deal, order: Order | undefined): string {

@@ -2,6 +2,7 @@
 import type { CommandReply } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import { Outcome, RetcodeClass } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import type { CommandFailed, CommandReplied } from '../commands.ts';
+import { POSITION_CLOSED } from '../commands.ts';
 import type { Order } from '../order/order.ts';
 import { isLive } from '../order/table.ts';
 import { trades } from '../risk/money.ts';
@@ -15,9 +16,6 @@ import type { Turn } from './turn.ts';
 
 /** Codes that mean that there is no terminal behind the bridge, or no bridge. */
 const unlinked = new Set(['NO_TERMINAL', 'BUS_NO_RESPONDER', 'BUS_UNAVAILABLE']);
-
-/** A close that found nothing left to close: what was asked for is so, and nothing was traded. */
-const POSITION_CLOSED = 'POSITION_CLOSED';
 
 export function onReply(turn: Turn, event: CommandReplied): void {
   const { kind, reply, commandId, orderId } = event;

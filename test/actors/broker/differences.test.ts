@@ -212,19 +212,60 @@ describe('reconciliation', () => {
     }
   });
 
-  for (const [verb, lots] of [
-    ['accept', -0.3],
-    ['correct', 0.5],
+  for (const hedging of [false, true]) {
+    for (const [verb, lots] of [
+      ['accept', -0.3],
+      ['correct', 0.5],
+    ] as const) {
+      const mode = hedging ? 'hedging' : 'netting';
+      test(`${mode}, the terminal has the other side of what a strategy holds: told as one adjustment, by ${verb}`, () => {
+        const rig = holding(hedging);
+        onlyPosition(rig).lots = -0.3;
+        rig.advance(61_000);
+        rig.tell({ type: `control.${verb}`, symbol: 'EURUSD' });
+        rig.advance(61_000);
+        agreed(rig, lots);
+      });
+    }
+  }
+
+  for (const [closed, left] of [
+    [0.6, 0],
+    [0.55, 0],
+    [0.3, 0.2],
   ] as const) {
-    test(`netting, the terminal has the other side of what a strategy holds: told as one adjustment, by ${verb}`, () => {
-      const rig = holding();
-      onlyPosition(rig).lots = -0.3;
+    test(`hedging, ${closed} of a position were closed by hand before its correction came: ${left} lots are left`, () => {
+      const rig = holding(true);
+      onlyPosition(rig).lots = 0.6;
       rig.advance(61_000);
-      rig.tell({ type: `control.${verb}`, symbol: 'EURUSD' });
+      rig.terminal.behaviour = () => 'reject';
+      rig.tell({ type: 'control.correct', symbol: 'EURUSD' });
+      rig.advance(1_000);
+      assert.match(String(brokerStatus(rig.context).halted.EURUSD), /the correction has failed/);
+      rig.terminal.behaviour = () => 'fill';
+      const [positionId] = rig.terminal.positions.keys();
+      rig.terminal.trade('EURUSD', Side.SELL, closed, { positionId: String(positionId) });
+      rig.settle();
+      rig.tell({ type: 'control.correct', symbol: 'EURUSD' });
       rig.advance(61_000);
-      agreed(rig, lots);
+      agreed(rig, left);
     });
   }
+
+  test('hedging, a correction that finds its position closed has nothing left to do', () => {
+    const rig = holding(true);
+    onlyPosition(rig).lots = 0.6;
+    rig.advance(61_000);
+    const [positionId] = rig.terminal.positions.keys();
+    // Its deal is known only after the order has been answered.
+    rig.fate = (p) => {
+      if (p.body.case === 'place') rig.terminal.trade('EURUSD', Side.SELL, 0.6, { positionId: String(positionId) });
+      return 'answered';
+    };
+    rig.tell({ type: 'control.correct', symbol: 'EURUSD' });
+    rig.advance(61_000);
+    agreed(rig, 0);
+  });
 
   test('a correction that is refused is said, and the symbol stays halted until it is accepted or corrected again', () => {
     const rig = holding();

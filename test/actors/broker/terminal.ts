@@ -139,6 +139,11 @@ export class ScriptedTerminal {
     const { orderId = '', symbol = '', side = Side.BUY, volumeLots = 0, magic = '0', positionId = '0' } = body.value;
     const known = this.orders.find((o) => o.orderId === orderId);
     if (known !== undefined) return this.find(commandId, orderId);
+    if (this.hedging && positionId !== '0') {
+      const room = Math.abs(this.positions.get(String(positionId))?.lots ?? 0);
+      if (room === 0) return this.reply(commandId, Outcome.DONE, { retcode: 10036, code: 'POSITION_CLOSED' });
+      if (volumeLots > room) return this.reply(commandId, Outcome.REJECTED, { retcode: 10038, code: 'CLOSE_VOLUME' });
+    }
     this.placed.set(orderId, (this.placed.get(orderId) ?? 0) + 1);
     const order = this.newOrder(orderId, symbol, side, volumeLots, String(magic), String(positionId));
     const behaviour = this.behaviour(orderId);

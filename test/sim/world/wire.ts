@@ -208,7 +208,7 @@ export class SimBus implements Bus {
       this.network.lanes.delete(inbox);
       this.stops.delete(stop);
     };
-    await this.ask(`serve ${subject}`, '', () => this.network.services.add(service));
+    await this.subscribed(subject, () => this.network.services.add(service));
     this.stops.add(stop);
     if (this.closed) stop();
     return async () => stop();
@@ -258,6 +258,17 @@ export class SimBus implements Bus {
 
   async drain(): Promise<void> {
     this.close();
+  }
+
+  /** A subscription is the client's own, which it makes again at every connection: it is never given up. */
+  private async subscribed(subject: string, add: () => void): Promise<void> {
+    for (;;) {
+      try {
+        return await this.ask(`serve ${subject}`, '', add);
+      } catch (thrown) {
+        if (this.closed) throw thrown;
+      }
+    }
   }
 
   /** Newest value per key is what a watcher gets: what was replaced before it was handed out is never seen. */
