@@ -166,7 +166,7 @@ export function correctSymbol(turn: Turn, snapshot: TerminalSnapshot, symbol: st
   const difference = turn.c.differences[symbol];
   if (difference === undefined) return;
   forgetLost(turn, symbol);
-  const undo = closable(turn, [...adopt(turn, snapshot, symbol), ...(difference.undo ?? [])]);
+  const undo = [...adopt(turn, snapshot, symbol), ...(difference.undo ?? [])];
   turn.c.operations += 1;
   const id = `correct-${turn.atMs.toString(36)}-${turn.c.operations}`;
   const wanted = [
@@ -192,35 +192,6 @@ export function correctSymbol(turn: Turn, snapshot: TerminalSnapshot, symbol: st
     },
   };
   for (const order of orders) submit(turn, order);
-}
-
-/**
- * Hedging: no more of a position can be closed than there is of it, be it because the terminal has its other side or
- * because it went while an earlier correction was on its way. The rest is set against what the same strategy is to open.
- */
-function closable(turn: Turn, undo: readonly Undo[]): readonly Undo[] {
-  if (!turn.c.funds.hedging) return undo;
-  const opens = undo.filter(({ positionId }) => positionId === '0');
-  const closes: Undo[] = [];
-  const lots = new Map<string, number>();
-  for (const one of undo) {
-    const { positionId } = one;
-    if (positionId === '0') continue;
-    const there = lots.get(positionId) ?? turn.c.book[positionId]?.lots ?? 0;
-    const most = there * one.lots < 0 ? Math.abs(there) : 0;
-    const part = roundLots(Math.sign(one.lots) * Math.min(Math.abs(one.lots), most));
-    lots.set(positionId, roundLots(there + part));
-    if (Math.abs(part) > LOTS_EPSILON) closes.push({ ...one, lots: part });
-    let rest = roundLots(one.lots - part);
-    for (const [i, open] of opens.entries()) {
-      if (open.strategy !== one.strategy || open.lots * rest >= 0) continue;
-      const taken = Math.sign(rest) * Math.min(Math.abs(rest), Math.abs(open.lots));
-      opens[i] = { ...open, lots: roundLots(open.lots + taken) };
-      rest = roundLots(rest - taken);
-    }
-    if (Math.abs(rest) > LOTS_EPSILON) opens.push({ ...one, lots: rest, positionId: '0' });
-  }
-  return [...closes, ...opens];
 }
 
 /** An order still without a name: whose it is, and what it is to do. */

@@ -72,15 +72,6 @@ const kinds: readonly Kind[] = [
     corrected: 0.5,
   },
   {
-    name: 'the terminal has the other side of it',
-    make: (rig) => {
-      onlyPosition(rig).lots = -0.2;
-    },
-    text: /-0\.2 lots at the terminal, 0\.5 by our fills/,
-    accepted: -0.2,
-    corrected: 0.5,
-  },
-  {
     name: 'an order stands there under an id of ours that we do not have',
     make: (rig) => rig.terminal.stand(orderIdOf(ACCOUNT, 'never'), 'EURUSD', Side.BUY, 0.2),
     text: /stands at the terminal under an id of ours and not in our record/,
@@ -287,27 +278,6 @@ describe('reconciliation', () => {
     assert.equal(rig.terminal.netLots, 0.4);
     rig.tell({ type: 'control.accept', symbol: 'EURUSD' });
     agreed(rig, 0.4);
-  });
-
-  test('hedging: a position that is gone when its correction comes is brought back by the next one, as it was', () => {
-    for (const left of [0, 0.05]) {
-      const rig = holding(true);
-      onlyPosition(rig).lots = 0.6;
-      rig.advance(61_000);
-      // Another hand is quicker than the order that closes what is too much.
-      rig.terminal.behaviour = () => {
-        if (left === 0) rig.terminal.positions.clear();
-        else onlyPosition(rig).lots = left;
-        return 'reject';
-      };
-      rig.tell({ type: 'control.correct', symbol: 'EURUSD' });
-      rig.terminal.behaviour = () => 'fill';
-      rig.advance(61_000);
-      assert.match(String(brokerStatus(rig.context).halted.EURUSD), /the correction has failed: .*rejected/);
-      rig.tell({ type: 'control.correct', symbol: 'EURUSD' });
-      rig.advance(61_000);
-      agreed(rig, 0.5);
-    }
   });
 
   test('an order that was called rejected and has executed can be traded back', () => {

@@ -146,11 +146,6 @@ export class ScriptedTerminal {
     }
     this.placed.set(orderId, (this.placed.get(orderId) ?? 0) + 1);
     const order = this.newOrder(orderId, symbol, side, volumeLots, String(magic), String(positionId));
-    if (this.hedging && positionId !== '0' && volumeLots > this.roomOf(String(positionId), side)) {
-      order.state = OrderState.REJECTED;
-      const message = 'position closed or smaller';
-      return this.reply(commandId, Outcome.REJECTED, { retcode: 10036, code: 'ORDER_REJECTED', message });
-    }
     const behaviour = this.behaviour(orderId);
     if (behaviour === 'reject') {
       order.state = OrderState.REJECTED;
@@ -166,12 +161,6 @@ export class ScriptedTerminal {
       order: this.record(order),
       deals: this.deals.filter((d) => d.orderTicket === order.ticket) as never,
     });
-  }
-
-  /** Lots of a position that an order on this side may close. */
-  private roomOf(positionId: string, side: Side): number {
-    const lots = this.positions.get(positionId)?.lots ?? 0;
-    return Math.max(0, side === Side.SELL ? lots : -lots);
   }
 
   private find(commandId: string, orderId: string): CommandReply {

@@ -9,7 +9,6 @@ import type { Bus, PublishRequest } from '../../../runtime/bus/bus.ts';
 import { escapeToken } from '../../../runtime/bus/subjects.ts';
 import type { Layout } from '../../../runtime/bus/topics.ts';
 import { commandSubject, topics } from '../../../runtime/bus/topics.ts';
-import { TroupeError } from '../../../runtime/errors.ts';
 import type { Host } from '../world/host.ts';
 import type { BookEvent } from './books.ts';
 import type { Journal } from './journal.ts';
@@ -117,15 +116,7 @@ export class Bridge {
   private async begin(): Promise<void> {
     const { account, bus } = this.o;
     const subject = commandSubject(account);
-    // As the real one, which has nothing else to do while the server is away.
-    for (;;) {
-      try {
-        await bus.serve(subject, (data) => new Promise((resolve) => this.handle(data, resolve)));
-        break;
-      } catch (thrown) {
-        if (!(thrown instanceof TroupeError) || thrown.code !== 'BUS_TIMEOUT') throw thrown;
-      }
-    }
+    await bus.serve(subject, (data) => new Promise((resolve) => this.handle(data, resolve)));
     this.accepts = true;
   }
 
