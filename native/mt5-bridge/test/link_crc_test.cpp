@@ -27,14 +27,28 @@ TEST(Crc, knownAnswers) {
   EXPECT_EQ(crc32(ones.data(), ones.size()), 0xFF6CAB0Bu);
 }
 
-TEST(Crc, eightBytesAtATimeOrNotItIsTheSame) {
+TEST(Crc, foldedEightBytesAtATimeOrNeitherItIsTheSame) {
   std::mt19937 random(1);
-  std::vector<uint8_t> bytes(128);
+  std::vector<uint8_t> bytes(320);
   for (auto& b : bytes) b = static_cast<uint8_t>(random());
   for (size_t from = 0; from < 16; ++from)
-    for (size_t size = 0; size <= 100; ++size)
+    for (size_t size = 0; size <= 300; ++size)
       ASSERT_EQ(crc32(bytes.data() + from, size), slowly(bytes.data() + from, size)) << from << ", " << size;
 }
+
+#ifdef TROUPE_CRC_FOLDS
+// Where the processor cannot fold, whole frames go by the tables.
+TEST(Crc, theTablesSayWhatTheFoldSays) {
+  if (!crc32CanFold()) GTEST_SKIP() << "this processor has no carry-less multiplication";
+  std::mt19937 random(3);
+  std::vector<uint8_t> bytes(4096);
+  for (auto& b : bytes) b = static_cast<uint8_t>(random());
+  for (size_t size = kFoldBytes; size <= bytes.size(); size += 16) {
+    const uint32_t begin = random();
+    ASSERT_EQ(crc32Fold(begin, bytes.data(), size), crc32ByTables(begin, bytes.data(), size)) << size;
+  }
+}
+#endif
 
 TEST(Crc, inPiecesItIsTheSame) {
   std::mt19937 random(2);
