@@ -171,7 +171,10 @@ export const denialTable = {
   RISK_FREE_MARGIN: denial('The account has not enough free money to carry this position.'),
   RISK_DAILY_LOSS: denial('The account has lost its limit for today; nothing is opened until the next day (UTC).'),
   RISK_DRAWDOWN: denial('The account has fallen too far below its highest equity; nothing is opened any more.'),
-  RISK_NOTHING_TO_CLOSE: denial('The strategy holds nothing in this symbol that is not being closed already.'),
+  RISK_NOTHING_TO_CLOSE: denial('The strategy holds nothing in this symbol.'),
+  RISK_CLOSING_ALREADY: denial(
+    'All that the strategy holds in this symbol is being closed by orders that have not ended.',
+  ),
   RISK_NOTHING_TO_PROTECT: denial('The strategy holds nothing in this symbol that a stop or target could belong to.'),
   RISK_NOTHING_TO_CANCEL: denial('The order to cancel is not live any more, or belongs to another strategy.'),
   RISK_NOT_READY: denial('The broker is not connected and too many orders wait already; this one would come too late.'),

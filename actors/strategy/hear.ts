@@ -162,7 +162,7 @@ export function hearOrder(plan: Plan, memory: Memory, event: InputEvent<'order'>
   return { memory: { ...told, holding: flat }, effects: [said, log(`${lots} lots are gone without a fill of ours`)] };
 }
 
-/** Denial of a close when the strategy holds nothing (docs/errors.md). */
+/** Denial of a close when the strategy holds nothing; with RISK_CLOSING_ALREADY it still does (docs/errors.md). */
 const NOTHING_HELD = 'RISK_NOTHING_TO_CLOSE';
 
 const log = (text: string): LogEffect => ({ type: 'log', params: { text } });

@@ -76,8 +76,22 @@ export function planClose(turn: Turn, intent: Intent): Plan {
   if (!Number.isFinite(intent.volumeLots) || intent.volumeLots < 0) return planOpen(turn, intent);
   const wanted = intent.volumeLots > 0 ? intent.volumeLots : Number.POSITIVE_INFINITY;
   const changes = turn.c.funds.hedging ? closeHedging(turn, intent, wanted) : closeNetting(turn, intent, wanted);
-  const reason = `${intent.strategy} holds nothing in ${intent.symbol} that is not being closed already, limit 0 lots`;
-  return planOf(turn, intent, changes, 'RISK_NOTHING_TO_CLOSE', reason);
+  const { strategy, symbol } = intent;
+  // A strategy believes that it is flat when it reads the one; while something is being closed that is not sure.
+  return holds(turn, intent)
+    ? planOf(
+        turn,
+        intent,
+        changes,
+        'RISK_CLOSING_ALREADY',
+        `all that ${strategy} holds in ${symbol} is being closed already`,
+      )
+    : planOf(turn, intent, changes, 'RISK_NOTHING_TO_CLOSE', `${strategy} holds nothing in ${symbol}, limit 0 lots`);
+}
+
+function holds(turn: Turn, intent: Intent): boolean {
+  if (turn.c.funds.hedging) return positionsOf(turn, intent).length > 0;
+  return (turn.c.held[intent.strategy]?.[intent.symbol] ?? 0) !== 0;
 }
 
 function closeNetting(turn: Turn, intent: Intent, wanted: number): Change[] {

@@ -182,7 +182,7 @@ describe('broker: exits', () => {
     rig.terminal.behaviour = () => 'work';
     rig.intent({ intentId: 'c', action: IntentAction.CLOSE, volumeLots: 9 });
     rig.intent({ intentId: 'd', action: IntentAction.CLOSE, volumeLots: 0 });
-    assert.equal(rig.topic('order').at(-1)?.code, 'RISK_NOTHING_TO_CLOSE');
+    assert.equal(rig.topic('order').at(-1)?.code, 'RISK_CLOSING_ALREADY');
     rig.fate = () => 'answered';
     rig.advance(60_000);
     rig.terminal.complete(idOf('c'));

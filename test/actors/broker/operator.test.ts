@@ -43,6 +43,25 @@ function places(rig: Rig, from: number): number {
 
 describe('broker: flatten', () => {
   for (const hedging of [false, true]) {
+    // Seed 103537: the strategy took "nothing to close" for the broker's word that it was flat, and forgot its position.
+    test(`what its closing orders are at work on is still held, and a strategy is told so (${hedging ? 'hedging' : 'netting'})`, () => {
+      const rig = new Rig({ hedging });
+      rig.quote();
+      rig.intent({ intentId: 'a', volumeLots: 0.5 });
+      rig.fate = ({ body }) => (body.case === 'snapshot' ? 'answered' : 'never-received');
+      rig.tell({ type: 'control.flatten', reason: 'enough' });
+      rig.tell({ type: 'control.activate' });
+      rig.intent({ intentId: 'c', action: IntentAction.CLOSE, volumeLots: 0.5 });
+      assert.equal(rig.topic('order').at(-1)?.code, 'RISK_CLOSING_ALREADY');
+      rig.fate = () => 'answered';
+      rig.advance(60_000);
+      rig.quote();
+      rig.intent({ intentId: 'd', action: IntentAction.CLOSE, volumeLots: 0.5 });
+      assert.equal(rig.topic('order').at(-1)?.state, OrderState.FILLED);
+      rig.intent({ intentId: 'e', action: IntentAction.CLOSE, volumeLots: 0.5 });
+      assert.equal(rig.topic('order').at(-1)?.code, 'RISK_NOTHING_TO_CLOSE');
+    });
+
     test(`cancels and closes everything, says so once the terminal has confirmed it (${hedging ? 'hedging' : 'netting'})`, () => {
       const rig = busy({ hedging });
       rig.terminal.stand('', 'EURUSD', Side.BUY, 0.4);

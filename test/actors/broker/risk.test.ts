@@ -297,7 +297,13 @@ describe('risk gate: every check at its boundary', () => {
   }
 
   test('each code of the gate has such a case', () => {
-    const byMachine = ['RISK_NOTHING_TO_CLOSE', 'RISK_NOTHING_TO_PROTECT', 'RISK_NOTHING_TO_CANCEL', 'RISK_NOT_READY'];
+    const byMachine = [
+      'RISK_NOTHING_TO_CLOSE',
+      'RISK_CLOSING_ALREADY',
+      'RISK_NOTHING_TO_PROTECT',
+      'RISK_NOTHING_TO_CANCEL',
+      'RISK_NOT_READY',
+    ];
     const tested = new Set<string>([...table.map(([code]) => code), ...byMachine]);
     assert.deepEqual(
       Object.keys(denialTable).filter((code) => !tested.has(code)),

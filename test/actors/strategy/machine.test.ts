@@ -317,7 +317,7 @@ describe('one intent in flight', () => {
   });
 
   test('what the broker says is not held is not held, whichever fill we have not been told', () => {
-    for (const code of ['RISK_NOTHING_TO_CLOSE', 'RISK_STALE_PRICE']) {
+    for (const code of ['RISK_NOTHING_TO_CLOSE', 'RISK_CLOSING_ALREADY', 'RISK_STALE_PRICE']) {
       const stage = always((ctx) => ctx.close());
       stage.fill({ side: Side.BUY, volumeLots: 2, price: 1 });
       const [close] = stage.bar(0, 1);

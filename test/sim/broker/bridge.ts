@@ -14,6 +14,7 @@ import type { BookEvent } from './books.ts';
 import type { Journal } from './journal.ts';
 import type { Link } from './link.ts';
 import type { Terminal, TerminalCommand, TerminalResult, TickBatch } from './terminal.ts';
+import { POSITION_CLOSED } from './terminal.ts';
 import { bodyOf, newOrder, recordOf, snapshotOf } from './wire-form.ts';
 
 const TIMEOUT_MS = 5_000;
@@ -213,12 +214,14 @@ export class Bridge {
 
   private onResult(pending: Pending, result: TerminalResult): void {
     if (!this.pending.delete(pending)) return;
+    const { retcode, message, receivedUs, order, deals } = result;
+    // A close that finds nothing to close has what it wanted.
+    const nothingLeft = pending.kind === 'place' && retcode === POSITION_CLOSED;
     const outcome = {
-      ...{ done: Outcome.DONE, accepted: Outcome.ACCEPTED, rejected: Outcome.REJECTED },
+      ...{ done: Outcome.DONE, accepted: Outcome.ACCEPTED, rejected: nothingLeft ? Outcome.DONE : Outcome.REJECTED },
       ...{ not_found: Outcome.NOT_FOUND },
     }[result.outcome];
-    const { retcode, message, receivedUs, order, deals } = result;
-    const code = outcome === Outcome.REJECTED ? 'ORDER_REJECTED' : '';
+    const code = nothingLeft ? 'POSITION_CLOSED' : outcome === Outcome.REJECTED ? 'ORDER_REJECTED' : '';
     const reply = create(CommandReplySchema, {
       ...{ outcome, retcode, code, message, receivedUs, deals: deals.map((deal) => ({ ...deal, swap: 0, fee: 0 })) },
       ...(order === undefined ? {} : { order: recordOf(order) }),
@@ -233,7 +236,7 @@ export class Bridge {
   /** The terminal does not know an order whose execution stands in the journal: one of them is wrong. */
   private weighJournal(orderId: string, reply: CommandReply): void {
     const before = this.o.journal.find(orderId)?.reply;
-    if (before === undefined || before.outcome === Outcome.REJECTED) return;
+    if (before === undefined || before.outcome === Outcome.REJECTED || before.retcode === POSITION_CLOSED) return;
     reply.outcome = Outcome.UNKNOWN;
     reply.code = 'JOURNAL_DISAGREES';
   }

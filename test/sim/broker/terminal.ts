@@ -52,6 +52,8 @@ interface Held {
 }
 
 const RETRY_MS = 300;
+/** Return code of the trade server. */
+export const POSITION_CLOSED = 10036;
 
 export class Terminal {
   readonly host: Host;
@@ -177,7 +179,7 @@ export class Terminal {
     }
     if (command.kind === 'protect') {
       const position = books.positions.get(command.positionId);
-      if (position === undefined) return say('rejected', 10036, 'no such position');
+      if (position === undefined) return say('rejected', POSITION_CLOSED, 'no such position');
       books.protect(position, command.stopLoss, command.takeProfit);
       return say('done', 10009, 'protected');
     }
@@ -185,8 +187,8 @@ export class Terminal {
     const closing = wanted.positionId !== '0';
     if (books.hedging && closing) {
       const position = books.positions.get(wanted.positionId);
-      const room = position === undefined ? 0 : Math.abs(position.lots);
-      if (wanted.volumeLots > room + 1e-9) return say('rejected', 10036, 'position closed or smaller');
+      if (position === undefined) return say('rejected', POSITION_CLOSED, 'position closed');
+      if (wanted.volumeLots > Math.abs(position.lots) + 1e-9) return say('rejected', 10038, 'position smaller');
     }
     if (random.next() < manners.rejectChance) return say('rejected', 10006, 'rejected');
     const order = books.place(wanted, timeMs);
