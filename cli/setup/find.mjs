@@ -64,6 +64,24 @@ export function outputOf(command, args, env = process.env) {
   return result.status === 0 ? result.stdout : null;
 }
 
+/**
+ * Whether clang is there together with the library of its fuzzer, which distributions pack apart.
+ * @param {string} [searchPath]
+ */
+export function hasLibFuzzer(searchPath = process.env.PATH ?? '') {
+  const clang = findCommand('clang++', searchPath);
+  const folder = clang === null ? null : outputOf(clang, ['--print-runtime-dir'])?.trim();
+  if (!folder) return false;
+  // One of Debian's prints the folder of another layout than it uses; the other is its neighbour.
+  return [folder, path.join(path.dirname(folder), 'linux')].some((place) => {
+    try {
+      return readdirSync(place).some((name) => name.includes('clang_rt.fuzzer'));
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** @typedef {{ path: string, version: import('./version.mjs').Version }} Program */
 
 /**

@@ -7,7 +7,7 @@ import { StepError } from './step-error.mjs';
 
 const SOURCE = 'native/mt5-bridge';
 
-/** @typedef {{ preset: 'release' | 'asan', folder: string, targets: string[] }} Build */
+/** @typedef {{ preset: 'release' | 'asan' | 'fuzz', folder: string, targets: string[] }} Build */
 
 /**
  * @param {import('./steps.mjs').Context} context

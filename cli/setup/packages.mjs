@@ -3,8 +3,8 @@
 /**
  * @typedef {object} Need
  * @property {string} name what is missing, in the user's words
- * @property {{ command: string } | { pkgConfig: string } | { postgres: true }} probe
- *   a command on PATH, a library known to pkg-config, or a PostgreSQL server
+ * @property {{ command: string } | { pkgConfig: string } | { postgres: true } | { fuzzer: true }} probe
+ *   a command on PATH, a library known to pkg-config, a PostgreSQL server, or a clang that has libFuzzer
  * @property {string[]} apt packages on Debian and Ubuntu
  * @property {string[]} dnf packages on Fedora
  * @property {string[]} brew formulas on macOS
@@ -62,6 +62,20 @@ export const needs = [
     apt: ['postgresql'],
     dnf: ['postgresql-server'],
     brew: ['postgresql@16'],
+  },
+];
+
+/**
+ * What `npm run fuzz` needs besides.
+ * @type {readonly Need[]}
+ */
+export const fuzzNeeds = [
+  {
+    name: 'clang with libFuzzer',
+    probe: { fuzzer: true },
+    apt: ['clang', 'libclang-rt-14-dev'],
+    dnf: ['clang', 'compiler-rt'],
+    brew: ['llvm'],
   },
 ];
 

@@ -38,7 +38,7 @@ export async function run(argv) {
  * @param {string[]} args
  */
 async function command(verb, args) {
-  const { entry, ownServers } = verbs[verb];
+  const { entry, ownServers, noServers = false } = verbs[verb];
   // What stands after `--` belongs to somebody else.
   const end = args.indexOf('--');
   const help = args.slice(0, end === -1 ? args.length : end).some((arg) => arg === '--help' || arg === '-h');
@@ -56,8 +56,9 @@ async function command(verb, args) {
     progress,
     logFile: (step) => path.join(projectRoot, '.run/logs', `setup-${step}.log`),
     wants: {
-      natsServer: ownServers || !process.env.TROUPE_NATS_URL,
-      postgresPrograms: ownServers || !process.env.TROUPE_POSTGRES_URL,
+      natsServer: !noServers && (ownServers || !process.env.TROUPE_NATS_URL),
+      postgresPrograms: !noServers && (ownServers || !process.env.TROUPE_POSTGRES_URL),
+      fuzzer: verb === 'fuzz',
     },
   };
   if (entry === null) {

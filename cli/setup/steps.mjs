@@ -15,12 +15,12 @@ import { ensureSystem } from './system.mjs';
  * @property {string} searchPath PATH without node_modules/.bin, so that the machine's own programs are found
  * @property {ReturnType<typeof import('./progress.mjs').createProgress>} progress
  * @property {(step: string) => string} logFile
- * @property {{ natsServer: boolean, postgresPrograms: boolean }} wants
+ * @property {{ natsServer: boolean, postgresPrograms: boolean, fuzzer: boolean }} wants
  */
 
-/** @typedef {'start' | 'test' | 'bench' | 'sim' | 'chaos' | 'setup'} Verb */
+/** @typedef {'start' | 'test' | 'bench' | 'sim' | 'chaos' | 'fuzz' | 'doctor' | 'setup'} Verb */
 
-/** @type {Record<Verb, { entry: string | null, ownServers: boolean, natsCommand: 'required' | 'welcome' | 'unused', builds: import('./native.mjs').Build[], codeOnly?: boolean }>} */
+/** @type {Record<Verb, { entry: string | null, ownServers: boolean, natsCommand: 'required' | 'welcome' | 'unused', builds: import('./native.mjs').Build[], codeOnly?: boolean, noServers?: boolean }>} */
 export const verbs = {
   // Only the two programs that trade, so that the first fill comes soon.
   start: {
@@ -55,6 +55,16 @@ export const verbs = {
     natsCommand: 'unused',
     builds: [{ preset: 'release', folder: 'build/native', targets: ['bridge', 'terminal'] }],
   },
+  // Parsers alone, with a compiler of its own.
+  fuzz: {
+    entry: 'cli/fuzz.ts',
+    ownServers: false,
+    natsCommand: 'unused',
+    builds: [{ preset: 'fuzz', folder: 'build/native-fuzz', targets: ['fuzz'] }],
+    noServers: true,
+  },
+  // Asks a company that runs already.
+  doctor: { entry: 'cli/bridge-doctor/main.ts', ownServers: false, natsCommand: 'unused', builds: [], codeOnly: true },
   setup: {
     entry: null,
     ownServers: false,
@@ -102,8 +112,9 @@ export async function prepareAll(context, verb) {
     await prepareCode(context);
     return;
   }
-  const natsUrl = verbs[verb].ownServers ? undefined : context.env.TROUPE_NATS_URL;
-  const postgresUrl = verbs[verb].ownServers ? undefined : context.env.TROUPE_POSTGRES_URL;
+  const { ownServers, noServers } = verbs[verb];
+  const natsUrl = ownServers || noServers ? undefined : context.env.TROUPE_NATS_URL;
+  const postgresUrl = ownServers || noServers ? undefined : context.env.TROUPE_POSTGRES_URL;
   if (natsUrl) await checkNatsUrl(natsUrl);
   if (postgresUrl) await checkPostgresUrl(postgresUrl);
   await prepareCode(context);

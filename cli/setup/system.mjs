@@ -1,7 +1,15 @@
 // The step that makes sure of compilers, libraries and PostgreSQL, from the distribution.
 import { run } from './child.mjs';
-import { findCommand, findPostgresAll, outputOf, POSTGRES_LEAST_MAJOR } from './find.mjs';
-import { aptCandidate, installCommands, needs, notInstalled, packagesFor, simulatedPackages } from './packages.mjs';
+import { findCommand, findPostgresAll, hasLibFuzzer, outputOf, POSTGRES_LEAST_MAJOR } from './find.mjs';
+import {
+  aptCandidate,
+  fuzzNeeds,
+  installCommands,
+  needs,
+  notInstalled,
+  packagesFor,
+  simulatedPackages,
+} from './packages.mjs';
 import { StepError } from './step-error.mjs';
 import { parseVersion } from './version.mjs';
 
@@ -22,7 +30,8 @@ const NO_CLUSTER_FILE = '/etc/postgresql-common/createcluster.d/troupe-setup.con
  */
 export function missingNeeds(context) {
   const pkgConfig = findCommand('pkg-config', context.searchPath);
-  return needs.filter(({ probe }) => {
+  return [...needs, ...(context.wants.fuzzer ? fuzzNeeds : [])].filter(({ probe }) => {
+    if ('fuzzer' in probe) return !hasLibFuzzer(context.searchPath);
     if ('command' in probe) return findCommand(probe.command, context.searchPath) === null;
     if ('pkgConfig' in probe) return pkgConfig === null || outputOf(pkgConfig, ['--exists', probe.pkgConfig]) === null;
     return context.wants.postgresPrograms && findPostgresAll(context.searchPath).length === 0;

@@ -17,49 +17,7 @@ namespace troupe::bridge {
 
 namespace {
 
-constexpr std::string_view kMagic = "TRPJRNL1";
 constexpr uint64_t kChunkBytes = 256u << 10;
-constexpr uint32_t kMaxBodyBytes = 1u << 20;
-enum Kind : char { kReceived = 1, kResult = 2, kFence = 3, kSettled = 4 };
-
-template <typename T>
-void put(std::string& to, T value) {
-  to.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-void putText(std::string& to, std::string_view text) {
-  put(to, static_cast<uint32_t>(text.size()));
-  to.append(text);
-}
-template <typename T>
-bool take(std::string_view& from, T& value) {
-  if (from.size() < sizeof value) return false;
-  std::memcpy(&value, from.data(), sizeof value);
-  from.remove_prefix(sizeof value);
-  return true;
-}
-bool takeText(std::string_view& from, std::string& text) {
-  uint32_t size;
-  if (!take(from, size) || from.size() < size) return false;
-  text.assign(from.substr(0, size));
-  from.remove_prefix(size);
-  return true;
-}
-
-std::string record(const std::string& body) {
-  std::string out;
-  put(out, static_cast<uint32_t>(body.size()));
-  put(out, link::crc32(body.data(), body.size()));
-  return out + body;
-}
-
-// The body of the record at `at`, empty when there is no whole and sound one.
-std::string_view bodyAt(std::string_view file, size_t at) {
-  std::string_view rest = file.substr(at);
-  uint32_t size, crc;
-  if (!take(rest, size) || !take(rest, crc) || size == 0 || size > kMaxBodyBytes || rest.size() < size) return {};
-  const std::string_view body = rest.substr(0, size);
-  return link::crc32(body.data(), body.size()) == crc ? body : std::string_view{};
-}
 
 std::string systemError(const std::string& path) { return path + ": " + std::strerror(errno); }
 
@@ -95,20 +53,22 @@ bool Journal::open(const std::string& path, std::string& error) {
     done += static_cast<size_t>(n);
   }
   // Shorter than its own head, or all zeros: a crash while it was made.
-  const bool blank = file.size() < kMagic.size() || file.find_first_not_of('\0') == std::string::npos;
-  if (!blank && std::string_view(file).substr(0, kMagic.size()) != kMagic) {
-    error = path + ": not a journal of this bridge (it does not begin with TRPJRNL1)";
+  const bool blank = file.size() < kJournalMagic.size() || file.find_first_not_of('\0') == std::string::npos;
+  if (blank) {
+    image_.end = kJournalMagic.size();
+  } else if (std::string why; !image_.read(file, why)) {
+    error = path + ": " + why;
     return false;
   }
-  end_ = kMagic.size();
-  if (!blank && !scan(file, error)) return false;
+  end_ = image_.end;
   std::lock_guard io(io_);
   // Zeros over the cut record, so that no later crash can bring its remains back to life.
-  if (::ftruncate(fd_, static_cast<off_t>(blank ? 0 : end_)) != 0) {
+  if (::ftruncate(fd_, static_cast<off_t>(blank ? 0 : image_.end)) != 0) {
     error = systemError(path);
     return false;
   }
-  if (blank && ::pwrite(fd_, kMagic.data(), kMagic.size(), 0) != static_cast<ssize_t>(kMagic.size())) {
+  if (blank &&
+      ::pwrite(fd_, kJournalMagic.data(), kJournalMagic.size(), 0) != static_cast<ssize_t>(kJournalMagic.size())) {
     error = systemError(path);
     return false;
   }
@@ -116,56 +76,10 @@ bool Journal::open(const std::string& path, std::string& error) {
   return reserve(kChunkBytes, error);
 }
 
-bool Journal::scan(std::string_view file, std::string& error) {
-  while (end_ < file.size()) {
-    const std::string_view body = bodyAt(file, end_);
-    if (body.empty()) break;
-    if (!apply(body)) {
-      error = path_ + ": record at byte " + std::to_string(end_) + " is of an unknown kind";
-      return false;
-    }
-    end_ += 8 + body.size();
-  }
-  const size_t last = file.find_last_not_of('\0');
-  if (last == std::string_view::npos || last < end_) return true;
-  dropped_bytes_ = last + 1 - end_;
-  for (size_t at = end_ + 1; at <= last; ++at) {
-    if (bodyAt(file, at).empty()) continue;
-    error = path_ + ": damaged at byte " + std::to_string(end_) + ", but sound again at byte " + std::to_string(at) +
-            "; restore it from a copy, or move it away after the terminal's orders have been checked";
-    return false;
-  }
-  return true;
-}
-
-bool Journal::apply(std::string_view body) {
-  char kind;
-  std::string order_id;
-  if (!take(body, kind)) return false;
-  if (kind == kFence) {
-    double fence;
-    if (!take(body, fence)) return false;
-    highest_fence_ = std::max(highest_fence_, fence);
-    return true;
-  }
-  if (!takeText(body, order_id)) return false;
-  Entry& entry = entries_[order_id];
-  if (kind == kReceived) {
-    if (!takeText(body, entry.command_id) || !take(body, entry.fence) || !take(body, entry.received_us)) return false;
-    highest_fence_ = std::max(highest_fence_, entry.fence);
-    return true;
-  }
-  if (kind == kSettled) {
-    entry.settled = true;
-    return true;
-  }
-  return kind == kResult && takeText(body, entry.reply);
-}
-
 bool Journal::find(const std::string& order_id, Entry& entry) const {
   std::lock_guard lock(memory_);
-  const auto at = entries_.find(order_id);
-  if (at == entries_.end()) return false;
+  const auto at = image_.entries.find(order_id);
+  if (at == image_.entries.end()) return false;
   entry = at->second;
   return true;
 }
@@ -180,16 +94,12 @@ bool Journal::received(const std::string& order_id, const std::string& command_i
 
 bool Journal::note(const std::string& order_id, const std::string& command_id, double fence, int64_t wall_us,
                    std::string& error) {
-  std::string body(1, kReceived);
-  putText(body, order_id);
-  putText(body, command_id);
-  put(body, fence);
-  put(body, wall_us);
   std::lock_guard io(io_);
-  if (!writeWaiting(false, error) || !append(record(body), false, error)) return false;
+  if (!writeWaiting(false, error) || !append(receivedRecord(order_id, command_id, fence, wall_us), false, error))
+    return false;
   std::lock_guard lock(memory_);
-  entries_[order_id] = {command_id, fence, wall_us, {}, false};
-  highest_fence_ = std::max(highest_fence_, fence);
+  image_.entries[order_id] = {command_id, fence, wall_us, {}, false};
+  image_.highest_fence = std::max(image_.highest_fence, fence);
   return true;
 }
 
@@ -200,36 +110,32 @@ bool Journal::durable(std::string& error) {
 
 void Journal::forget(const std::string& order_id) {
   std::lock_guard lock(memory_);
-  entries_.erase(order_id);
+  image_.entries.erase(order_id);
 }
 
 void Journal::result(const std::string& order_id, std::string reply) {
-  std::string body(1, kResult);
-  putText(body, order_id);
-  putText(body, reply);
+  const std::string record = resultRecord(order_id, reply);
   std::lock_guard lock(memory_);
-  entries_[order_id].reply = std::move(reply);
-  waiting_ += record(body);
+  image_.entries[order_id].reply = std::move(reply);
+  waiting_ += record;
 }
 
 bool Journal::fence(double fence, std::string& error) {
-  std::string body(1, kFence);
-  put(body, fence);
   std::lock_guard io(io_);
-  if (!append(record(body), true, error)) return false;
+  if (!append(fenceRecord(fence), true, error)) return false;
   std::lock_guard lock(memory_);
-  highest_fence_ = std::max(highest_fence_, fence);
+  image_.highest_fence = std::max(image_.highest_fence, fence);
   return true;
 }
 
 double Journal::highestFence() const {
   std::lock_guard lock(memory_);
-  return highest_fence_;
+  return image_.highest_fence;
 }
 
 size_t Journal::orders() const {
   std::lock_guard lock(memory_);
-  return entries_.size();
+  return image_.entries.size();
 }
 
 bool Journal::sync(std::string& error) {
@@ -241,7 +147,7 @@ bool Journal::sync(std::string& error) {
   if (bytes >= compact_at_) {
     // Not again at once where it failed, or where nothing could be dropped.
     const bool done = compact(kKeptReplies, error);
-    compact_at_ = std::max(kCompactBytes, 2 * (done ? end_ : bytes));
+    compact_at_ = std::max(kCompactBytes, 2 * (done ? end_.load() : bytes));
     if (!done) return false;
   }
   std::lock_guard io(io_);
@@ -250,32 +156,20 @@ bool Journal::sync(std::string& error) {
 
 std::string Journal::compacted(size_t replies) const {
   std::vector<std::pair<int64_t, const std::string*>> settled;
-  for (const auto& [id, entry] : entries_)
+  for (const auto& [id, entry] : image_.entries)
     if (!entry.reply.empty()) settled.emplace_back(entry.received_us, &id);
   std::sort(settled.begin(), settled.end(), [](const auto& a, const auto& b) { return a > b; });
   if (settled.size() > replies) settled.resize(replies);
   std::unordered_set<std::string_view> kept;
   for (const auto& [time, id] : settled) kept.insert(*id);
 
-  std::string out(kMagic);
-  std::string body(1, kFence);
-  put(body, highest_fence_);
-  out += record(body);
-  for (const auto& [id, entry] : entries_) {
+  std::string out(kJournalMagic);
+  out += fenceRecord(image_.highest_fence);
+  for (const auto& [id, entry] : image_.entries) {
     const bool whole = kept.contains(id);
-    body.assign(1, whole || (entry.reply.empty() && !entry.settled) ? kReceived : kSettled);
-    putText(body, id);
-    if (body[0] == kReceived) {
-      putText(body, entry.command_id);
-      put(body, entry.fence);
-      put(body, entry.received_us);
-    }
-    out += record(body);
-    if (!whole) continue;
-    body.assign(1, kResult);
-    putText(body, id);
-    putText(body, entry.reply);
-    out += record(body);
+    const bool received = whole || (entry.reply.empty() && !entry.settled);
+    out += received ? receivedRecord(id, entry.command_id, entry.fence, entry.received_us) : settledRecord(id);
+    if (whole) out += resultRecord(id, entry.reply);
   }
   return out;
 }
@@ -319,18 +213,14 @@ bool Journal::compact(size_t replies, std::string& error) {
   dirty_ = false;
   {
     // What the file no longer says is no longer remembered either.
-    std::string_view rest(bytes);
+    JournalImage fresh_image;
+    std::string ignored;
+    fresh_image.read(bytes, ignored);
     std::lock_guard lock(memory_);
-    std::unordered_map<std::string, Entry> before;
-    before.swap(entries_);
-    for (size_t at = kMagic.size(); at < rest.size();) {
-      const std::string_view body = bodyAt(rest, at);
-      apply(body);
-      at += 8 + body.size();
-    }
+    std::swap(fresh_image.entries, image_.entries);
     // Orders noted, and answers come, while the disk worked.
-    for (auto& [id, entry] : before) {
-      Entry& now = entries_[id];
+    for (auto& [id, entry] : fresh_image.entries) {
+      Entry& now = image_.entries[id];
       if (!now.settled) now = std::move(entry);
     }
   }

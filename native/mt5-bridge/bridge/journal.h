@@ -10,23 +10,20 @@
 // terminal twice, however old it is; what became of it can be asked there.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
+#include "bridge/journal_image.h"
+
 namespace troupe::bridge {
 
 class Journal {
  public:
-  struct Entry {
-    std::string command_id;
-    double fence = 0;
-    int64_t received_us = 0;  // wall clock
-    std::string reply;        // serialized CommandReply; empty while nobody knows
-    bool settled = false;     // it had a final reply, which has been dropped since: the terminal knows it
-  };
+  using Entry = JournalEntry;
 
   ~Journal();
   // False with `error` set: unreadable, no journal, damaged, or in use by another bridge.
@@ -56,13 +53,11 @@ class Journal {
   static constexpr size_t kKeptReplies = 4096;
 
   size_t orders() const;
-  uint64_t bytes() const { return end_; }
+  uint64_t bytes() const { return end_.load(std::memory_order_relaxed); }
   // Bytes of a cut record that open() dropped.
-  uint64_t droppedBytes() const { return dropped_bytes_; }
+  uint64_t droppedBytes() const { return image_.dropped; }
 
  private:
-  bool scan(std::string_view file, std::string& error);
-  bool apply(std::string_view body);
   bool append(const std::string& bytes, bool durable, std::string& error);  // io_ held
   bool reserve(uint64_t bytes, std::string& error);                         // io_ held
   bool writeWaiting(bool durable, std::string& error);                      // io_ held
@@ -70,14 +65,14 @@ class Journal {
 
   std::string path_;
   int fd_ = -1;
-  uint64_t end_ = 0, reserved_ = 0, dropped_bytes_ = 0;
+  std::atomic<uint64_t> end_{0};  // changed under io_ only
+  uint64_t reserved_ = 0;
   uint64_t compact_at_ = kCompactBytes;
   bool dirty_ = false;
   std::mutex io_;              // taken before memory_
   mutable std::mutex memory_;  // never held while the disk works
-  std::unordered_map<std::string, Entry> entries_;
+  JournalImage image_;         // what find() answers from
   std::string waiting_;
-  double highest_fence_ = 0;
 };
 
 }  // namespace troupe::bridge

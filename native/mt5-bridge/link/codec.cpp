@@ -145,8 +145,7 @@ Next Decoder::next(FrameView& frame) {
   if (end_ - begin_ < sizeof(FrameHeader)) return Next::kNeedMore;
   FrameHeader header;
   std::memcpy(&header, buffer_.get() + begin_, sizeof header);
-  error_ = header.length > most_ ? LinkError::kTooLong
-                                 : checkHeader(peer_, header.type, header.version, header.length);
+  error_ = header.length > most_ ? LinkError::kTooLong : checkHeader(peer_, header.type, header.version, header.length);
   if (error_ != LinkError::kNone) return Next::kError;
   if (end_ - begin_ - sizeof header < header.length) return Next::kNeedMore;
   const uint8_t* payload = buffer_.get() + begin_ + sizeof header;

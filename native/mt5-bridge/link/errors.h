@@ -19,7 +19,7 @@ enum class LinkError : uint8_t {
   kBadSize,      // payload size does not fit the type
   kBadCount,     // count outside its range or not agreeing with the size
   kBadText,      // text not zero-terminated, not zero-padded or not UTF-8
-  kBadNumber,    // a price or volume that is not finite
+  kBadNumber,    // a price or volume that is not finite, a time outside 1970..9999
   kBadSymbol,    // index outside the list of symbols, an empty or doubled name
   kBadEnum,      // side, type, state or outcome outside its enumeration
   kUnexpected,   // a valid frame at the wrong moment (ticks before symbols, a second hello)

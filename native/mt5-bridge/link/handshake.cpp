@@ -42,7 +42,8 @@ LinkError Greeter::onProof(const FrameView& frame, std::string& detail) {
   if (!equalInConstantTime(proof.mac, wanted.data(), wanted.size())) return LinkError::kBadProof;
   const auto differs = [&](const char* what, std::string_view has, const std::string& must) {
     if (must.empty() || has == must) return false;
-    detail = std::string("the terminal's ") + what + " is '" + std::string(has) + "', this bridge is for '" + must + "'";
+    detail =
+        std::string("the terminal's ") + what + " is '" + std::string(has) + "', this bridge is for '" + must + "'";
     return true;
   };
   if (differs("login", textOf(hello_.login), policy_.login)) return LinkError::kWrongAccount;

@@ -24,7 +24,7 @@ int digitOf(char c) {
 
 bool readKeyFile(const std::string& file, std::string& text, std::string& error) {
   const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  struct stat about{};
+  struct stat about {};
   char bytes[80];
   const ssize_t got = fd >= 0 && ::fstat(fd, &about) == 0 ? ::read(fd, bytes, sizeof bytes) : -1;
   if (got < 0) error = "key file " + file + ": " + std::strerror(errno);

@@ -17,6 +17,8 @@ namespace troupe::link {
 inline constexpr uint16_t kVersion = 3;
 inline constexpr uint32_t kMaxPayloadBytes = 4u << 20;
 inline constexpr uint32_t kMaxTicksPerFrame = 4096;
+// Times on the link are milliseconds from 1970 up to the end of the year 9999.
+inline constexpr int64_t kMaxTimeMs = 253'402'300'799'999;
 
 #pragma pack(push, 1)
 
@@ -63,7 +65,7 @@ enum class FrameType : uint16_t {
 struct Hello {
   uint16_t version_low, version_high;  // of the link, that this terminal speaks
   uint8_t nonce[32];                   // fresh from the operating system
-  char session[32];  // unique per connection: its execution events are numbered from 1
+  char session[32];                    // unique per connection: its execution events are numbered from 1
   // Unique per life of the terminal's history: its ticks are numbered from 1 for each symbol, across restarts and
   // reconnects, and a tick that the bridge has not kept is sent again with the number it had.
   char feed[32];

@@ -64,8 +64,8 @@ class Sha256 {
     std::memcpy(s, state_, sizeof s);
     for (int i = 0; i < 64; ++i) {
       const uint32_t e = s[4], a = s[0];
-      const uint32_t t1 = s[7] + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) +
-                          ((e & s[5]) ^ (~e & s[6])) + kRound[i] + w[i];
+      const uint32_t t1 = s[7] + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) + ((e & s[5]) ^ (~e & s[6])) +
+                          kRound[i] + w[i];
       const uint32_t t2 =
           (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
       for (int k = 7; k > 0; --k) s[k] = s[k - 1];

@@ -115,7 +115,7 @@ const char* messageOf(LinkError error) {
     case LinkError::kBadText:
       return "text that is not zero-terminated, not zero-padded or not UTF-8";
     case LinkError::kBadNumber:
-      return "a number that is not finite";
+      return "a number that is not finite, or a time outside 1970..9999";
     case LinkError::kBadSymbol:
       return "symbol outside the list, without a name, or named twice";
     case LinkError::kBadEnum:
@@ -182,22 +182,26 @@ LinkError validate(const Spec& s) {
 
 LinkError validate(const Order& o) {
   return check(texts(o.order_id, o.symbol),
-               finite({o.volume_lots, o.filled_lots, o.price, o.stop_limit_price, o.stop_loss, o.take_profit}),
+               finite({o.volume_lots, o.filled_lots, o.price, o.stop_limit_price, o.stop_loss, o.take_profit}) &&
+                   isTime(o.time_ms),
                o.side <= 2 && o.type <= 4 && o.state <= 10);
 }
 
 LinkError validate(const Deal& d) {
   return check(texts(d.order_id, d.symbol, d.entry, d.reason),
-               finite({d.volume_lots, d.price, d.profit, d.commission, d.swap, d.fee}), d.side <= 2);
+               finite({d.volume_lots, d.price, d.profit, d.commission, d.swap, d.fee}) && isTime(d.time_ms),
+               d.side <= 2);
 }
 
 LinkError validate(const Position& p) {
   return check(texts(p.symbol, p.order_id),
-               finite({p.volume_lots, p.open_price, p.stop_loss, p.take_profit, p.profit, p.swap}), p.side <= 2);
+               finite({p.volume_lots, p.open_price, p.stop_loss, p.take_profit, p.profit, p.swap}) && isTime(p.time_ms),
+               p.side <= 2);
 }
 
 LinkError validate(const Account& a) {
-  return check(texts(a.login, a.currency, a.margin_mode), finite({a.balance, a.equity, a.margin, a.free_margin}));
+  return check(texts(a.login, a.currency, a.margin_mode),
+               finite({a.balance, a.equity, a.margin, a.free_margin}) && isTime(a.time_ms));
 }
 
 LinkError validate(const Result& r) {
@@ -206,7 +210,9 @@ LinkError validate(const Result& r) {
   return r.has_order ? validate(r.order) : LinkError::kNone;
 }
 
-LinkError validate(const SnapshotBegin& b) { return validate(b.account); }
+LinkError validate(const SnapshotBegin& b) { return isTime(b.time_ms) ? validate(b.account) : LinkError::kBadNumber; }
+
+LinkError validate(const EventHeader& h) { return isTime(h.time_ms) ? LinkError::kNone : LinkError::kBadNumber; }
 
 LinkError validate(const Place& p) {
   return check(texts(p.order_id, p.symbol),

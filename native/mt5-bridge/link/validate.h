@@ -7,6 +7,8 @@
 
 namespace troupe::link {
 
+constexpr bool isTime(int64_t ms) { return ms >= 0 && ms <= kMaxTimeMs; }
+
 LinkError validate(const Hello& hello);
 LinkError validate(const Welcome& welcome);
 LinkError validate(const Refused& refused);
@@ -17,6 +19,7 @@ LinkError validate(const Position& position);
 LinkError validate(const Account& account);
 LinkError validate(const Result& result);
 LinkError validate(const SnapshotBegin& begin);
+LinkError validate(const EventHeader& head);
 LinkError validate(const Place& place);
 LinkError validate(const Cancel& cancel);
 LinkError validate(const Modify& modify);

@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "bridge/journal.h"
 
@@ -200,6 +202,32 @@ TEST_F(JournalTest, growsBeyondItsReserve) {
   ASSERT_TRUE(journal.open(path, error)) << error;
   EXPECT_EQ(journal.orders(), 40u);
   EXPECT_EQ(journal.droppedBytes(), 0u);
+}
+
+// A fence is shown as a whole number: one that is none would be undefined behaviour there.
+TEST_F(JournalTest, aRecordThatHoldsNoFenceIsRefused) {
+  for (const double fence :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(), -1.0, 2 * kMostFence}) {
+    put(std::string(kJournalMagic) + fenceRecord(fence));
+    Journal journal;
+    EXPECT_FALSE(journal.open(path, error)) << fence;
+    EXPECT_NE(error.find("record at byte 8"), std::string::npos) << error;
+  }
+}
+
+// The remains of a cut record may look like the head of a long one at every byte; the bridge must start all the same.
+TEST_F(JournalTest, aCutRecordOfManyHeadsIsReadSoon) {
+  std::string file = std::string(kJournalMagic) + receivedRecord("o", "c", 1, 1);
+  const uint32_t length = 1u << 20;
+  file.append(reinterpret_cast<const char*>(&length), sizeof length).append(4, '\1');
+  // Every four bytes 0x0001'0100: lengths of 64 KiB and more at each of them.
+  for (int i = 0; i < 250'000; ++i) file.append("\0\1\1\0", 4);
+  put(file);
+  Journal journal;
+  const auto from = std::chrono::steady_clock::now();
+  ASSERT_TRUE(journal.open(path, error)) << error;
+  EXPECT_LT(std::chrono::steady_clock::now() - from, std::chrono::seconds(20));
+  EXPECT_EQ(journal.orders(), 1u);
 }
 
 }  // namespace

@@ -66,50 +66,47 @@ constexpr uint32_t kTick = sizeof(Tick), kHead = sizeof(TickBatchHeader);
 
 INSTANTIATE_TEST_SUITE_P(
     Table, MalformedFrame,
-    testing::Values(Malformed{"TooLong", Peer::kTerminal, kMaxPayloadBytes + 1, 3, kVersion, 1, LinkError::kTooLong},
-                    Malformed{"Longest", Peer::kTerminal, UINT32_MAX, 3, kVersion, 1, LinkError::kTooLong},
-                    Malformed{"TypeZero", Peer::kTerminal, 8, 0, kVersion, 1, LinkError::kUnknownType},
-                    Malformed{"TypeBetween", Peer::kTerminal, 8, 20, kVersion, 1, LinkError::kUnknownType},
-                    Malformed{"TypeAbove", Peer::kTerminal, 8, 65535, kVersion, 1, LinkError::kUnknownType},
-                    Malformed{"UnknownToTerminal", Peer::kBridge, 8, 99, kVersion, 1, LinkError::kUnknownType},
-                    Malformed{"WelcomeFromTerminal", Peer::kTerminal, sizeof(Welcome), 32, kVersion, 1,
-                              LinkError::kWrongSide},
-                    Malformed{"TicksFromBridge", Peer::kBridge, kHead + kTick, 3, kVersion, 1, LinkError::kWrongSide},
-                    Malformed{"VersionZero", Peer::kTerminal, 8, 15, 0, 1, LinkError::kBadVersion},
-                    Malformed{"VersionNext", Peer::kTerminal, 8, 15, kVersion + 1, 1, LinkError::kBadVersion},
-                    Malformed{"HeartbeatShort", Peer::kTerminal, 7, 15, kVersion, 1, LinkError::kBadSize},
-                    Malformed{"HeartbeatLong", Peer::kBridge, 9, 15, kVersion, 1, LinkError::kBadSize},
-                    Malformed{"HelloShort", Peer::kTerminal, sizeof(Hello) - 1, 1, kVersion, 1, LinkError::kBadSize},
-                    Malformed{"SymbolsNone", Peer::kTerminal, 0, 2, kVersion, 1, LinkError::kBadCount},
-                    Malformed{"SymbolsUneven", Peer::kTerminal, sizeof(Spec) + 1, 2, kVersion, 1, LinkError::kBadSize},
-                    Malformed{"TicksNoHead", Peer::kTerminal, kHead - 1, 3, kVersion, 1, LinkError::kBadSize},
-                    Malformed{"TicksNone", Peer::kTerminal, kHead, 3, kVersion, 1, LinkError::kBadCount},
-                    Malformed{"TicksUneven", Peer::kTerminal, kHead + kTick - 1, 3, kVersion, 1, LinkError::kBadSize},
-                    Malformed{"TicksTooMany", Peer::kTerminal, kHead + kTick*(kMaxTicksPerFrame + 1), 3, kVersion, 1,
-                              LinkError::kBadCount},
-                    Malformed{"ResultShort", Peer::kTerminal, sizeof(Result) - 1, 4, kVersion, 1, LinkError::kBadSize},
-                    Malformed{"ResultUneven", Peer::kTerminal, sizeof(Result) + 1, 4, kVersion, 1, LinkError::kBadSize},
-                    Malformed{"OrderShort", Peer::kTerminal, sizeof(Order), 5, kVersion, 1, LinkError::kBadSize},
-                    Malformed{"DealLong", Peer::kTerminal, sizeof(EventHeader) + sizeof(Deal) + 8, 6, kVersion, 1,
-                              LinkError::kBadSize},
-                    Malformed{"PositionEmpty", Peer::kTerminal, 0, 7, kVersion, 1, LinkError::kBadSize},
-                    Malformed{"AccountShort", Peer::kTerminal, 16, 8, kVersion, 1, LinkError::kBadSize},
-                    Malformed{"SnapshotPartNoHead", Peer::kTerminal, 8, 10, kVersion, 1, LinkError::kBadSize},
-                    Malformed{"SnapshotEndShort", Peer::kTerminal, 8, 13, kVersion, 1, LinkError::kBadSize},
-                    Malformed{"TapeEndLong", Peer::kTerminal, 16, 14, kVersion, 1, LinkError::kBadSize},
-                    Malformed{"PlaceShort", Peer::kBridge, sizeof(Place) - 1, 33, kVersion, 1, LinkError::kBadSize},
-                    Malformed{"ResumeNone", Peer::kBridge, 0, 39, kVersion, 1, LinkError::kBadCount},
-                    Malformed{"ResumeUneven", Peer::kBridge, 12, 39, kVersion, 1, LinkError::kBadSize},
-                    Malformed{"ResumeFromTerminal", Peer::kTerminal, 8, 39, kVersion, 1, LinkError::kWrongSide},
-                    Malformed{"ProofShort", Peer::kTerminal, sizeof(Proof) - 1, 16, kVersion, 1, LinkError::kBadSize},
-                    Malformed{"ProofFromBridge", Peer::kBridge, sizeof(Proof), 16, kVersion, 1, LinkError::kWrongSide},
-                    Malformed{"ChallengeLong", Peer::kBridge, sizeof(Challenge) + 1, 40, kVersion, 1,
-                              LinkError::kBadSize},
-                    Malformed{"ChallengeFromTerminal", Peer::kTerminal, sizeof(Challenge), 40, kVersion, 1,
-                              LinkError::kWrongSide},
-                    Malformed{"RefusedShort", Peer::kBridge, sizeof(Refused) - 1, 41, kVersion, 1,
-                              LinkError::kBadSize},
-                    Malformed{"FindLong", Peer::kBridge, sizeof(Find) + 1, 37, kVersion, 1, LinkError::kBadSize}),
+    testing::Values(
+        Malformed{"TooLong", Peer::kTerminal, kMaxPayloadBytes + 1, 3, kVersion, 1, LinkError::kTooLong},
+        Malformed{"Longest", Peer::kTerminal, UINT32_MAX, 3, kVersion, 1, LinkError::kTooLong},
+        Malformed{"TypeZero", Peer::kTerminal, 8, 0, kVersion, 1, LinkError::kUnknownType},
+        Malformed{"TypeBetween", Peer::kTerminal, 8, 20, kVersion, 1, LinkError::kUnknownType},
+        Malformed{"TypeAbove", Peer::kTerminal, 8, 65535, kVersion, 1, LinkError::kUnknownType},
+        Malformed{"UnknownToTerminal", Peer::kBridge, 8, 99, kVersion, 1, LinkError::kUnknownType},
+        Malformed{"WelcomeFromTerminal", Peer::kTerminal, sizeof(Welcome), 32, kVersion, 1, LinkError::kWrongSide},
+        Malformed{"TicksFromBridge", Peer::kBridge, kHead + kTick, 3, kVersion, 1, LinkError::kWrongSide},
+        Malformed{"VersionZero", Peer::kTerminal, 8, 15, 0, 1, LinkError::kBadVersion},
+        Malformed{"VersionNext", Peer::kTerminal, 8, 15, kVersion + 1, 1, LinkError::kBadVersion},
+        Malformed{"HeartbeatShort", Peer::kTerminal, 7, 15, kVersion, 1, LinkError::kBadSize},
+        Malformed{"HeartbeatLong", Peer::kBridge, 9, 15, kVersion, 1, LinkError::kBadSize},
+        Malformed{"HelloShort", Peer::kTerminal, sizeof(Hello) - 1, 1, kVersion, 1, LinkError::kBadSize},
+        Malformed{"SymbolsNone", Peer::kTerminal, 0, 2, kVersion, 1, LinkError::kBadCount},
+        Malformed{"SymbolsUneven", Peer::kTerminal, sizeof(Spec) + 1, 2, kVersion, 1, LinkError::kBadSize},
+        Malformed{"TicksNoHead", Peer::kTerminal, kHead - 1, 3, kVersion, 1, LinkError::kBadSize},
+        Malformed{"TicksNone", Peer::kTerminal, kHead, 3, kVersion, 1, LinkError::kBadCount},
+        Malformed{"TicksUneven", Peer::kTerminal, kHead + kTick - 1, 3, kVersion, 1, LinkError::kBadSize},
+        Malformed{"TicksTooMany", Peer::kTerminal, kHead + kTick*(kMaxTicksPerFrame + 1), 3, kVersion, 1,
+                  LinkError::kBadCount},
+        Malformed{"ResultShort", Peer::kTerminal, sizeof(Result) - 1, 4, kVersion, 1, LinkError::kBadSize},
+        Malformed{"ResultUneven", Peer::kTerminal, sizeof(Result) + 1, 4, kVersion, 1, LinkError::kBadSize},
+        Malformed{"OrderShort", Peer::kTerminal, sizeof(Order), 5, kVersion, 1, LinkError::kBadSize},
+        Malformed{"DealLong", Peer::kTerminal, sizeof(EventHeader) + sizeof(Deal) + 8, 6, kVersion, 1,
+                  LinkError::kBadSize},
+        Malformed{"PositionEmpty", Peer::kTerminal, 0, 7, kVersion, 1, LinkError::kBadSize},
+        Malformed{"AccountShort", Peer::kTerminal, 16, 8, kVersion, 1, LinkError::kBadSize},
+        Malformed{"SnapshotPartNoHead", Peer::kTerminal, 8, 10, kVersion, 1, LinkError::kBadSize},
+        Malformed{"SnapshotEndShort", Peer::kTerminal, 8, 13, kVersion, 1, LinkError::kBadSize},
+        Malformed{"TapeEndLong", Peer::kTerminal, 16, 14, kVersion, 1, LinkError::kBadSize},
+        Malformed{"PlaceShort", Peer::kBridge, sizeof(Place) - 1, 33, kVersion, 1, LinkError::kBadSize},
+        Malformed{"ResumeNone", Peer::kBridge, 0, 39, kVersion, 1, LinkError::kBadCount},
+        Malformed{"ResumeUneven", Peer::kBridge, 12, 39, kVersion, 1, LinkError::kBadSize},
+        Malformed{"ResumeFromTerminal", Peer::kTerminal, 8, 39, kVersion, 1, LinkError::kWrongSide},
+        Malformed{"ProofShort", Peer::kTerminal, sizeof(Proof) - 1, 16, kVersion, 1, LinkError::kBadSize},
+        Malformed{"ProofFromBridge", Peer::kBridge, sizeof(Proof), 16, kVersion, 1, LinkError::kWrongSide},
+        Malformed{"ChallengeLong", Peer::kBridge, sizeof(Challenge) + 1, 40, kVersion, 1, LinkError::kBadSize},
+        Malformed{"ChallengeFromTerminal", Peer::kTerminal, sizeof(Challenge), 40, kVersion, 1, LinkError::kWrongSide},
+        Malformed{"RefusedShort", Peer::kBridge, sizeof(Refused) - 1, 41, kVersion, 1, LinkError::kBadSize},
+        Malformed{"FindLong", Peer::kBridge, sizeof(Find) + 1, 37, kVersion, 1, LinkError::kBadSize}),
     [](const auto& info) { return info.param.name; });
 
 TEST(Decoder, aFrameOutOfOrderIsBadSequence) {
@@ -320,6 +317,15 @@ TEST(Validate, namesWhatIsWrong) {
   order.side = 1;
   order.price = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(validate(order), LinkError::kBadNumber);
+  for (const int64_t ms : {INT64_MIN, int64_t{-1}, kMaxTimeMs + 1, INT64_MAX}) {
+    Order timed{};
+    timed.time_ms = ms;
+    EXPECT_EQ(validate(timed), LinkError::kBadNumber) << ms;
+    EXPECT_EQ(validate(EventHeader{1, ms}), LinkError::kBadNumber) << ms;
+    SnapshotBegin begin{};
+    begin.time_ms = ms;
+    EXPECT_EQ(validate(begin), LinkError::kBadNumber) << ms;
+  }
   std::memset(order.symbol, 'x', sizeof order.symbol);
   EXPECT_EQ(validate(order), LinkError::kBadText);
 
