@@ -1,5 +1,5 @@
 /** `npm run docs`: writes the pages that are generated from the code. test/docs.test.ts holds them together. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { configurationPage } from '../runtime/config/index.ts';
 import type { ErrorEntry } from '../runtime/errors.ts';
@@ -60,6 +60,18 @@ interface Described {
   readonly labelNames?: readonly string[];
 }
 
+/** The table of the C++ source, which is the one place where they stand. */
+function bridgeMetrics(): Described[] {
+  const source = readFileSync(new URL('../native/mt5-bridge/bridge/metrics_page.cpp', import.meta.url), 'utf8');
+  const rows = source.matchAll(/\{"(troupe_bridge_\w+)",\s*"(\w+)",\s*"([\w, ]*)",\s*"([^"]+)"\}/g);
+  return [...rows].map(([, name = '', type = '', labels = '', help = '']) => ({
+    name,
+    type,
+    labelNames: labels === '' ? [] : labels.split(', '),
+    help,
+  }));
+}
+
 export function metricsPage(): string {
   const all = createMetrics().registry.getMetricsAsArray() as unknown as Described[];
   const isOurs = ({ name }: Described): boolean => !/^troupe_(nodejs|process)_/.test(name);
@@ -68,7 +80,7 @@ export function metricsPage(): string {
   const parts = [
     '# Metrics',
     '',
-    '<!-- Generated from runtime/telemetry/metrics.ts by `npm run docs`. Do not edit. -->',
+    '<!-- Generated from runtime/telemetry/metrics.ts and native/mt5-bridge/bridge/metrics_page.cpp by `npm run docs`. Do not edit. -->',
     '',
     'Each node serves them at `/metrics` on 127.0.0.1 for Prometheus (`node.metrics_port`), and `/health` beside. Names and',
     'labels are a promise: dashboards and alert rules use them. Besides these there is what Node.js tells of itself, as',
@@ -77,6 +89,15 @@ export function metricsPage(): string {
     '| metric | type | labels | meaning |',
     '|---|---|---|---|',
     ...all.filter(isOurs).map(line),
+    '',
+    '## Bridge',
+    '',
+    'The bridge serves its own at `/metrics` on 127.0.0.1 (`--metrics-port`, off unless it is given), and `/health` beside,',
+    'which is 503 while no terminal is linked. `npm run bridge:doctor` reads the same figures and says what they mean.',
+    '',
+    '| metric | type | labels | meaning |',
+    '|---|---|---|---|',
+    ...bridgeMetrics().map(line),
   ];
   return `${parts.join('\n')}\n`;
 }

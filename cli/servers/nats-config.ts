@@ -54,6 +54,7 @@ export function permissions(account: string, source: string): Record<NatsUser, P
           `md.*.ticks.${sourceToken}.>`,
           `trade.execution.${accountToken}`,
           'sys.lifecycle.bridge.>',
+          `inspect.bridge.${accountToken}`,
           '$KV.actors.bridge.>',
           '$KV.machines.bridge',
           '$JS.API.STREAM.INFO.>',

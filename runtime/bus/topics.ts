@@ -196,6 +196,11 @@ export type TopicInit<N extends TopicName> = InitOf<(typeof topics)[N]>;
 
 /** Subjects that are no stream: commands and watching. */
 export const commandSubject = (account: string): string => `bridge.${escapeToken(account)}.command`;
+/** Of a NATS service that operates one actor. */
+export const controlSubject = (kind: string, id: string, verb: string): string =>
+  `control.${escapeToken(kind)}.${escapeToken(id)}.${verb}`;
+/** Whoever serves it says what it is. */
+export const serviceInfoSubject = (service: string): string => `$SRV.INFO.${service}`;
 export const inspectSubject = (kind: string, id: string): string => `inspect.${escapeToken(kind)}.${escapeToken(id)}`;
 /** Key of an actor in the KV buckets. */
 export const actorKey = (kind: string, id: string): string => `${escapeToken(kind)}.${escapeToken(id)}`;

@@ -1,6 +1,8 @@
 #include "bridge/command_desk.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "bridge/convert.h"
 #include "bridge/log.h"
@@ -11,6 +13,28 @@ namespace troupe::bridge {
 using link::FrameType;
 using link::LinkError;
 
+namespace {
+
+// Empty when the volume is one that the symbol can have. A symbol that tells no step is not judged here.
+std::string offGrid(double volume_lots, const link::Spec& spec) {
+  const double least = spec.volume_min, most = spec.volume_max, step = spec.volume_step;
+  if (!(step > 0) || !(most >= least)) return {};
+  const double steps = volume_lots / step;
+  // Steps are decimal fractions, which doubles miss by a little.
+  const bool good = volume_lots > least - step * 1e-6 && volume_lots < most + step * 1e-6 &&
+                    std::abs(steps - std::round(steps)) < 1e-6 * std::max(1.0, steps);
+  if (good) return {};
+  char text[160];
+  std::snprintf(text, sizeof text, "volume_lots: %.10g; allowed for %.*s: %.10g to %.10g in steps of %.10g",
+                volume_lots, static_cast<int>(link::textOf(spec.name).size()), spec.name, least, most, step);
+  return text;
+}
+
+// The server or the terminal lets nobody trade, whatever the order.
+bool saysNoTrading(uint32_t retcode) { return retcode == 10017 || retcode == 10026 || retcode == 10027; }
+
+}  // namespace
+
 void CommandDesk::refuse(const std::string& reply_to, const std::string& command_id, const char* code,
                          const std::string& why) {
   v1::CommandReply reply;
@@ -18,10 +42,38 @@ void CommandDesk::refuse(const std::string& reply_to, const std::string& command
   reply.set_outcome(v1::OUTCOME_REFUSED);
   reply.set_code(code);
   reply.set_message(why);
+  say(reply_to, reply);
+  // Who asks where no terminal is, or with an older fence, is told so often enough by its answer.
+  const std::string_view known(code);
+  if (known == "BAD_COMMAND" || known == "UNKNOWN_SYMBOL" || known == "INVALID_VOLUME" || known == "JOURNAL_FAILED")
+    trouble(code, why);
+}
+
+void CommandDesk::say(const std::string& reply_to, const v1::CommandReply& reply) {
+  if (v1::Outcome_IsValid(reply.outcome())) replies_[reply.outcome()].fetch_add(1, std::memory_order_relaxed);
   reply_(reply_to, reply);
 }
 
+void CommandDesk::trouble(const std::string& code, const std::string& why) {
+  if (!trouble_) return;
+  constexpr int64_t kTellUs = 1'000'000;
+  uint64_t untold = 0;
+  {
+    std::lock_guard lock(told_mutex_);
+    const int64_t now_us = clock_.steadyUs();
+    const auto [told, first] = told_.try_emplace(code, Told{now_us, 0});
+    if (!first && now_us - told->second.at_us < kTellUs) {
+      ++told->second.untold;
+      return;
+    }
+    untold = told->second.untold;
+    told->second = {now_us, 0};
+  }
+  trouble_(code, untold == 0 ? why : why + " (and " + std::to_string(untold) + " more)");
+}
+
 void CommandDesk::handle(const void* data, size_t size, const std::string& reply_to, bool more) {
+  arrived_us_ = clock_.steadyUs();
   // Who cannot be answered is not obeyed.
   if (!reply_to.empty()) take(data, size, reply_to);
   if (!more || noted_.size() >= kMostTogether) sendNoted();
@@ -32,7 +84,10 @@ void CommandDesk::sendNoted() {
   std::vector<Noted> noted;
   noted.swap(noted_);
   std::string error;
-  if (!journal_.durable(error)) {
+  const int64_t from_us = clock_.steadyUs();
+  const bool durable = journal_.durable(error);
+  journal_time_.add(clock_.steadyUs() - from_us);
+  if (!durable) {
     logError("E_JOURNAL", error);
     for (const Noted& one : noted) {
       journal_.forget(one.order_id);
@@ -42,13 +97,9 @@ void CommandDesk::sendNoted() {
   }
   for (const Noted& one : noted)
     send(FrameType::kPlace, one.order,
-         Pending{Pending::kPlace,
-                 one.order_id,
-                 {one.waiter},
-                 0,
-                 false,
-                 nullptr,
-                 {.is_close = one.order.position_id != 0}});
+         Pending{
+             Pending::kPlace, one.order_id, {one.waiter}, 0, false, nullptr, {.is_close = one.order.position_id != 0}},
+         one.arrived_us);
 }
 
 void CommandDesk::take(const void* data, size_t size, const std::string& reply_to) {
@@ -62,11 +113,11 @@ void CommandDesk::take(const void* data, size_t size, const std::string& reply_t
     std::lock_guard lock(mutex_);
     terminal = terminal_;
   }
-  const int32_t offset = terminal ? terminal->utc_offset_s : 0;
+  const BrokerTime time = terminal ? terminal->time : BrokerTime();
   const Pending::Kind other = Pending::kOther;
   const auto pending = [&](Pending::Kind kind) {
-    return Pending{kind,    {}, {{reply_to, command.command_id(), false}}, 0, false,
-                   nullptr, {.is_change = kind == Pending::kOther}};
+    return Pending{kind,  {},      {{reply_to, command.command_id(), false}}, 0,
+                   false, nullptr, {.is_change = kind == Pending::kOther}};
   };
   const auto bad = [&](const std::string& why) { refuse(reply_to, command.command_id(), "BAD_COMMAND", why); };
   std::string why;
@@ -79,29 +130,30 @@ void CommandDesk::take(const void* data, size_t size, const std::string& reply_t
     case v1::Command::kCancel: {
       link::Cancel out;
       if (!(why = toLink(command.cancel(), out)).empty()) return bad(why);
-      return send(FrameType::kCancel, out, pending(other));
+      return send(FrameType::kCancel, out, pending(other), arrived_us_);
     }
     case v1::Command::kModify: {
       link::Modify out;
       if (!(why = toLink(command.modify(), out)).empty()) return bad(why);
-      return send(FrameType::kModify, out, pending(other));
+      return send(FrameType::kModify, out, pending(other), arrived_us_);
     }
     case v1::Command::kProtect: {
       link::Protect out;
       if (!(why = toLink(command.protect(), out)).empty()) return bad(why);
-      return send(FrameType::kProtect, out, pending(other));
+      return send(FrameType::kProtect, out, pending(other), arrived_us_);
     }
     case v1::Command::kFind: {
       link::Find out;
       if (!(why = toLink(command.find(), out)).empty()) return bad(why);
       Pending waiting = pending(Pending::kFind);
       waiting.order_id = command.find().order_id();
-      return send(FrameType::kFind, out, std::move(waiting));
+      return send(FrameType::kFind, out, std::move(waiting), arrived_us_);
     }
     case v1::Command::kSnapshot: {
       const double since = command.snapshot().deals_since_ms();
       if (!(since >= 0 && since <= 1e15)) return bad("deals_since_ms: outside 0..1e15");
-      return send(FrameType::kSnapshot, link::TakeSnapshot{0, brokerMs(since, offset)}, pending(Pending::kSnapshot));
+      return send(FrameType::kSnapshot, link::TakeSnapshot{0, brokerMs(since, time)}, pending(Pending::kSnapshot),
+                  arrived_us_);
     }
     default:
       return bad("body: none is set");
@@ -110,8 +162,8 @@ void CommandDesk::take(const void* data, size_t size, const std::string& reply_t
 
 bool CommandDesk::checkFence(const v1::Command& command, const std::string& reply_to) {
   const double highest = journal_.highestFence();
-  if (!std::isfinite(command.fence()) || command.fence() < 0) {
-    refuse(reply_to, command.command_id(), "BAD_COMMAND", "fence: not a number of 0 or more");
+  if (!(command.fence() >= 0 && command.fence() <= kMostFence)) {
+    refuse(reply_to, command.command_id(), "BAD_COMMAND", "fence: not a number in 0..9007199254740992");
     return false;
   }
   if (command.fence() < highest) {
@@ -142,7 +194,7 @@ void CommandDesk::place(const v1::Command& command, const std::string& reply_to)
       reply.ParseFromString(entry.reply);
       reply.set_command_id(command.command_id());
       reply.set_replayed(true);
-      return reply_(reply_to, reply);
+      return say(reply_to, reply);
     }
     {
       std::lock_guard lock(mutex_);
@@ -159,7 +211,8 @@ void CommandDesk::place(const v1::Command& command, const std::string& reply_to)
     if (const std::string why = toLink(question, find); !why.empty())
       return refuse(reply_to, command.command_id(), "BAD_COMMAND", why);
     return send(FrameType::kFind, find,
-                Pending{Pending::kResolve, id, {{reply_to, command.command_id(), true}}, 0, false, nullptr});
+                Pending{Pending::kResolve, id, {{reply_to, command.command_id(), true}}, 0, false, nullptr},
+                arrived_us_);
   }
   std::shared_ptr<const TerminalSide> terminal;
   {
@@ -168,22 +221,25 @@ void CommandDesk::place(const v1::Command& command, const std::string& reply_to)
   }
   if (!terminal) return refuse(reply_to, command.command_id(), "NO_TERMINAL", "no terminal is linked to this bridge");
   link::Place out;
-  if (const std::string why = toLink(order, terminal->utc_offset_s, out); !why.empty())
+  if (const std::string why = toLink(order, terminal->time, out); !why.empty())
     return refuse(reply_to, command.command_id(), "BAD_COMMAND", why);
-  bool known = false;
-  for (const link::Spec& spec : terminal->symbols) known = known || link::textOf(spec.name) == order.symbol();
-  if (!known)
-    return refuse(reply_to, command.command_id(), "UNKNOWN_SYMBOL", "the terminal has no symbol " + order.symbol());
+  const auto spec = std::find_if(terminal->symbols.begin(), terminal->symbols.end(),
+                                 [&](const link::Spec& s) { return link::textOf(s.name) == order.symbol(); });
+  if (spec == terminal->symbols.end())
+    return refuse(reply_to, command.command_id(), "UNKNOWN_SYMBOL",
+                  "symbol: the terminal has none that is called " + order.symbol());
+  if (const std::string why = offGrid(order.volume_lots(), *spec); !why.empty())
+    return refuse(reply_to, command.command_id(), "INVALID_VOLUME", why);
   std::string error;
   if (!journal_.note(id, command.command_id(), command.fence(), clock_.wallUs(), error)) {
     logError("E_JOURNAL", error);
     return refuse(reply_to, command.command_id(), "JOURNAL_FAILED", error);
   }
-  noted_.push_back({out, id, {reply_to, command.command_id(), false}});
+  noted_.push_back({out, id, {reply_to, command.command_id(), false}, arrived_us_});
 }
 
 template <typename Message>
-void CommandDesk::send(FrameType type, Message message, Pending pending) {
+void CommandDesk::send(FrameType type, Message message, Pending pending, int64_t arrived_us) {
   std::unique_lock lock(mutex_);
   if (!terminal_) {
     lock.unlock();
@@ -194,6 +250,7 @@ void CommandDesk::send(FrameType type, Message message, Pending pending) {
   const LinkError error = terminal_->connection->send(type, message);
   if (error == LinkError::kNone) {
     pending_.emplace(last_command_, std::move(pending));
+    command_time_.add(clock_.steadyUs() - arrived_us);
     return;
   }
   lock.unlock();
@@ -204,7 +261,7 @@ void CommandDesk::answer(const Pending& pending, v1::CommandReply reply) {
   for (const Waiter& waiter : pending.waiters) {
     reply.set_command_id(waiter.command_id);
     reply.set_replayed(waiter.replayed);
-    reply_(waiter.reply_to, reply);
+    say(waiter.reply_to, reply);
   }
 }
 
@@ -214,6 +271,23 @@ void CommandDesk::answerUnknown(const Pending& pending, const char* code, const 
   reply.set_code(code);
   reply.set_message(why);
   answer(pending, std::move(reply));
+}
+
+size_t CommandDesk::waiting() const {
+  std::lock_guard lock(mutex_);
+  size_t out = 0;
+  for (const auto& [number, pending] : pending_) out += pending.answered ? 0 : 1;
+  return out;
+}
+
+size_t CommandDesk::linkBytesWaiting() const {
+  std::lock_guard lock(mutex_);
+  return terminal_ ? terminal_->connection->pendingBytes() : 0;
+}
+
+std::string CommandDesk::tradeBlock() const {
+  std::lock_guard lock(mutex_);
+  return trade_block_;
 }
 
 void CommandDesk::attach(TerminalSide terminal) {
@@ -276,28 +350,33 @@ LinkError CommandDesk::onResult(const link::FrameView& frame) {
   for (size_t i = 0; i < count; ++i)
     if (const LinkError e = link::validate(deals[i]); e != LinkError::kNone) return e;
   Pending pending;
-  int32_t offset;
+  BrokerTime time;
   {
     std::lock_guard lock(mutex_);
     const auto at = pending_.find(result.command);
     if (at == pending_.end() || at->second.kind == Pending::kSnapshot) return LinkError::kUnexpected;
     pending = std::move(at->second);
     pending_.erase(at);
-    offset = terminal_ ? terminal_->utc_offset_s : 0;
+    if (terminal_) time = terminal_->time;
   }
   v1::CommandReply reply;
   reply.set_outcome(static_cast<v1::Outcome>(result.outcome));
   reply.set_retcode(result.retcode);
   reply.set_message(std::string(link::textOf(result.message)));
   reply.set_received_us(static_cast<double>(result.received_us));
-  if (result.has_order) toProto(result.order, offset, *reply.mutable_order());
-  for (size_t i = 0; i < count; ++i) toProto(deals[i], offset, *reply.add_deals());
+  if (result.has_order) toProto(result.order, time, *reply.mutable_order());
+  for (size_t i = 0; i < count; ++i) toProto(deals[i], time, *reply.add_deals());
   judge(pending, reply);
   const v1::Outcome outcome = reply.outcome();
   const bool success = outcome == v1::OUTCOME_DONE || outcome == v1::OUTCOME_ACCEPTED;
   const bool final = success || outcome == v1::OUTCOME_REJECTED;
   const bool nothing_left = success && pending.request.is_close && result.retcode == kPositionClosed;
   if ((!success && outcome != v1::OUTCOME_NOT_FOUND) || nothing_left) reply.set_code(retcodeName(result.retcode));
+  if (pending.kind == Pending::kPlace) {
+    std::lock_guard lock(mutex_);
+    if (success) trade_block_.clear();
+    if (saysNoTrading(result.retcode)) trade_block_ = retcodeName(result.retcode);
+  }
   // Remembered before anybody hears it, so that a repeated order hears the same.
   if (final && (pending.kind == Pending::kPlace || pending.kind == Pending::kResolve))
     journal_.result(pending.order_id, reply.SerializeAsString());
@@ -305,7 +384,10 @@ LinkError CommandDesk::onResult(const link::FrameView& frame) {
   // Who has looked and cannot tell without a reason of the server has found more than one.
   if (looked_up && outcome == v1::OUTCOME_UNKNOWN && result.retcode == 0) reply.set_code("AMBIGUOUS");
   if (outcome == v1::OUTCOME_NOT_FOUND && !pending.order_id.empty()) weighJournal(pending.order_id, reply);
+  const bool no = outcome == v1::OUTCOME_REJECTED && reply.retcode_class() == v1::RETCODE_CLASS_NO;
+  const std::string code = reply.code(), why = reply.message();
   answer(pending, std::move(reply));
+  if (no && !looked_up) trouble(code, why.empty() ? "the terminal refused it" : why);
   return LinkError::kNone;
 }
 
@@ -375,11 +457,11 @@ LinkError CommandDesk::onSnapshotBegin(const link::FrameView& frame) {
   if (at == pending_.end() || at->second.kind != Pending::kSnapshot || at->second.snapshot || !terminal_)
     return LinkError::kUnexpected;
   auto snapshot = std::make_unique<v1::TerminalSnapshot>();
-  toProto(begin.account, terminal_->utc_offset_s, *snapshot->mutable_account());
+  toProto(begin.account, terminal_->time, *snapshot->mutable_account());
   for (const link::Spec& spec : terminal_->symbols) toProto(spec, *snapshot->add_symbols());
   snapshot->set_event_sequence(static_cast<double>(begin.event_sequence));
   snapshot->set_session(terminal_->session);
-  snapshot->set_time_ms(utcMs(begin.time_ms, terminal_->utc_offset_s));
+  snapshot->set_time_ms(utcMs(begin.time_ms, terminal_->time));
   at->second.snapshot = std::move(snapshot);
   return LinkError::kNone;
 }
@@ -396,7 +478,7 @@ LinkError CommandDesk::onSnapshotPart(const link::FrameView& frame, Add add) {
   if (at == pending_.end() || !at->second.snapshot || !terminal_) return LinkError::kUnexpected;
   for (size_t i = 0; i < count; ++i) {
     if (const LinkError e = link::validate(items[i]); e != LinkError::kNone) return e;
-    toProto(items[i], terminal_->utc_offset_s, *add(*at->second.snapshot));
+    toProto(items[i], terminal_->time, *add(*at->second.snapshot));
   }
   return LinkError::kNone;
 }

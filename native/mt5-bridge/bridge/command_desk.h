@@ -5,6 +5,7 @@
 // most once per client order id, ever: its journal record is on the disk before the frame leaves.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -12,7 +13,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "bridge/broker_time.h"
 #include "bridge/clock.h"
+#include "bridge/figures.h"
 #include "bridge/journal.h"
 #include "bridge/retcode_class.h"
 #include "link/connection.h"
@@ -24,7 +27,7 @@ namespace troupe::bridge {
 struct TerminalSide {
   std::shared_ptr<link::Connection> connection;
   std::string session;
-  int32_t utc_offset_s = 0;
+  BrokerTime time = {};
   std::vector<link::Spec> symbols;
 };
 
@@ -36,6 +39,11 @@ class CommandDesk {
   // travel to the server by themselves (MetaTrader), the terminal may show them late. 0 believes the terminal at once.
   CommandDesk(Journal& journal, const Clock& clock, Reply reply, int64_t not_found_after_us = 0)
       : journal_(journal), clock_(clock), reply_(std::move(reply)), not_found_after_us_(not_found_after_us) {}
+
+  // Hears code and reason of a command that was refused, here or by the terminal, for something that the same command
+  // would be refused for again; at most once a second for each code. From any thread that calls the desk.
+  using Trouble = std::function<void(const std::string& code, const std::string& why)>;
+  void setTrouble(Trouble trouble) { trouble_ = std::move(trouble); }
 
   // From NATS; one thread at a time. With `more`, another command follows at once: orders that come together are made
   // durable together, because the disk takes as long for twenty records as for one.
@@ -49,7 +57,16 @@ class CommandDesk {
   // Answers UNKNOWN to what has waited for 5 s.
   void pass(int64_t now_us);
 
+  // Figures; any thread.
   uint64_t commands() const { return commands_.load(std::memory_order_relaxed); }
+  uint64_t replies(v1::Outcome outcome) const { return replies_[outcome].load(std::memory_order_relaxed); }
+  size_t waiting() const;
+  size_t linkBytesWaiting() const;
+  // The last return code of the terminal that said that it may not trade, "" once an order was taken again.
+  std::string tradeBlock() const;
+  // From a command coming in to its frame leaving; and how much of that the disk took, for orders.
+  const LatencyHistogram& commandTime() const { return command_time_; }
+  const LatencyHistogram& journalTime() const { return journal_time_; }
 
   static constexpr int64_t kTimeoutUs = 5'000'000;
   static constexpr size_t kMostTogether = 64;
@@ -74,15 +91,18 @@ class CommandDesk {
     link::Place order;
     std::string order_id;
     Waiter waiter;
+    int64_t arrived_us;
   };
 
+  void say(const std::string& reply_to, const v1::CommandReply& reply);
+  void trouble(const std::string& code, const std::string& why);
   void take(const void* data, size_t size, const std::string& reply_to);
   void sendNoted();
   void refuse(const std::string& reply_to, const std::string& command_id, const char* code, const std::string& why);
   bool checkFence(const v1::Command& command, const std::string& reply_to);
   void place(const v1::Command& command, const std::string& reply_to);
   template <typename Message>
-  void send(link::FrameType type, Message message, Pending pending);
+  void send(link::FrameType type, Message message, Pending pending, int64_t arrived_us);
   void answer(const Pending& pending, v1::CommandReply reply);
   void answerUnknown(const Pending& pending, const char* code, const std::string& why);
   link::LinkError onResult(const link::FrameView& frame);
@@ -98,9 +118,20 @@ class CommandDesk {
   const Clock& clock_;
   const Reply reply_;
   const int64_t not_found_after_us_;
+  Trouble trouble_;
   std::vector<Noted> noted_;  // of the thread that calls handle()
+  int64_t arrived_us_ = 0;    // and when what it handles came
   std::atomic<uint64_t> commands_{0};
-  std::mutex mutex_;
+  std::array<std::atomic<uint64_t>, v1::Outcome_ARRAYSIZE> replies_{};
+  LatencyHistogram command_time_, journal_time_;
+  mutable std::mutex mutex_;
+  std::string trade_block_;
+  struct Told {
+    int64_t at_us;
+    uint64_t untold;
+  };
+  std::mutex told_mutex_;
+  std::unordered_map<std::string, Told> told_;  // by code
   std::shared_ptr<const TerminalSide> terminal_;
   uint64_t last_command_ = 0;
   std::unordered_map<uint64_t, Pending> pending_;

@@ -37,15 +37,16 @@ std::string first(std::initializer_list<std::string> complaints) {
 
 }  // namespace
 
-double utcMs(int64_t broker_ms, int32_t utc_offset_s) {
-  return broker_ms == 0 ? 0 : static_cast<double>(broker_ms - int64_t{1000} * utc_offset_s);
+double utcMs(int64_t broker_ms, const BrokerTime& time) {
+  return broker_ms == 0 ? 0 : static_cast<double>(broker_ms - int64_t{1000} * time.offsetAtBroker(broker_ms));
 }
 
-int64_t brokerMs(double utc_ms, int32_t utc_offset_s) {
-  return utc_ms == 0 ? 0 : static_cast<int64_t>(utc_ms) + int64_t{1000} * utc_offset_s;
+int64_t brokerMs(double utc_ms, const BrokerTime& time) {
+  const auto whole_ms = static_cast<int64_t>(utc_ms);
+  return utc_ms == 0 ? 0 : whole_ms + int64_t{1000} * time.offsetAtUtc(whole_ms);
 }
 
-void toProto(const link::Order& from, int32_t offset, v1::OrderRecord& to) {
+void toProto(const link::Order& from, const BrokerTime& time, v1::OrderRecord& to) {
   to.set_ticket(from.ticket);
   to.set_order_id(str(from.order_id));
   to.set_symbol(str(from.symbol));
@@ -60,11 +61,11 @@ void toProto(const link::Order& from, int32_t offset, v1::OrderRecord& to) {
   to.set_take_profit(from.take_profit);
   to.set_magic(from.magic);
   to.set_position_id(from.position_id);
-  to.set_time_ms(utcMs(from.time_ms, offset));
+  to.set_time_ms(utcMs(from.time_ms, time));
   to.set_retcode(from.retcode);
 }
 
-void toProto(const link::Deal& from, int32_t offset, v1::Deal& to) {
+void toProto(const link::Deal& from, const BrokerTime& time, v1::Deal& to) {
   to.set_ticket(from.ticket);
   to.set_order_ticket(from.order_ticket);
   to.set_position_id(from.position_id);
@@ -79,11 +80,11 @@ void toProto(const link::Deal& from, int32_t offset, v1::Deal& to) {
   to.set_commission(from.commission);
   to.set_swap(from.swap);
   to.set_fee(from.fee);
-  to.set_time_ms(utcMs(from.time_ms, offset));
+  to.set_time_ms(utcMs(from.time_ms, time));
   to.set_reason(str(from.reason));
 }
 
-void toProto(const link::Position& from, int32_t offset, v1::Position& to) {
+void toProto(const link::Position& from, const BrokerTime& time, v1::Position& to) {
   to.set_position_id(from.position_id);
   to.set_symbol(str(from.symbol));
   to.set_side(static_cast<trading::v1::Side>(from.side));
@@ -93,12 +94,12 @@ void toProto(const link::Position& from, int32_t offset, v1::Position& to) {
   to.set_take_profit(from.take_profit);
   to.set_magic(from.magic);
   to.set_order_id(str(from.order_id));
-  to.set_time_ms(utcMs(from.time_ms, offset));
+  to.set_time_ms(utcMs(from.time_ms, time));
   to.set_profit(from.profit);
   to.set_swap(from.swap);
 }
 
-void toProto(const link::Account& from, int32_t offset, v1::AccountState& to) {
+void toProto(const link::Account& from, const BrokerTime& time, v1::AccountState& to) {
   to.set_login(str(from.login));
   to.set_currency(str(from.currency));
   to.set_balance(from.balance);
@@ -108,7 +109,7 @@ void toProto(const link::Account& from, int32_t offset, v1::AccountState& to) {
   to.set_leverage(from.leverage);
   to.set_margin_mode(str(from.margin_mode));
   to.set_trade_allowed(from.trade_allowed != 0);
-  to.set_time_ms(utcMs(from.time_ms, offset));
+  to.set_time_ms(utcMs(from.time_ms, time));
 }
 
 void toProto(const link::Spec& from, v1::SymbolSpec& to) {
@@ -128,7 +129,7 @@ void toProto(const link::Spec& from, v1::SymbolSpec& to) {
   to.set_calc_mode(str(from.calc_mode));
 }
 
-std::string toLink(const v1::PlaceOrder& from, int32_t offset, link::Place& to) {
+std::string toLink(const v1::PlaceOrder& from, const BrokerTime& time, link::Place& to) {
   to = {};
   const std::string complaint = first({
       badId(from.order_id(), true),
@@ -155,7 +156,7 @@ std::string toLink(const v1::PlaceOrder& from, int32_t offset, link::Place& to) 
   to.stop_limit_price = from.stop_limit_price();
   to.stop_loss = from.stop_loss();
   to.take_profit = from.take_profit();
-  to.expiration_ms = brokerMs(from.expiration_ms(), offset);
+  to.expiration_ms = brokerMs(from.expiration_ms(), time);
   to.magic = from.magic();
   to.position_id = from.position_id();
   return {};

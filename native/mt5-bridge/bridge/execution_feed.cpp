@@ -16,16 +16,17 @@ template <typename Body, typename Convert>
 LinkError read(const link::FrameView& frame, link::EventHeader& head, Convert convert) {
   Body body;
   if (!link::readEvent(frame, head, body)) return LinkError::kBadSize;
-  const LinkError error = link::validate(body);
+  LinkError error = link::validate(head);
+  if (error == LinkError::kNone) error = link::validate(body);
   if (error == LinkError::kNone) convert(body);
   return error;
 }
 
 }  // namespace
 
-void ExecutionFeed::begin(const std::string& session, int32_t utc_offset_s) {
+void ExecutionFeed::begin(const std::string& session, const BrokerTime& time) {
   session_ = session;
-  utc_offset_s_ = utc_offset_s;
+  time_ = time;
   last_ = 0;
 }
 
@@ -35,17 +36,16 @@ LinkError ExecutionFeed::onFrame(const link::FrameView& frame) {
   LinkError error = LinkError::kUnexpected;
   switch (frame.type) {
     case FrameType::kOrder:
-      error = read<link::Order>(frame, head, [&](auto& b) { toProto(b, utc_offset_s_, *event.mutable_order()); });
+      error = read<link::Order>(frame, head, [&](auto& b) { toProto(b, time_, *event.mutable_order()); });
       break;
     case FrameType::kDeal:
-      error = read<link::Deal>(frame, head, [&](auto& b) { toProto(b, utc_offset_s_, *event.mutable_deal()); });
+      error = read<link::Deal>(frame, head, [&](auto& b) { toProto(b, time_, *event.mutable_deal()); });
       break;
     case FrameType::kPosition:
-      error = read<link::Position>(frame, head, [&](auto& b) { toProto(b, utc_offset_s_, *event.mutable_position()); });
+      error = read<link::Position>(frame, head, [&](auto& b) { toProto(b, time_, *event.mutable_position()); });
       break;
     case FrameType::kAccount:
-      error =
-          read<link::Account>(frame, head, [&](auto& b) { toProto(b, utc_offset_s_, *event.mutable_account_state()); });
+      error = read<link::Account>(frame, head, [&](auto& b) { toProto(b, time_, *event.mutable_account_state()); });
       break;
     default:
       break;
@@ -58,7 +58,7 @@ LinkError ExecutionFeed::onFrame(const link::FrameView& frame) {
   event.set_account(account_);
   event.set_session(session_);
   event.set_sequence(static_cast<double>(head.sequence));
-  event.set_time_ms(utcMs(head.time_ms, utc_offset_s_));
+  event.set_time_ms(utcMs(head.time_ms, time_));
   const std::string data = toJson(event);
   const std::string id = token(account_) + "." + token(session_) + "." + std::to_string(head.sequence);
   publisher_.post({executionSubject(account_), id, data.data(), data.size(), 0, 1});

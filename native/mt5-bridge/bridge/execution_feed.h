@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "bridge/broker_time.h"
 #include "bridge/publisher.h"
 #include "link/codec.h"
 
@@ -14,7 +15,7 @@ class ExecutionFeed {
   ExecutionFeed(Publisher& publisher, std::string account) : publisher_(publisher), account_(std::move(account)) {}
 
   // A link has come up. Its first event may have any number: what happened before is in the snapshot.
-  void begin(const std::string& session, int32_t utc_offset_s);
+  void begin(const std::string& session, const BrokerTime& time);
   // kOrder, kDeal, kPosition or kAccount. kEventGap when an event is missing: the link must be closed, so that broker
   // and terminal start from a snapshot again.
   link::LinkError onFrame(const link::FrameView& frame);
@@ -27,7 +28,7 @@ class ExecutionFeed {
   Publisher& publisher_;
   const std::string account_;
   std::string session_;
-  int32_t utc_offset_s_ = 0;
+  BrokerTime time_;
   uint64_t last_ = 0;  // 0: none yet on this link
 };
 

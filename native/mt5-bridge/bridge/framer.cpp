@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "link/validate.h"
+
 namespace troupe::bridge {
 
 using link::LinkError;
@@ -11,14 +13,15 @@ namespace {
 constexpr uint32_t kBothSides = 2 | 4;
 }
 
-void Framer::begin(const std::string& source, const std::string& feed, int32_t utc_offset_s,
+void Framer::begin(const std::string& source, const std::string& feed, const BrokerTime& time,
                    const std::vector<std::string>& symbols, const std::vector<uint64_t>& kept) {
   feed_ = feed;
   symbols_.clear();
   symbols_.resize(symbols.size());
   open_head_ = open_tail_ = kNone;
   open_frames_ = full_ = 0;
-  offset_ms_ = int64_t{1000} * utc_offset_s;
+  time_ = time;
+  offset_from_ms_ = offset_until_ms_ = 0;
   const int columns = static_cast<int>(config_.max_ticks);
   for (size_t i = 0; i < symbols.size(); ++i) {
     symbols_[i].next_sequence = kept[i] + 1;
@@ -26,7 +29,6 @@ void Framer::begin(const std::string& source, const std::string& feed, int32_t u
     frame.set_symbol(symbols[i]);
     frame.set_source(source);
     frame.set_session(feed);
-    frame.set_utc_offset_s(utc_offset_s);
     frame.mutable_time_offset_ms()->Reserve(columns);
     frame.mutable_bid()->Reserve(columns);
     frame.mutable_ask()->Reserve(columns);
@@ -56,16 +58,18 @@ size_t Framer::add(const link::Tick* ticks, size_t count, uint64_t sent_us, int6
       error = LinkError::kBadSymbol;
       return i;
     }
-    if (!std::isfinite(tick.bid) || !std::isfinite(tick.ask)) {
+    if (!std::isfinite(tick.bid) || !std::isfinite(tick.ask) || !link::isTime(tick.time_ms)) {
       error = LinkError::kBadNumber;
       return i;
     }
     Open& open = symbols_[tick.symbol];
+    if (tick.time_ms < offset_from_ms_ || tick.time_ms >= offset_until_ms_) setOffset(tick.time_ms);
     const int64_t utc_ms = tick.time_ms - offset_ms_;
     if (open.frame.bid_size() > 0) {
       // Offsets never fall and have 32 bits: a tick that runs backwards, or far ahead, begins a new frame. What it
-      // means is for the reader to judge; here nothing is dropped.
-      if (!open.must_close && (utc_ms < open.last_ms || utc_ms - open.base_ms > int64_t{UINT32_MAX}))
+      // means is for the reader to judge; here nothing is dropped. A frame has one offset, too.
+      if (!open.must_close &&
+          (utc_ms < open.last_ms || utc_ms - open.base_ms > int64_t{UINT32_MAX} || open.offset_ms != offset_ms_))
         setMustClose(open);
       if (open.must_close && !close(tick.symbol)) return i;
     }
@@ -120,6 +124,8 @@ void Framer::open(uint32_t symbol, int64_t utc_ms, uint64_t sent_us, int64_t now
   Open& open = symbols_[symbol];
   open.base_ms = utc_ms;
   open.opened_us = now_us;
+  open.offset_ms = offset_ms_;
+  open.frame.set_utc_offset_s(static_cast<int32_t>(offset_ms_ / 1000));
   open.both_sides = true;
   open.frame.set_first_sequence(static_cast<double>(open.next_sequence));
   open.frame.set_base_time_ms(static_cast<double>(utc_ms));
@@ -129,6 +135,17 @@ void Framer::open(uint32_t symbol, int64_t utc_ms, uint64_t sent_us, int64_t now
   (open_tail_ == kNone ? open_head_ : symbols_[open_tail_].next) = symbol;
   open_tail_ = symbol;
   ++open_frames_;
+}
+
+void Framer::setOffset(int64_t broker_ms) {
+  offset_ms_ = int64_t{1000} * time_.offsetAtBroker(broker_ms);
+  if (time_.rule() == DaylightRule::kFixed) {
+    offset_from_ms_ = INT64_MIN;
+    offset_until_ms_ = INT64_MAX;
+    return;
+  }
+  offset_from_ms_ = broker_ms - broker_ms % BrokerTime::kQuantumMs;
+  offset_until_ms_ = offset_from_ms_ + BrokerTime::kQuantumMs;
 }
 
 void Framer::setMustClose(Open& open) {

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "bridge/broker_time.h"
 #include "link/errors.h"
 #include "link/messages.h"
 #include "troupe/market/v1/market.pb.h"
@@ -45,7 +46,7 @@ class Framer {
 
   // Begins a feed, or goes on with it: `kept[i]` ticks of symbol i are there already, and the next that add() is given
   // has the number after. Nothing may be open (see flush).
-  void begin(const std::string& source, const std::string& feed, int32_t utc_offset_s,
+  void begin(const std::string& source, const std::string& feed, const BrokerTime& time,
              const std::vector<std::string>& symbols, const std::vector<uint64_t>& kept);
   // The feed that was begun last, its symbols, and how many ticks of each have been taken.
   const std::string& feed() const { return feed_; }
@@ -77,6 +78,7 @@ class Framer {
     int64_t base_ms = 0;    // UTC
     int64_t last_ms = 0;    // UTC
     int64_t opened_us = 0;  // steady
+    int64_t offset_ms = 0;
     bool both_sides = true;
     bool must_close = false;                  // full, or the next tick cannot stand in the same frame
     uint32_t next = kNone, previous = kNone;  // list of open frames, oldest first
@@ -84,6 +86,7 @@ class Framer {
 
   void open(uint32_t symbol, int64_t utc_ms, uint64_t sent_us, int64_t now_us);
   void setMustClose(Open& open);
+  void setOffset(int64_t broker_ms);
   bool close(uint32_t symbol);
   void unlink(uint32_t symbol);
   int64_t lingerUs() const;
@@ -93,7 +96,9 @@ class Framer {
   std::vector<Open> symbols_;
   google::protobuf::RepeatedField<uint32_t> flags_aside_;
   std::string feed_;
-  int64_t offset_ms_ = 0;
+  BrokerTime time_;
+  // The broker's offset, and the times of its clock for which that is certain; outside of them it is asked for anew.
+  int64_t offset_ms_ = 0, offset_from_ms_ = 0, offset_until_ms_ = 0;
   uint32_t open_head_ = kNone, open_tail_ = kNone;
   uint32_t open_frames_ = 0;
   uint32_t full_ = 0;

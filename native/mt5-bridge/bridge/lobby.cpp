@@ -86,8 +86,8 @@ void Lobby::accept(int64_t now_us) {
 void Lobby::hear(Visitor& visitor, int64_t now_us) {
   // What a proven terminal says is for its session, and stays in the socket until then.
   const bool proven = visitor.stage == Stage::kProven;
-  const LinkError failed = proven && visitor.connection->peerClosed() ? LinkError::kClosed
-                                                                      : visitor.connection->wait(0, !proven);
+  const LinkError failed =
+      proven && visitor.connection->peerClosed() ? LinkError::kClosed : visitor.connection->wait(0, !proven);
   link::FrameView frame;
   link::Next next = link::Next::kNeedMore;
   while (visitor.connection && visitor.stage != Stage::kProven &&
@@ -160,6 +160,10 @@ void Lobby::drop(Visitor& visitor, LinkError error, int64_t now_us) {
 }
 
 void Lobby::tell(LinkError error, const std::string& reason, int64_t now_us) {
+  {
+    std::lock_guard lock(refusals_mutex_);
+    ++refusals_[link::codeOf(error)];
+  }
   const auto [told, first] = told_.try_emplace(error, Told{now_us, 0});
   if (!first && now_us - told->second.at_us < kTellUs) {
     ++told->second.untold;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,6 +43,12 @@ class Lobby {
   void pass(const Seat& seat) { pass(&seat); }
   // With the seat empty: the next terminal, waited for up to `wait_ms`.
   std::optional<Guest> next(int wait_ms);
+
+  // How many were sent away, by code. Any thread.
+  std::map<std::string, uint64_t> refusals() const {
+    std::lock_guard lock(refusals_mutex_);
+    return refusals_;
+  }
 
   static constexpr size_t kMostAtOnce = 8;
 
@@ -81,6 +88,8 @@ class Lobby {
   const Refusal refused_;
   std::vector<std::unique_ptr<Visitor>> visitors_;
   std::map<link::LinkError, Told> told_;
+  mutable std::mutex refusals_mutex_;
+  std::map<std::string, uint64_t> refusals_;
 };
 
 }  // namespace troupe::bridge

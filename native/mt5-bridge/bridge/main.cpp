@@ -11,9 +11,13 @@
 
 #include "bridge/command_server.h"
 #include "bridge/control_service.h"
+#include "bridge/inspector.h"
 #include "bridge/lobby.h"
 #include "bridge/log.h"
+#include "bridge/metrics_page.h"
+#include "bridge/metrics_server.h"
 #include "bridge/options.h"
+#include "bridge/overview.h"
 #include "bridge/session.h"
 
 using namespace troupe;
@@ -129,16 +133,25 @@ int run(const Options& options) {
   Publisher ticks(settings, {.name = "bridge-ticks", .window = options.window}, clock);
   Status status(events, clock, options.account);
   TickSink sink(ticks, clock, options.source, options.partitions);
-  if (options.spill_mb > 0 &&
-      !sink.spillTo(options.spill.empty() ? options.journal + ".spill" : options.spill,
-                    uint64_t{options.spill_mb} << 20, error)) {
+  if (options.spill_mb > 0 && !sink.spillTo(options.spill.empty() ? options.journal + ".spill" : options.spill,
+                                            uint64_t{options.spill_mb} << 20, error)) {
     logError("E_SPILL", error);
     return 1;
   }
   TickStore store(settings);
   Framer framer({}, sink);
   ExecutionFeed feed(events, options.account);
-  Room room{clock, ticks, sink, store, framer, feed, desk, status, options.source, options.account, {}};
+  LinkFigures figures;
+  Room room{clock, ticks,  sink,           store,           framer,           feed,
+            desk,  status, options.source, options.account, options.daylight, figures};
+  Inspector inspector(settings, clock, options.account, hostName());
+  status.setListener([&](State from, const char* event, State to, const std::string& reason) {
+    inspector.stepped(from, event, to, reason);
+  });
+  desk.setTrouble([&](const std::string& code, const std::string& why) {
+    logWarn(code, "command refused: " + why);
+    status.commandRefused(code + ": " + why);
+  });
   // Whoever hears that it waits may command it.
   if (!commands.serve(error)) {
     logError("E_NATS_DENIED", error);
@@ -152,28 +165,27 @@ int run(const Options& options) {
               });
   std::thread link_thread([&] { runLink(lobby, room); });
 
-  const int64_t started_ms = clock.wallUs() / 1000;
+  Overview overview{options, clock, status, room, ticks, events, sink, desk, journal, lobby};
+  overview.port = listener.port();
+  overview.started_ms = clock.wallUs() / 1000;
+  MetricsServer metrics([&] { return metricsPage(overview.metrics()); },
+                        [&] { return overview.status.state() == State::kReady; });
+  if (options.metrics) {
+    if (!metrics.start(static_cast<uint16_t>(options.metrics_port), error)) {
+      logError(errno == EADDRINUSE ? "E_PORT_IN_USE" : "E_LISTEN", "--metrics-port: " + error);
+      g_stopping = true;
+      link_thread.join();
+      return 1;
+    }
+    overview.metrics_port = metrics.port();
+    printEvent({{"event", "metrics"}, {"port", uint64_t{metrics.port()}}});
+  }
   ControlService control(
-      settings, clock, options.account,
-      [&] {
-        const std::string all = jsonLine({{"state", nameOf(status.state())},
-                                          {"pid", int64_t{::getpid()}},
-                                          {"started_ms", started_ms},
-                                          {"port", uint64_t{listener.port()}},
-                                          {"ticks", room.ticks_received.load()},
-                                          {"acked_ticks", ticks.ackedUnits()},
-                                          {"frames_in_flight", uint64_t{ticks.inFlight()}},
-                                          {"spill_bytes", sink.spillBytes()},
-                                          {"events_waiting", uint64_t{events.backlog()}},
-                                          {"commands", desk.commands()},
-                                          {"orders", uint64_t{journal.orders()}},
-                                          {"fence", static_cast<uint64_t>(journal.highestFence())}});
-        return all.substr(1, all.size() - 2);
-      },
-      [] { g_stopping = true; });
+      settings, clock, options.account, [&] { return overview.statusFields(); }, [] { g_stopping = true; });
   std::string control_told;
   bool journal_told = false;
-  while (!g_stopping) {
+  for (uint64_t second = 0; !g_stopping; ++second) {
+    if (second % 2 == 0) inspector.probe(status.state(), status.reason());
     if (!control.ensure(error) && error != control_told) {
       logWarn("E_NATS_DENIED", "operators cannot reach this bridge: " + error);
       control_told = error;

@@ -23,6 +23,8 @@ const char* const kUsage =
     "  --key-file    the key that terminals must prove, 64 hex digits, in a file of mode 0600; else TROUPE_BRIDGE_KEY\n"
     "  --login       only a terminal with this login is taken\n"
     "  --margin-mode netting, hedging or exchange: only a terminal whose account has it is taken\n"
+    "  --daylight    fixed, us or eu: when the broker's clock goes to summer time; default fixed, one offset all year\n"
+    "  --metrics-port  where 127.0.0.1 serves /metrics and /health: 1..65535, 0 for a free one, or off; default off\n"
     "environment: TROUPE_NATS_URL, TROUPE_NATS_USER, TROUPE_NATS_PASSWORD, TROUPE_BRIDGE_KEY\n";
 
 namespace {
@@ -47,7 +49,7 @@ std::string parseOptions(int argc, const char* const* argv, Options& options) {
     const bool known = name == "--listen" || name == "--account" || name == "--source" || name == "--journal" ||
                        name == "--partitions" || name == "--window" || name == "--spill" || name == "--spill-mb" ||
                        name == "--not-found-after-ms" || name == "--key-file" || name == "--login" ||
-                       name == "--margin-mode";
+                       name == "--margin-mode" || name == "--daylight" || name == "--metrics-port";
     if (!known) {
       fault("unknown option " + std::string(name));
       continue;
@@ -80,6 +82,12 @@ std::string parseOptions(int argc, const char* const* argv, Options& options) {
       options.margin_mode = value;
       if (value != "netting" && value != "hedging" && value != "exchange")
         fault("--margin-mode: not netting, hedging or exchange: " + value);
+    } else if (name == "--daylight") {
+      if (!parseDaylightRule(value, options.daylight)) fault("--daylight: not fixed, us or eu: " + value);
+    } else if (name == "--metrics-port") {
+      options.metrics = value != "off";
+      if (options.metrics && !number(value, 0, 65'535, options.metrics_port))
+        fault("--metrics-port: not in 0..65535 and not off: " + value);
     } else if (name == "--partitions") {
       if (!number(value, 1, 4096, options.partitions)) fault("--partitions: not in 1..4096: " + value);
     } else if (name == "--not-found-after-ms") {

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "bridge/broker_time.h"
+
 namespace troupe::bridge {
 
 struct Options {
@@ -15,6 +17,9 @@ struct Options {
   uint32_t window = 256;
   uint32_t spill_mb = 256;
   uint32_t not_found_after_ms = 0;
+  DaylightRule daylight = DaylightRule::kFixed;
+  bool metrics = false;
+  uint32_t metrics_port = 0;
   bool help = false;
 };
 

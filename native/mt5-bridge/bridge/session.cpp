@@ -1,5 +1,9 @@
 #include "bridge/session.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -87,11 +91,30 @@ LinkError Session::beat(int64_t now_us) {
   }
   if (now_us - beat_us_ < kHeartbeatUs) return LinkError::kNone;
   beat_us_ = now_us;
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(link_.fd(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
+    room_.figures.rtt_us.store(info.tcpi_rtt, std::memory_order_relaxed);
   return link_.send(FrameType::kHeartbeat, link::Heartbeat{static_cast<uint64_t>(room_.clock.wallUs())});
 }
 
+void Session::onHeartbeat(const link::FrameView& frame) {
+  link::Heartbeat heartbeat;
+  if (!link::readOne(frame, heartbeat)) return;
+  const int64_t now_us = room_.clock.wallUs();
+  clock_offsets_us_[heartbeats_++ % clock_offsets_us_.size()] =
+      static_cast<int64_t>(std::min<uint64_t>(heartbeat.wall_us, INT64_MAX / 2)) - now_us;
+  const size_t known = std::min(heartbeats_, clock_offsets_us_.size());
+  room_.figures.clock_offset_us = *std::max_element(clock_offsets_us_.begin(), clock_offsets_us_.begin() + known);
+  room_.figures.clock_known = true;
+  room_.figures.heard_us = now_us;
+}
+
 LinkError Session::onFrame(const link::FrameView& frame, int64_t now_us) {
-  if (frame.type == FrameType::kHeartbeat) return LinkError::kNone;
+  if (frame.type == FrameType::kHeartbeat) {
+    onHeartbeat(frame);
+    return LinkError::kNone;
+  }
   if (stage_ == Stage::kSymbols) return frame.type == FrameType::kSymbols ? onSymbols(frame) : LinkError::kUnexpected;
   switch (frame.type) {
     case FrameType::kTicks:
@@ -101,8 +124,20 @@ LinkError Session::onFrame(const link::FrameView& frame, int64_t now_us) {
     case FrameType::kOrder:
     case FrameType::kDeal:
     case FrameType::kPosition:
-    case FrameType::kAccount:
-      return room_.feed.onFrame(frame);
+    case FrameType::kAccount: {
+      link::EventHeader head;
+      link::Account account;
+      const LinkError error = room_.feed.onFrame(frame);
+      if (error == LinkError::kNone && frame.type == FrameType::kAccount && link::readEvent(frame, head, account))
+        onTradeAllowed(account.trade_allowed != 0);
+      return error;
+    }
+    case FrameType::kSnapshotBegin: {
+      link::SnapshotBegin begin;
+      const LinkError error = room_.desk.onFrame(frame);
+      if (error == LinkError::kNone && link::readOne(frame, begin)) onTradeAllowed(begin.account.trade_allowed != 0);
+      return error;
+    }
     case FrameType::kHello:
     case FrameType::kProof:
     case FrameType::kSymbols:
@@ -113,6 +148,13 @@ LinkError Session::onFrame(const link::FrameView& frame, int64_t now_us) {
 }
 
 LinkError Session::welcome() {
+  LinkFigures& figures = room_.figures;
+  ++figures.links;
+  figures.last_tick_us = figures.tick_lag_us = figures.rtt_us = 0;
+  figures.clock_known = false;
+  figures.trade_allowed = -1;
+  figures.heard_us = room_.clock.wallUs();
+  figures.utc_offset_s = hello_.utc_offset_s;
   room_.status.step(State::kSyncing, "session " + std::string(link::textOf(hello_.session)) + " of " +
                                          std::string(link::textOf(hello_.terminal)) + ", login " +
                                          std::string(link::textOf(hello_.login)));
@@ -131,10 +173,12 @@ LinkError Session::onSymbols(const link::FrameView& frame) {
   std::vector<uint64_t> kept;
   if (!keptTicks(names, kept)) return LinkError::kNoStore;
   feed_ticks_ = std::accumulate(kept.begin(), kept.end(), uint64_t{0});
+  // The terminal measured its broker's offset now; the rule says what it is at other times.
+  const BrokerTime time(hello_.utc_offset_s, room_.daylight, room_.clock.wallUs() / 1000);
   room_.sink.begin(feed, names);
-  room_.framer.begin(room_.source, feed, hello_.utc_offset_s, names, kept);
-  room_.feed.begin(session, hello_.utc_offset_s);
-  room_.desk.attach({connection_, session, hello_.utc_offset_s, std::vector<link::Spec>(specs, specs + count)});
+  room_.framer.begin(room_.source, feed, time, names, kept);
+  room_.feed.begin(session, time);
+  room_.desk.attach({connection_, session, time, std::vector<link::Spec>(specs, specs + count)});
   stage_ = Stage::kReady;
   room_.status.step(State::kReady, std::to_string(count) + " symbols, after " + std::to_string(feed_ticks_) + " ticks");
   return link_.sendArray(FrameType::kResume, kept.data(), kept.size());
@@ -171,6 +215,10 @@ LinkError Session::onTicks(const link::FrameView& frame, int64_t now_us) {
   }
   if (tape_ended_) return LinkError::kUnexpected;
   sent_us_ = head.sent_us;
+  const int64_t wall_us = room_.clock.wallUs();
+  room_.figures.last_tick_us.store(wall_us, std::memory_order_relaxed);
+  room_.figures.tick_lag_us.store(wall_us - static_cast<int64_t>(std::min<uint64_t>(sent_us_, INT64_MAX / 2)),
+                                  std::memory_order_relaxed);
   return takeTicks(now_us);
 }
 

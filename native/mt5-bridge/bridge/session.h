@@ -1,6 +1,7 @@
 // One terminal on one link, from its welcome until the link is lost. Everything here runs on the link's thread.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -10,6 +11,7 @@
 #include "bridge/clock.h"
 #include "bridge/command_desk.h"
 #include "bridge/execution_feed.h"
+#include "bridge/figures.h"
 #include "bridge/framer.h"
 #include "bridge/lobby.h"
 #include "bridge/status.h"
@@ -30,6 +32,8 @@ struct Room {
   CommandDesk& desk;
   Status& status;
   std::string source, account;
+  DaylightRule daylight = DaylightRule::kFixed;
+  LinkFigures& figures;
   std::atomic<uint64_t> ticks_received{0};
 };
 
@@ -57,6 +61,8 @@ class Session {
   link::LinkError onTapeEnd(const link::FrameView& frame);
   link::LinkError takeTicks(int64_t now_us);
   link::LinkError beat(int64_t now_us);
+  void onHeartbeat(const link::FrameView& frame);
+  void onTradeAllowed(bool allowed) { room_.figures.trade_allowed = allowed ? 1 : 0; }
   link::LinkError await(int64_t now_us);
   void finishTape();
   bool holding() const { return ticks_left_ > 0 || room_.feed.full(); }
@@ -75,6 +81,9 @@ class Session {
   uint64_t feed_ticks_ = 0;  // of the whole feed, over all links
   bool tape_ended_ = false;
   uint64_t heard_bytes_ = 0;
+  // Of the last heartbeats: the one that was least on its way says most about the clocks.
+  std::array<int64_t, 16> clock_offsets_us_{};
+  size_t heartbeats_ = 0;
   int64_t heard_us_ = 0, beat_us_ = 0, idle_us_ = 0;
 };
 

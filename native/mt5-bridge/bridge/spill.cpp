@@ -101,8 +101,8 @@ bool Spill::open(const std::string& path, uint64_t most_bytes, const std::functi
   while (end_ < size) {
     Publication record{};
     std::string ignored;
-    if (!load(end_, ignored) || !parse({buffer_.data() + (end_ - buffer_at_), buffer_.size() - (end_ - buffer_at_)},
-                                       record, front_bytes_))
+    if (!load(end_, ignored) ||
+        !parse({buffer_.data() + (end_ - buffer_at_), buffer_.size() - (end_ - buffer_at_)}, record, front_bytes_))
       break;
     each(record);
     end_ += front_bytes_;

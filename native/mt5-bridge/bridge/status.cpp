@@ -28,13 +28,19 @@ constexpr State kStates[] = {State::kWaiting, State::kSyncing, State::kReady, St
 // One per subject family: the publisher keeps order within a key.
 enum Key : uint32_t { kExecutionKey, kMachineKey, kLevelKey, kLifecycleKey };
 
+const Step* stepOf(State from, State to) {
+  for (const Step& step : kSteps)
+    if (step.from == from && step.to == to) return &step;
+  return nullptr;
+}
+
+}  // namespace
+
 std::string hostName() {
   char name[256] = {};
   ::gethostname(name, sizeof name - 1);
   return name;
 }
-
-}  // namespace
 
 const char* nameOf(State state) {
   switch (state) {
@@ -50,11 +56,7 @@ const char* nameOf(State state) {
   return "";
 }
 
-bool canStep(State from, State to) {
-  for (const Step& step : kSteps)
-    if (step.from == from && step.to == to) return true;
-  return false;
-}
+bool canStep(State from, State to) { return stepOf(from, to) != nullptr; }
 
 std::string machineJson() {
   std::string out = R"({"id":"bridge","initial":"waiting","states":{)";
@@ -89,11 +91,18 @@ void Status::start() {
 }
 
 void Status::step(State to, const std::string& reason) {
-  if (!canStep(state_, to)) {
-    logError("E_BRIDGE_STATE", std::string("no step from ") + nameOf(state_) + " to " + nameOf(to));
+  const State from = state_;
+  const Step* step = stepOf(from, to);
+  if (!step) {
+    logError("E_BRIDGE_STATE", std::string("no step from ") + nameOf(from) + " to " + nameOf(to));
     return;
   }
+  {
+    std::lock_guard lock(reason_mutex_);
+    reason_ = reason;
+  }
   state_ = to;
+  if (listener_) listener_(from, step->event, to, reason);
   publishLevel(nameOf(to), reason);
   publishLifecycle(nameOf(to), reason);
   publishLink(reason);
@@ -101,6 +110,13 @@ void Status::step(State to, const std::string& reason) {
 }
 
 void Status::refused(const std::string& reason) { publishLifecycle("refused", reason); }
+
+void Status::commandRefused(const std::string& reason) { publishLifecycle("command_refused", reason); }
+
+std::string Status::reason() const {
+  std::lock_guard lock(reason_mutex_);
+  return reason_;
+}
 
 void Status::stop(const std::string& reason) {
   publishLevel("stopped", reason);

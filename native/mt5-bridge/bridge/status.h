@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <mutex>
 #include <string>
 
 #include "bridge/clock.h"
@@ -13,6 +15,7 @@ namespace troupe::bridge {
 
 enum class State : uint8_t { kWaiting, kSyncing, kReady, kLost };
 const char* nameOf(State state);
+std::string hostName();
 
 // Which steps there are; anything else is a fault of this program.
 bool canStep(State from, State to);
@@ -24,14 +27,22 @@ class Status {
  public:
   Status(Publisher& publisher, const Clock& clock, std::string account);
 
+  // Hears every step, with the event that caused it. To be set before the first.
+  using Listener = std::function<void(State from, const char* event, State to, const std::string& reason)>;
+  void setListener(Listener listener) { listener_ = std::move(listener); }
+
   // Publishes the machine's definition, the state `waiting`, and that this bridge has started.
   void start();
   void step(State to, const std::string& reason);
-  // A terminal was sent away; the state stays what it is.
+  // A terminal was sent away, or a command refused for a reason that a person must know; the state stays what it is.
+  // Any thread.
   void refused(const std::string& reason);
+  void commandRefused(const std::string& reason);
   // In order, at the end.
   void stop(const std::string& reason);
   State state() const { return state_; }
+  // Why it is in that state.
+  std::string reason() const;
 
  private:
   void publishLevel(const std::string& state, const std::string& detail);
@@ -46,7 +57,11 @@ class Status {
   const int64_t started_ms_;
   const std::string session_;
   std::atomic<State> state_{State::kWaiting};  // read by whoever is asked for it
-  uint64_t posted_ = 0, link_events_ = 0;
+  std::atomic<uint64_t> posted_{0};
+  uint64_t link_events_ = 0;
+  Listener listener_;
+  mutable std::mutex reason_mutex_;
+  std::string reason_;
 };
 
 }  // namespace troupe::bridge

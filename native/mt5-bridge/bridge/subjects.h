@@ -50,6 +50,7 @@ inline std::string controlSubject(std::string_view account, std::string_view ver
 }
 inline std::string lifecycleSubject(std::string_view account) { return "sys.lifecycle.bridge." + token(account); }
 inline std::string actorKeySubject(std::string_view account) { return "$KV.actors.bridge." + token(account); }
+inline std::string inspectSubject(std::string_view account) { return "inspect.bridge." + token(account); }
 inline std::string machineKeySubject() { return "$KV.machines.bridge"; }
 inline std::string streamInfoSubject(std::string_view stream) { return "$JS.API.STREAM.INFO." + std::string(stream); }
 inline constexpr const char* kTickStream = "MARKET";

@@ -54,9 +54,12 @@ struct DeskTest : testing::Test {
     journal = std::make_unique<Journal>();
     std::string error;
     ASSERT_TRUE(journal->open(path, error)) << error;
-    desk = std::make_unique<CommandDesk>(*journal, clock, [this](const std::string& to, const v1::CommandReply& reply) {
-      answers.push_back({to, reply});
-    }, not_found_after_us);
+    desk = std::make_unique<CommandDesk>(
+        *journal, clock,
+        [this](const std::string& to, const v1::CommandReply& reply) {
+          answers.push_back({to, reply});
+        },
+        not_found_after_us);
   }
   void linkUp(int32_t offset = 3600) {
     int fds[2];
@@ -291,9 +294,11 @@ TEST_F(DeskTest, refusalsNameTheirReason) {
   command(c);
   EXPECT_EQ(last().message(), "side: neither buy nor sell");
   c = place("o2");
-  c.set_fence(std::numeric_limits<double>::quiet_NaN());
-  command(c);
-  EXPECT_EQ(last().code(), "BAD_COMMAND");
+  for (const double fence : {std::numeric_limits<double>::quiet_NaN(), -1.0, 2 * kMostFence, 1e308}) {
+    c.set_fence(fence);
+    command(c);
+    EXPECT_EQ(last().message(), "fence: not a number in 0..9007199254740992");
+  }
   v1::Command empty;
   empty.set_fence(1);
   command(empty);

@@ -255,4 +255,17 @@ TEST(FramerProperty, everyTickOnceInOrder) {
   }
 }
 
+// Times are added and subtracted: one at the ends of 64 bits would overflow.
+TEST_F(FramerTest, aTimeThatIsNoneIsRefused) {
+  for (const int64_t ms : {INT64_MIN, int64_t{-1}, link::kMaxTimeMs + 1, INT64_MAX}) {
+    begin({"A"}, -86'399);
+    error = LinkError::kNone;
+    EXPECT_EQ(add({tick(ms)}, 0), 0u) << ms;
+    EXPECT_EQ(error, LinkError::kBadNumber) << ms;
+  }
+  error = LinkError::kNone;
+  EXPECT_EQ(add({tick(0), tick(link::kMaxTimeMs)}, 0), 2u);
+  EXPECT_EQ(error, LinkError::kNone);
+}
+
 }  // namespace

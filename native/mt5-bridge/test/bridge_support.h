@@ -106,7 +106,7 @@ class NatsServer {
                                          << R"(authorization { users: [
         { user: admin, password: admin }
         { user: bridge, password: secret, permissions: {
-            publish: { allow: ["md.*.ticks.SIM.>", "trade.execution.ACC", "sys.lifecycle.bridge.>",
+            publish: { allow: ["md.*.ticks.SIM.>", "trade.execution.ACC", "sys.lifecycle.bridge.>", "inspect.bridge.ACC",
                                "$KV.actors.bridge.>", "$KV.machines.bridge", "$JS.API.STREAM.INFO.>",
                                "$JS.API.STREAM.MSG.GET.MARKET"] }
             subscribe: { allow: ["bridge.ACC.command", "control.bridge.ACC.*", "$SRV.*", "$SRV.*.troupe-bridge",
@@ -189,6 +189,7 @@ class NatsServer {
     jsCtx_Destroy(js);
     return out;
   }
+  natsConnection* admin() { return admin_; }
   std::string url() const { return "nats://127.0.0.1:" + std::to_string(port_); }
 
  private:
