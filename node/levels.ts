@@ -106,6 +106,7 @@ export class Levels {
   private edges = 0;
   private readonly telling = new Set<Promise<unknown>>();
   private killed = false;
+  private flushed = false;
 
   constructor(options: LevelsOptions) {
     this.o = options;
@@ -149,7 +150,10 @@ export class Levels {
     return level.revision;
   }
 
-  /** Gives the claim back; nothing of the actor may run any more. What the store does not take expires with the lease. */
+  /**
+   * Gives the claim back, where it is this node's still; nothing of the actor may run any more. What the store does not
+   * take at once is given back later: for the others this node lives, and until then the actor would run nowhere.
+   */
   async release(kind: string, id: string): Promise<void> {
     const level = this.levels.get(actorKey(kind, id));
     if (level === undefined) return;
@@ -161,21 +165,22 @@ export class Levels {
     level.state = RELEASED;
     level.detail = `by ${this.o.node}`;
     level.sinceMs = this.o.clock.nowMs();
-    try {
-      if (level.doubtful) await this.clear(level);
-      if (level.revision > 0) await this.o.actors.update(level.key, this.encode(level, ''), level.revision);
-    } catch (error) {
-      this.o.log.warn({ kind, id, error: messageOf(error) }, 'a claim could not be given back');
-    }
+    await this.giveBack(level);
   }
 
-  /** The claim is not this node's any more: nothing more is written of the actor. */
-  forget(kind: string, id: string): void {
-    const level = this.levels.get(actorKey(kind, id));
-    if (level === undefined) return;
-    this.levels.delete(level.key);
-    level.cancel?.();
-    level.revision = 0;
+  private async giveBack(level: Level): Promise<void> {
+    if (this.killed || this.flushed) return;
+    try {
+      if (level.doubtful) await this.clear(level);
+      // Claimed anew meanwhile, or somebody else's.
+      if (this.levels.has(level.key) || level.revision === 0) return;
+      await this.o.actors.update(level.key, this.encode(level, ''), level.revision);
+    } catch (error) {
+      this.o.log.warn({ key: level.key, error: messageOf(error) }, 'a claim could not be given back');
+      if (isConflict(error)) return;
+      level.doubtful = true;
+      this.o.clock.setTimer(AGAIN_MS, () => void this.giveBack(level));
+    }
   }
 
   state(kind: string, id: string, state: string, detail: string): void {
@@ -233,8 +238,9 @@ export class Levels {
     for (const level of this.levels.values()) level.cancel?.();
   }
 
-  /** Resolves when everything has been written. */
+  /** The last word: resolves when everything has been written. */
   async flush(): Promise<void> {
+    this.flushed = true;
     const writes = [...this.levels.values()].map((level) => {
       if (level.cancel === undefined) return level.writing;
       level.cancel();

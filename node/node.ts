@@ -378,7 +378,8 @@ export class Node {
 
   /** Somebody else's now, or ours to start anew: the placer finds out. */
   private fenced(kind: string, id: string): void {
-    this.levels.forget(kind, id);
+    // The claim may stand although its snapshot was another's: what belongs elsewhere by now must not wait for it.
+    void this.levels.release(kind, id);
     this.company.remove(kind, id);
     this.placer?.fenced(kind, id);
   }

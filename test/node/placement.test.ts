@@ -161,6 +161,52 @@ describe('a node that ends while it makes its first claims', () => {
 });
 
 describe('several nodes', () => {
+  // Seed 107420: its claim stood, and whoever the actor belonged to by then waited for it for ever.
+  test('an actor that was fenced just before it was to be given up runs where it belongs', async () => {
+    const rig = new Rig();
+    const one = await rig.start('node-1');
+    const two = rig.begin('node-2');
+    const isKnown = (): boolean => rig.edges().some(({ event, id }) => event === 'node_joined' && id === 'node-2');
+    await rig.until('node-1 knows of node-2', isKnown);
+    for (const { member } of one.node.company.all) member.fence(new TroupeError('FENCED', 'an older commit came late'));
+    assert.deepEqual(here(one), []);
+    await rig.until('all of them run', () => here(one).length + here(two).length === ALL);
+    assertShared([one, two]);
+    assert.ok(here(two).length > 0);
+    rig.stop(one, two);
+  });
+
+  test('a claim that the store does not take back at once is given back when it does', async () => {
+    const rig = new Rig();
+    let away = false;
+    const wrap = (bus: Bus): Bus =>
+      new Proxy(bus, {
+        get(target, name) {
+          if (name !== 'kv') return Reflect.get(target, name).bind(target);
+          return async (bucket: never) => {
+            const kv = await target.kv(bucket);
+            if (bucket !== 'actors') return kv;
+            const update = (key: string, value: Uint8Array, revision: number): Promise<number> =>
+              away
+                ? Promise.reject(new TroupeError('BUS_TIMEOUT', `update actors ${key}: no acknowledgement`))
+                : kv.update(key, value, revision);
+            return new Proxy(kv, {
+              get: (store, method) => (method === 'update' ? update : Reflect.get(store, method)),
+            });
+          };
+        },
+      });
+    const one = await rig.start('node-1', {}, { wrap });
+    away = true;
+    const two = rig.begin('node-2');
+    await rig.until('node-1 has stopped what is not its', () => here(one).length < ALL);
+    await rig.pass(5_000);
+    away = false;
+    await rig.until('all of them run', () => here(one).length + here(two).length === ALL);
+    assertShared([one, two]);
+    rig.stop(one, two);
+  });
+
   test('a node that joins gets its share and no actor runs twice on the way', async () => {
     const rig = new Rig();
     const one = await rig.start('node-1');
