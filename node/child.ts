@@ -11,6 +11,7 @@ import type { RunQueue } from '../runtime/run-queue.ts';
 import type { Logger } from '../runtime/telemetry/log.ts';
 import type { Metrics } from '../runtime/telemetry/metrics.ts';
 import type { ChildSpec } from '../supervisors/spec.ts';
+import { countsOf } from './feed-metrics.ts';
 import type { Levels } from './levels.ts';
 import type { Member } from './member.ts';
 
@@ -38,6 +39,7 @@ export class ActorChild implements Member {
   /** A broker may come to a node whose strategies are there already: they depend on it. */
   readonly place: 'first' | 'last';
   readonly onBudgetSpent: 'escalate' | 'leave';
+  restored: unknown;
   private interpreter: Interpreter | undefined;
   private definition: ActorDefinition;
   private readonly make: () => ActorDefinition;
@@ -71,9 +73,16 @@ export class ActorChild implements Member {
     if (this.interpreter !== undefined) this.definition = this.make();
     const { levels, log, metrics } = this.stage;
     this.onExit = onExit;
-    const interpreter = new Interpreter({
+    const { definition } = this;
+    const interpreter: Interpreter = new Interpreter({
       ...this.stage,
-      definition: this.definition,
+      definition: {
+        ...definition,
+        onStart: (restored) => {
+          this.restored = countsOf(definition.kind, summaryOf(definition, interpreter));
+          return definition.onStart?.(restored);
+        },
+      },
       log: log.child({ kind: this.kind, id: this.id }),
       poison: this.poison,
       onExit,
@@ -86,10 +95,7 @@ export class ActorChild implements Member {
   }
 
   get summary(): unknown {
-    const snapshot = this.interpreter?.current;
-    if (snapshot === undefined) return undefined;
-    const { summary } = this.definition;
-    return summary === undefined ? snapshot.context : summary(snapshot);
+    return this.interpreter && summaryOf(this.definition, this.interpreter);
   }
 
   async settled(): Promise<boolean> {
@@ -108,4 +114,8 @@ export class ActorChild implements Member {
   tell(event: Parameters<Interpreter['tell']>[0]): void {
     this.interpreter?.tell(event);
   }
+}
+
+function summaryOf({ summary }: ActorDefinition, { current }: Interpreter): unknown {
+  return summary === undefined ? current.context : summary(current);
 }

@@ -8,6 +8,8 @@ export interface Member extends ChildSpec {
    * before the first start. Of an actor in a thread it may be a moment old.
    */
   readonly summary: unknown;
+  /** What it had counted when it came up here last, before any input (`countsOf`). Another object after every start. */
+  readonly restored: unknown;
   /** Events that wait. */
   readonly depth: number;
   /**

@@ -5,6 +5,7 @@ import type { PoisonState } from '../../runtime/poison.ts';
 import type { Logger } from '../../runtime/telemetry/log.ts';
 import type { Metrics } from '../../runtime/telemetry/metrics.ts';
 import type { ChildExit, Running } from '../../supervisors/spec.ts';
+import { countsOf } from '../feed-metrics.ts';
 import type { Member } from '../member.ts';
 import { Feed } from './feed.ts';
 import type { Assignment, FromThread } from './protocol.ts';
@@ -38,7 +39,10 @@ export class ThreadMember implements Member {
   private readonly o: ThreadMemberOptions;
   /** Survives the threads: an input is poison however often the thread is made anew. */
   private poison: PoisonState = { attempts: [], buried: [] };
+  restored: unknown;
   private known: unknown;
+  /** It has come up and said nothing of itself yet. */
+  private isFresh = false;
   private thread: Thread | undefined;
   private feed: Feed | undefined;
   private asks = 0;
@@ -68,8 +72,10 @@ export class ThreadMember implements Member {
     let isUp = false;
     thread.attach({
       onMessage: (message) => {
-        if (message.type === 'started') started();
-        else if (message.type === 'subscribe') this.feedFrom(thread, message);
+        if (message.type === 'started') {
+          this.isFresh = true;
+          started();
+        } else if (message.type === 'subscribe') this.feedFrom(thread, message);
         else if (message.type === 'stopped') running.stopped(message.error && errorOf(message.error));
         else this.hear(message);
       },
@@ -162,6 +168,8 @@ export class ThreadMember implements Member {
         break;
       case 'news':
         this.known = message.summary;
+        if (this.isFresh) this.restored = countsOf(KIND, message.summary);
+        this.isFresh = false;
         for (const tookMs of message.commitsMs) metrics.commitLatency.observe(tookMs);
         break;
       case 'poison':

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BucketName, Bus, KeyValue } from '../../runtime/bus/bus.ts';
+import { topics } from '../../runtime/bus/topics.ts';
 import { createMetrics } from '../../runtime/telemetry/metrics.ts';
 import { Rig } from './rig.ts';
 
@@ -53,4 +54,49 @@ test('lease, actors, restarts and events are what has happened; what has moved a
   await rig.until('it has ended', () => a.outcome !== undefined);
   await has('troupe_lease_held 0', 'troupe_lifecycle_events_total{kind="node",event="lease_lost"} 1');
   rig.stop(b);
+});
+
+test('what an actor has counted elsewhere is not counted again where it goes on, nor what it repeats after a crash', async () => {
+  const rig = new Rig();
+  const layout = { partitions: 1 };
+  const bus = rig.server.connect();
+  let sent = 0;
+  const send = async (count: number): Promise<void> => {
+    const frame = {
+      ...{ symbol: 'SYM0', source: 'mt5', session: 's', firstSequence: sent + 1, baseTimeMs: 1_700_000_000_000 + sent },
+      ...{ utcOffsetS: 0, count, timeOffsetMs: Uint32Array.from({ length: count }, (_, i) => i) },
+      ...{ bid: new Float64Array(count).fill(1.1), ask: new Float64Array(count).fill(1.2), flags: new Uint32Array(0) },
+      firstSentUs: 0,
+    };
+    sent += count;
+    const subject = topics.ticks.subject({ source: 'mt5', symbol: 'SYM0' }, layout);
+    await bus.publish({ subject, messageId: `${sent}`, data: topics.ticks.encode(frame) });
+    await rig.pass(100);
+  };
+  const nodes = { symbols: 1, partitions: 1 };
+  const counters = [createMetrics(), createMetrics()] as const;
+  const first = await rig.start('a', nodes, { metrics: counters[0] });
+  const counted = async (metrics: (typeof counters)[number]): Promise<number> =>
+    (await metrics.ticksApplied.get()).values[0]?.value ?? 0;
+  await send(40);
+  first.node.status();
+  assert.equal(await counted(counters[0]), 40);
+  // Its snapshot is older than its last ticks: it reads them again.
+  await rig.pass(6_000);
+  await send(2);
+  first.node.status();
+  first.node.tree.of('symbol', 'SYM0').crash('symbol', 'SYM0', 'boom');
+  first.node.status();
+  await rig.pass(1_000);
+  first.node.status();
+  assert.equal(await counted(counters[0]), 42);
+  void first.node.drain();
+  await rig.until('it has ended', () => first.outcome !== undefined);
+  const second = await rig.start('b', nodes, { metrics: counters[1] });
+  second.node.status();
+  assert.equal(await counted(counters[1]), 0);
+  await send(8);
+  second.node.status();
+  assert.equal(await counted(counters[1]), 8);
+  rig.stop(second);
 });
