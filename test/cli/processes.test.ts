@@ -18,7 +18,7 @@ const shell = (script: string, more: Partial<ProcessSpec> = {}) =>
   startProcess({ name: 'child', command: '/bin/sh', args: ['-c', script], logFile, ...more });
 const line = (wanted: string) => (text: string) => (text === wanted ? true : undefined);
 
-describe('a managed process', { timeout: 30_000 }, () => {
+describe('a managed process', { timeout: 180_000 }, () => {
   test('its lines are heard, its JSON is parsed, all is logged', async () => {
     const values: unknown[] = [];
     const lines: string[] = [];

@@ -6,7 +6,7 @@ import { faultsOf } from './rig.ts';
 
 /** Everything that was sent was applied, was traded once, and stands in every book. Resolves to the last status. */
 export async function allIsWell(company: Company, ticks: number): Promise<Status> {
-  const { status, report } = await company.finish(120_000);
+  const { status, report } = await company.finish();
   assert.deepEqual(faultsOf(report, status), []);
   assert.equal(report.ticks.applied, ticks);
   const { orders } = report;

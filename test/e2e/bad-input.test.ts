@@ -325,7 +325,7 @@ describe('a full disk', () => {
     }
   });
 
-  test('the disk becomes full while it trades', { timeout: 60_000 }, async (t) => {
+  test('the disk becomes full while it trades', { timeout: 240_000 }, async (t) => {
     if (!mounted(3000)) return t.skip('needs root and the right to mount a tmpfs');
     try {
       const command = new StartCommand(`${disk}/state`, ['--config', config, '--ticks', good, '--symbol', 'EURUSD']);

@@ -14,7 +14,7 @@ after(async () => {
   scratch.remove();
 });
 
-const LIMIT = { timeout: 180_000 };
+const LIMIT = { timeout: 300_000 };
 const fromMs = Date.UTC(2026, 4, 12);
 const made = tickLines({ seed: 'healing', fromMs, ticks: 24_000, everyMs: 900 });
 const ticks = writeTicks(scratch.file('EURUSD.csv'), made);

@@ -17,7 +17,7 @@ after(async () => {
   scratch.remove();
 });
 
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 300_000 };
 const made = tickLines({ seed: 'nodes', fromMs: Date.UTC(2026, 4, 12), ticks: 24_000, everyMs: 900 });
 const ticks = writeTicks(scratch.file('EURUSD.csv'), made);
 const strategies = [3, 4, 5, 6].map(

@@ -75,7 +75,7 @@ async function run({ command, prints }: Example, env: NodeJS.ProcessEnv): Promis
   }
 }
 
-describe('the runbook', { timeout: 120_000 }, () => {
+describe('the runbook', { timeout: 300_000 }, () => {
   const text = readFileSync(path.join(projectFolder, 'docs', 'operations.md'), 'utf8');
   let company: Company;
   let env: NodeJS.ProcessEnv;

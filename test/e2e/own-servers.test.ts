@@ -12,7 +12,7 @@ import { writeConfig } from './rig.ts';
 import { type Ended, endAll, noneLeft, start, startPlainNats, stateFolder, tickLines, writeTicks } from './support.ts';
 
 const scratch = stateFolder('own');
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 300_000 };
 const config = writeConfig(
   scratch.file('config.yaml'),
   ['{ id: cross, use: ema-cross, symbol: EURUSD, params: { timeframe: 1m, fast: 3, slow: 8, lots: 0.1 } }'],

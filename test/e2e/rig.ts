@@ -115,7 +115,7 @@ export class Company {
   }
 
   /** Waits for a condition; rejects with what failed when a program ends meanwhile. */
-  async reaches(what: string, ready: () => boolean, withinMs = 30_000): Promise<void> {
+  async reaches(what: string, ready: () => boolean, withinMs = 120_000): Promise<void> {
     await until(
       what,
       () => {
@@ -127,7 +127,7 @@ export class Company {
   }
 
   /** Plays to the end and compares nothing: the figures of the run. */
-  async finish(withinMs = 60_000): Promise<{ status: Status; report: Report }> {
+  async finish(withinMs = 180_000): Promise<{ status: Status; report: Report }> {
     const failed = this.reaches('the company is done', () => this.done, withinMs);
     const work = (async () => {
       await this.fleet.played();

@@ -25,7 +25,7 @@ const ticks = writeTicks(scratch.file('EURUSD.csv'), made);
 const reportFile = scratch.file('report.json');
 const PLAY = ['--config', config, '--ticks', ticks, '--symbol', 'EURUSD'];
 const WITHIN_MS = 25_000;
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 300_000 };
 
 const count = z.int().min(0);
 const perSymbol = z.strictObject({ EURUSD: z.number() }).or(z.strictObject({}));

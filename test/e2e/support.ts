@@ -24,7 +24,7 @@ export function stateFolder(label: string): {
 }
 
 /** Resolves once `ready` gives something true; rejects, naming `what`, after `withinMs`. */
-export async function until<T>(what: string, ready: () => T | Promise<T>, withinMs = 20_000): Promise<NonNullable<T>> {
+export async function until<T>(what: string, ready: () => T | Promise<T>, withinMs = 90_000): Promise<NonNullable<T>> {
   const untilMs = systemClock.monotonicMs() + withinMs;
   for (;;) {
     const value = await ready();
@@ -90,11 +90,11 @@ export class StartCommand {
   }
 
   /** Waits until it has printed this; rejects with all it said when it ends first. */
-  async prints(pattern: RegExp, withinMs = 60_000): Promise<void> {
+  async prints(pattern: RegExp, withinMs = 180_000): Promise<void> {
     await this.reaches(`prints ${pattern}`, () => pattern.test(this.stdout) || pattern.test(this.stderr), withinMs);
   }
 
-  async reaches(what: string, ready: () => boolean, withinMs = 60_000): Promise<void> {
+  async reaches(what: string, ready: () => boolean, withinMs = 180_000): Promise<void> {
     await until(
       what,
       () => {
@@ -137,7 +137,7 @@ function readable(read: () => string): string {
   }
 }
 
-export const noneLeft = (text: string, withinMs = 10_000): Promise<true> =>
+export const noneLeft = (text: string, withinMs = 60_000): Promise<true> =>
   until(`no process of ${text} is left`, () => processesOf(text).length === 0, withinMs) as Promise<true>;
 
 export interface MadeTicks {

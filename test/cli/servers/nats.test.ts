@@ -12,7 +12,7 @@ import { commandLine } from '../../../cli/servers/orphan.ts';
 import { findNatsServer } from '../../../cli/setup/find.mjs';
 import { scratchFolder, startNats, TEST_ACCOUNT, TEST_SOURCE, type TestNats } from '../../support/servers.ts';
 
-describe('what each NATS user may do', { timeout: 60_000 }, () => {
+describe('what each NATS user may do', { timeout: 240_000 }, () => {
   let server: TestNats;
   let connections: Record<NatsUser, NatsConnection>;
 
@@ -167,7 +167,7 @@ describe('what each NATS user may do', { timeout: 60_000 }, () => {
   });
 });
 
-describe('the private NATS server', { timeout: 60_000 }, () => {
+describe('the private NATS server', { timeout: 240_000 }, () => {
   test('credentials and configuration are for this user alone, kept over a restart, and in no log', async () => {
     const scratch = scratchFolder('nats-twice');
     const options = { folder: path.join(scratch.path, 'nats'), logFile: path.join(scratch.path, 'nats.log') };

@@ -35,7 +35,7 @@ function openFolder(label: string) {
 
 const isRoot = process.getuid?.() === 0;
 
-describe('the private PostgreSQL cluster', { timeout: 120_000 }, () => {
+describe('the private PostgreSQL cluster', { timeout: 300_000 }, () => {
   test('starts, keeps what was written, starts again with the same password, and never runs as root', async () => {
     const scratch = openFolder('pg-twice');
     try {

@@ -30,7 +30,7 @@ function launched(
 
 const next = async (lines: AsyncIterator<string>): Promise<string> => (await lines.next()).value;
 
-describe('the command itself', { timeout: 30_000 }, () => {
+describe('the command itself', { timeout: 180_000 }, () => {
   test('gets the arguments, and its status is ours', async () => {
     const { child, lines, remove } = launched('console.log(process.argv.slice(2).join("|")); process.exit(7);', [
       '--a',

@@ -20,9 +20,9 @@ try {
 }
 `;
 
-test('a level that is set while a strategy runs holds in its thread from then on', { timeout: 60_000 }, () => {
+test('a level that is set while a strategy runs holds in its thread from then on', { timeout: 240_000 }, () => {
   const args = ['--input-type=module', '--no-warnings', '-e', script];
-  const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 50_000 });
+  const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 200_000 });
   assert.equal(status, 0, stderr);
   const before = Number(stdout);
   const written = [...stderr.matchAll(/"output":"bar (\d+)\."/g)].map(([, bar]) => Number(bar));

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { until, World } from './world.ts';
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 300_000 };
 
 describe('a strategy in a thread', () => {
   let world: World;
@@ -19,7 +19,10 @@ describe('a strategy in a thread', () => {
     await world.tellWhile(() => world.heard('plain').length < 20);
     await until('settled', () => member.settled());
     const { counters } = member.summary as { counters: { bars: number; intents: number } };
-    assert.deepEqual([counters.bars, counters.intents], [20, 20]);
+    // The last ones were told before the twentieth was seen to be heard.
+    const heard = world.heard('plain').length;
+    assert.ok(heard >= 20);
+    assert.deepEqual([counters.bars, counters.intents], [heard, heard]);
     assert.equal(member.depth, 0);
     await until('commits are counted', async () => {
       const { values } = await world.metrics.commitLatency.get();

@@ -159,7 +159,7 @@ export default defineStrategy({
   }
 
   /** Tells bars at a steady pace for as long as `more` says. */
-  async tellWhile(more: () => boolean, everyMs = 20, withinMs = 60_000): Promise<void> {
+  async tellWhile(more: () => boolean, everyMs = 20, withinMs = 180_000): Promise<void> {
     const untilMs = clock.monotonicMs() + withinMs;
     while (more()) {
       if (clock.monotonicMs() > untilMs) throw new Error(`still so after ${withinMs} ms: ${more}`);

@@ -88,7 +88,7 @@ export class TestNats {
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  withinMs = 20_000,
+  withinMs = 90_000,
 ): Promise<void> {
   const endMs = systemClock.monotonicMs() + withinMs;
   while (!(await condition())) {
