@@ -6,7 +6,7 @@ import { ingest } from './ingest.ts';
 import { inspect } from './inspect.ts';
 import type { BenchOptions, Question } from './options.ts';
 import { HELP, parseOptions, UsageError } from './options.ts';
-import { orderPath } from './order-path.ts';
+import { orderPath } from './order-path/index.ts';
 import { recovery } from './recovery/index.ts';
 import type { Result } from './result.ts';
 import { cores, ms, NotVerified, writeNoResult, writeResult } from './result.ts';

@@ -1,6 +1,9 @@
 /** The command line of `npm run bench`. */
 import { parseArgs } from 'node:util';
 
+import type { Scenario } from './order-path/scenario.ts';
+import { SCENARIOS } from './order-path/scenario.ts';
+
 export type Question = 'ingest' | 'order-path' | 'recovery' | 'runtime' | 'inspect';
 
 export interface BenchOptions {
@@ -11,8 +14,10 @@ export interface BenchOptions {
   readonly symbols: number;
   /** About how long one round plays, at the rate that the question aims at. */
   readonly seconds: number;
-  /** Orders that are decided at the same moment, each second; order-path only. */
+  /** Strategies that trade; order-path only. */
   readonly orders: number;
+  /** When they decide; order-path only. */
+  readonly scenario: Scenario | 'both';
   /** Folder for a CPU profile of the node per round. */
   readonly profile: string | undefined;
 }
@@ -32,7 +37,7 @@ interface Usual {
 
 const USUAL: Readonly<Record<Question, Usual>> = {
   ingest: { rounds: 5, symbols: 3, seconds: 60, mostSymbols: 5_000, leastSeconds: 1 },
-  'order-path': { rounds: 3, symbols: 20, seconds: 70, mostSymbols: 100, leastSeconds: 15 },
+  'order-path': { rounds: 3, symbols: 20, seconds: 60, mostSymbols: 100, leastSeconds: 15 },
   recovery: { rounds: 40, symbols: 10, seconds: 1, mostSymbols: 1_000, leastSeconds: 1 },
   runtime: { rounds: 5, symbols: 10_000, seconds: 20, mostSymbols: 20_000, leastSeconds: 5 },
   inspect: { rounds: 9, symbols: 1, seconds: 3, mostSymbols: 1, leastSeconds: 1 },
@@ -48,7 +53,8 @@ export const HELP = `npm run bench -- QUESTION [options]
   ingest       How many ticks/s go from the terminal through the bridge into a file-backed JetStream stream and are
                applied by symbol actors? Second figure: the ratio to the bridge's own publisher alone, equal frames.
   order-path   How long from a strategy's decision until the terminal has the command (p99), while 100,000 ticks/s go
-               through the same company? Second figure: the ratio to the bare NATS round trips of that path.
+               through the same company? Second figure: the ratio to the bare NATS round trips of that path. Asked of
+               orders decided one by one, spread over the time, and of a burst of them at the close of each second.
 
   recovery     How long is an actor away that is killed while it works (p99), and how long are the actors of a node that
                is killed? Second figure: the ratio to what a restart asks of NATS.
@@ -62,7 +68,9 @@ export const HELP = `npm run bench -- QUESTION [options]
                  at most 100 for order-path, 1000 for recovery, 20000 for runtime.
   --seconds N    About how long one round plays, 1 to 3600 (${usual('seconds', 'ingest', 'order-path', 'runtime', 'inspect')});
                  at least 15 for order-path, 5 for runtime.
-  --orders N     order-path: orders decided at the same moment, every second, 1 to the number of symbols (default ${DEFAULT_ORDERS}).
+  --orders N     order-path: strategies that trade, each on a symbol of its own, 1 to the number of symbols
+                 (default ${DEFAULT_ORDERS}).
+  --scenario S   order-path: spread, burst or both (default), in turn.
   --json FILE    Write {name, value, unit, ratio, rounds, verified} and the details there.
   --profile DIR  Write a CPU profile of the node per round there. Slows it down: not for figures.
   --help         This text.
@@ -78,6 +86,13 @@ function whole(name: string, text: string | undefined, fallback: number, least: 
     throw new UsageError(`--${name} ${text}: want a whole number from ${least} to ${most}`);
   }
   return value;
+}
+
+function scenarioOf(text = 'both'): Scenario | 'both' {
+  const all = [...SCENARIOS, 'both'] as const;
+  const known = all.find((one) => one === text);
+  if (known === undefined) throw new UsageError(`--scenario ${text}: want ${all.join(', ')}`);
+  return known;
 }
 
 /** Options of a command line, or 'help'. Throws UsageError. */
@@ -101,6 +116,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
   const { mostSymbols, leastSeconds, ...usually } = USUAL[asked];
   const trading = asked === 'order-path';
   if (!trading && values.orders !== undefined) throw new UsageError('--orders: for order-path only');
+  if (!trading && values.scenario !== undefined) throw new UsageError('--scenario: for order-path only');
   const symbols = whole('symbols', values.symbols, usually.symbols, 1, mostSymbols);
   return {
     question: asked,
@@ -108,6 +124,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
     rounds: whole('rounds', values.rounds, usually.rounds, 1, 100),
     symbols,
     orders: whole('orders', values.orders, Math.min(DEFAULT_ORDERS, symbols), 1, symbols),
+    scenario: scenarioOf(values.scenario),
     seconds: whole('seconds', values.seconds, usually.seconds, leastSeconds, 3600),
     profile: values.profile,
   };
@@ -124,6 +141,7 @@ function read(args: readonly string[]) {
       symbols: { type: 'string' },
       seconds: { type: 'string' },
       orders: { type: 'string' },
+      scenario: { type: 'string' },
       profile: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },

@@ -41,7 +41,8 @@ interface Stoppable {
 }
 
 export interface RoundSpec {
-  readonly round: number;
+  /** Names the round's profile. */
+  readonly round: number | string;
   readonly config: Config;
   readonly tape: TapeInfo;
   readonly tapeRounds: number;

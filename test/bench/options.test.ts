@@ -9,6 +9,7 @@ describe('the command line of a benchmark', () => {
     assert.ok(ingest !== 'help' && order !== 'help');
     assert.deepEqual([ingest.question, ingest.symbols, ingest.rounds, ingest.json], ['ingest', 3, 5, undefined]);
     assert.deepEqual([order.question, order.symbols, order.orders], ['order-path', 20, 5]);
+    assert.equal(order.scenario, 'both');
   });
 
   test('every option is read', () => {
@@ -24,6 +25,8 @@ describe('the command line of a benchmark', () => {
       '40',
       '--orders',
       '8',
+      '--scenario',
+      'burst',
     ];
     assert.deepEqual(parseOptions([...args, '--profile', 'p']), {
       question: 'order-path',
@@ -31,6 +34,7 @@ describe('the command line of a benchmark', () => {
       rounds: 2,
       symbols: 8,
       orders: 8,
+      scenario: 'burst',
       seconds: 40,
       profile: 'p',
     });
@@ -63,6 +67,8 @@ describe('the command line of a benchmark', () => {
     [['ingest', '--seconds', 'long'], /--seconds long/],
     [['ingest', '--orders', '5'], /for order-path only/],
     [['recovery', '--orders', '5'], /for order-path only/],
+    [['recovery', '--scenario', 'burst'], /for order-path only/],
+    [['order-path', '--scenario', 'calm'], /--scenario calm: want spread, burst, both/],
     [['runtime', '--symbols', '20001'], /from 1 to 20000/],
     [['runtime', '--seconds', '4'], /from 5 to 3600/],
     [['toString'], /toString: no such question/],

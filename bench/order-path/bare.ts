@@ -8,10 +8,10 @@
  * 3. compare-and-set in KV: the broker commits `submitting`;
  * 4. request and reply: the command reaches the bridge, and its answer the broker.
  */
-import type { Bus, KeyValue } from '../runtime/bus/bus.ts';
-import type { NatsBus } from '../runtime/bus/nats.ts';
-import { inspectSubject, topics } from '../runtime/bus/topics.ts';
-import type { Login, Stage } from './stage.ts';
+import type { Bus, KeyValue } from '../../runtime/bus/bus.ts';
+import type { NatsBus } from '../../runtime/bus/nats.ts';
+import { inspectSubject, topics } from '../../runtime/bus/topics.ts';
+import type { Login, Stage } from '../stage.ts';
 
 /** Names of its own, so that nobody in the company hears of it. */
 const ACCOUNT = 'bench-bare';
