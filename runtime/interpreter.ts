@@ -4,6 +4,7 @@
  */
 import type { ActorDefinition, ControlEvent, EffectContext } from './actor.ts';
 import type { Bus, KeyValue } from './bus/bus.ts';
+import { fnv1a32 } from './bus/subjects.ts';
 import type { Family, Layout, TopicName } from './bus/topics.ts';
 import { topics } from './bus/topics.ts';
 import type { Clock } from './clock.ts';
@@ -34,6 +35,11 @@ const SHOW_MS = 100;
 const SKIPPED_COMMIT = 1024;
 /** State that changed without an effect is committed after this long at the latest. */
 const IDLE_COMMIT_MS = 5_000;
+/**
+ * And up to this share of it sooner, each actor by its name: hundreds that have begun together would all be committed in
+ * the same few milliseconds, always, and whoever else has work then would wait for them.
+ */
+const IDLE_COMMIT_SPREAD = 0.4;
 /** A due commit waits so long for the effects under way. */
 const QUIET_WITHIN_MS = 50;
 
@@ -72,6 +78,9 @@ type Waiting =
   | { readonly kind: 'input'; readonly delivered: Delivered }
   | { readonly kind: 'event'; readonly event: MachineEvent; readonly completes?: number };
 
+/** 0 to 1, the same for the same name, and far apart for names that are alike. */
+const shareOf = (name: string): number => (fnv1a32(name) % 1_000) / 1_000;
+
 export class Interpreter implements Subscriber, Inspectable {
   readonly inputs: ActorDefinition['inputs'];
   private readonly o: InterpreterOptions;
@@ -82,6 +91,7 @@ export class Interpreter implements Subscriber, Inspectable {
   private readonly mailbox = new Mailbox<Waiting>();
   private readonly timers: Timers;
   private readonly effects: Effects;
+  private readonly idleCommitMs: number;
   private readonly abort = new AbortController();
   /** Tests of topics of which not every message is wanted. */
   private readonly wants = new Map<TopicName, ((message: never) => boolean)[]>();
@@ -119,6 +129,7 @@ export class Interpreter implements Subscriber, Inspectable {
     this.store = new CommitStore(options.snapshots, definition);
     this.timers = new Timers(clock, (event) => this.push({ kind: 'event', event }));
     const context: EffectContext = { bus, clock, log, layout, signal: this.abort.signal };
+    this.idleCommitMs = Math.round(IDLE_COMMIT_MS * (1 - IDLE_COMMIT_SPREAD * shareOf(this.name)));
     this.effects = new Effects(definition, context, {
       onEvent: (event, n) => this.push({ kind: 'event', event, completes: n }),
       onFailure: (error) => this.crash(error),
@@ -483,7 +494,7 @@ export class Interpreter implements Subscriber, Inspectable {
   /** State without effects is committed too, a little later: a restart then has less to read again. */
   private armIdleCommit(): void {
     if (!this.dirty || this.commitTimer !== undefined) return;
-    this.commitTimer = this.o.clock.setTimer(IDLE_COMMIT_MS, () => {
+    this.commitTimer = this.o.clock.setTimer(this.idleCommitMs, () => {
       this.commitTimer = undefined;
       if (!this.dirty) return;
       this.commitDue = true;

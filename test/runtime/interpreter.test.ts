@@ -109,6 +109,7 @@ async function live(
   poison?: PoisonRecord,
   clock = systemClock,
   mayRun = () => true,
+  onCommit: () => void = () => undefined,
 ): Promise<Life> {
   const hub = new InputHub({ bus, layout, log, onFailure: (error) => assert.fail(error) });
   let onExit: (exit: Exit) => void = () => undefined;
@@ -128,6 +129,7 @@ async function live(
     poison: record,
     mayRun,
     onExit,
+    onCommit,
   });
   try {
     await interpreter.start();
@@ -247,6 +249,30 @@ describe('an actor', () => {
     clock.advance(1);
     await until(() => second.interpreter.current.value === 'open');
     await second.interpreter.stop();
+  });
+
+  test('many that have begun together are committed in time, and not in the same moment', async () => {
+    const w = world();
+    const clock = new VirtualClock(1_000_000);
+    const bus = w.server.connect();
+    const commitsMs = new Map<string, number>();
+    const lives: Life[] = [];
+    for (let n = 1; n <= 20; n++) {
+      const id = `SYM${String(n).padStart(3, '0')}`;
+      const onCommit = (): void => void commitsMs.set(id, clock.nowMs() - 1_000_000);
+      lives.push(await live(bus, definition(w, { id }), undefined, clock, () => true, onCommit));
+    }
+    for (const { interpreter } of lives) interpreter.tell({ type: 'control.pause' });
+    await until(() => lives.every(({ interpreter }) => interpreter.current.value === 'paused'));
+    for (let ms = 0; ms < 5_000; ms += 100) {
+      clock.advance(100);
+      for (let turns = 0; turns < 20; turns++) await systemClock.yield();
+    }
+    assert.equal(commitsMs.size, 20, 'each is committed within five seconds');
+    const perMoment = Map.groupBy(commitsMs.values(), (atMs) => atMs);
+    const most = Math.max(...[...perMoment.values()].map((together) => together.length));
+    assert.ok(most <= 4, `${most} of 20 within 100 ms`);
+    for (const { interpreter } of lives) interpreter.kill();
   });
 
   test('a second owner wins by its commit, and the first one stops without a further effect', async () => {
