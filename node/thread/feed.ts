@@ -7,7 +7,7 @@
  */
 import type { Family, TopicKey, TopicName } from '../../runtime/bus/topics.ts';
 import type { Delivered, Inputs, Subscriber } from '../../runtime/hub.ts';
-import type { ToThread } from './protocol.ts';
+import type { Handed, ToThread } from './protocol.ts';
 
 /** Messages that a thread may have without having taken them; as many as a mailbox holds. */
 export const MOST_IN_FLIGHT = 4_096;
@@ -34,6 +34,8 @@ export class Feed implements Subscriber {
   private readonly last: Map<Family, number>;
   private inFlight = 0;
   private unwanted = 0;
+  /** Not handed over yet. */
+  private together: Handed[] = [];
   private state: 'open' | 'behind' | 'ended' = 'open';
 
   constructor(options: FeedOptions) {
@@ -48,6 +50,7 @@ export class Feed implements Subscriber {
 
   end(): void {
     if (this.state === 'ended') return;
+    this.handOver();
     this.state = 'ended';
     void this.o.hub.unsubscribe(this);
   }
@@ -75,7 +78,17 @@ export class Feed implements Subscriber {
     this.inFlight++;
     // A buffer of its own: the message is a part of a larger one, which would travel whole.
     const data = new Uint8Array(delivered.data);
-    this.o.post({ type: 'input', topic, family, sequence, subject, data }, [data.buffer]);
+    this.together.push({ topic, family, sequence, subject, data });
+    // What the network brings in one piece is handed out on one stack.
+    if (this.together.length === 1) queueMicrotask(() => this.handOver());
+  }
+
+  private handOver(): void {
+    const inputs = this.together;
+    if (inputs.length === 0) return;
+    this.together = [];
+    const buffers = inputs.map(({ data }) => data.buffer as ArrayBuffer);
+    this.o.post({ type: 'inputs', inputs }, buffers);
   }
 
   /** The thread has taken so many more. */

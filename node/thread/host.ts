@@ -90,7 +90,7 @@ export class Host {
           this.log.error({ err: thrown, event: message.event.type }, 'an event was not taken');
         }
         break;
-      case 'input':
+      case 'inputs':
         this.inputs.handed(message);
         break;
       case 'subscribed':
@@ -98,6 +98,7 @@ export class Host {
         break;
       case 'settled':
         this.tellNews();
+        this.inputs.tell();
         this.say({ type: 'settled', ask: message.ask, settled: this.settled });
         break;
       case 'log':

@@ -1,13 +1,14 @@
 /** The thread's half of its inputs: what the main side hands over, one message after the other, to the one actor here. */
 import type { Inputs, Subscriber } from '../../runtime/hub.ts';
 import { deliveredOf, familiesOf } from '../../runtime/hub.ts';
-import type { FromThread, ToThread } from './protocol.ts';
+import type { FromThread, Handed, ToThread } from './protocol.ts';
 import { errorOf } from './protocol.ts';
 
-/** The main side hears at least this often how many have been taken. */
+/**
+ * The main side hears this often how many have been taken, and when it asks: each word wakes it, and it only needs to know
+ * whether thousands are under way.
+ */
 const TOLD_EVERY = 64;
-
-type Handed = Extract<ToThread, { type: 'input' }>;
 
 export class PortInputs implements Inputs {
   private readonly say: (message: FromThread) => void;
@@ -49,8 +50,8 @@ export class PortInputs implements Inputs {
     else this.joined?.reject(errorOf(message.error));
   }
 
-  handed(message: Handed): void {
-    this.queue.push(message);
+  handed({ inputs }: Extract<ToThread, { type: 'inputs' }>): void {
+    this.queue.push(...inputs);
     if (!this.working) this.work().catch(this.onFailure);
   }
 
@@ -66,11 +67,11 @@ export class PortInputs implements Inputs {
     } finally {
       this.queue = [];
       this.working = false;
-      this.tell();
     }
   }
 
-  private tell(): void {
+  /** Says how many have been taken since it was said last. */
+  tell(): void {
     if (this.taken > 0) this.say({ type: 'took', count: this.taken });
     this.taken = 0;
   }

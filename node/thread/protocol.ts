@@ -41,6 +41,8 @@ export interface Assignment {
   readonly folder: string;
 }
 
+export type Handed = StoredMessage & { readonly topic: TopicName; readonly family: Family };
+
 export type ToThread =
   | { readonly type: 'run'; readonly run: Assignment; readonly layout: Layout; readonly poison: PoisonState }
   /** Only load it and say what it needs. */
@@ -49,7 +51,8 @@ export type ToThread =
   | { readonly type: 'settled'; readonly ask: number }
   /** In answer to `subscribe`: the readers stand, or cannot be joined. */
   | { readonly type: 'subscribed'; readonly error?: Fault }
-  | ({ readonly type: 'input'; readonly topic: TopicName; readonly family: Family } & StoredMessage)
+  /** Everything that came for it together: handing over costs more than what is handed. */
+  | { readonly type: 'inputs'; readonly inputs: readonly Handed[] }
   | { readonly type: 'log'; readonly level: LogLevel }
   | { readonly type: 'stop' };
 

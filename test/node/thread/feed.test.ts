@@ -20,9 +20,11 @@ class Readers {
     if (this.subscriber === subscriber) this.subscriber = undefined;
   }
 
-  tell(count: number): void {
+  /** In one piece; resolves when whoever waits for its end has had its turn. */
+  async tell(count: number): Promise<void> {
     this.last += count;
     this.handOut(this.last - count + 1);
+    await undefined;
   }
 
   private handOut(from: number): void {
@@ -41,8 +43,9 @@ const delivered = (sequence: number): Delivered => ({
   data: chunk.subarray(sequence % 100, (sequence % 100) + 8),
 });
 
-function feedOf(readers: Readers): { feed: Feed; handed: number[]; sizes: Set<number> } {
+function feedOf(readers: Readers): { feed: Feed; handed: number[]; posts: number[]; sizes: Set<number> } {
   const handed: number[] = [];
+  const posts: number[] = [];
   const sizes = new Set<number>();
   const feed = new Feed({
     hub: readers,
@@ -50,23 +53,27 @@ function feedOf(readers: Readers): { feed: Feed; handed: number[]; sizes: Set<nu
     taken: [['trading', 0]],
     wants: ({ message }) => (message as { strategy: string }).strategy === 'mine',
     post: (message: ToThread) => {
-      assert.ok(message.type === 'input');
-      handed.push(message.sequence);
-      sizes.add(message.data.buffer.byteLength);
+      assert.ok(message.type === 'inputs');
+      posts.push(message.inputs.length);
+      for (const { sequence, data } of message.inputs) {
+        handed.push(sequence);
+        sizes.add(data.buffer.byteLength);
+      }
     },
     onFailure: (thrown) => assert.fail(String(thrown)),
   });
-  return { feed, handed, sizes };
+  return { feed, handed, posts, sizes };
 }
 
 describe('what a thread is handed', () => {
   test('is what it wants, in order, each in a buffer of its own', async () => {
     const readers = new Readers();
-    const { feed, handed, sizes } = feedOf(readers);
+    const { feed, handed, posts, sizes } = feedOf(readers);
     await feed.begin();
-    readers.tell(7);
+    await readers.tell(7);
     assert.deepEqual(handed, [1, 2, 4, 5, 7]);
     assert.deepEqual([...sizes], [8]);
+    assert.deepEqual(posts, [5], 'what came together is handed over together');
     assert.equal(feed.taken('trading'), 7);
     assert.ok(!feed.idle);
     feed.took(5);
@@ -77,7 +84,7 @@ describe('what a thread is handed', () => {
     const readers = new Readers();
     const { feed, handed } = feedOf(readers);
     await feed.begin();
-    readers.tell(3 * 1024);
+    await readers.tell(3 * 1024);
     feed.took(handed.length);
     assert.equal(handed.filter((sequence) => sequence % 3 === 0).length, 1);
   });
@@ -86,7 +93,7 @@ describe('what a thread is handed', () => {
     const readers = new Readers();
     const { feed, handed } = feedOf(readers);
     await feed.begin();
-    readers.tell(20_000);
+    await readers.tell(20_000);
     assert.equal(handed.length, MOST_IN_FLIGHT);
     assert.equal(readers.subscriber, undefined, 'the readers go on without it');
     assert.ok(!feed.idle);
@@ -94,7 +101,9 @@ describe('what a thread is handed', () => {
     feed.took(MOST_IN_FLIGHT - FEW_IN_FLIGHT - 1);
     assert.equal(readers.rewinds, before, 'it still has enough to do');
     while (feed.taken('trading') < 20_000) feed.took(64);
+    await undefined;
     feed.took(handed.length - (handed.length - FEW_IN_FLIGHT));
+    await undefined;
     const wanted = Array.from({ length: 20_000 }, (_, i) => i + 1).filter((sequence) => sequence % 3 !== 0);
     assert.deepEqual(
       handed.filter((sequence) => sequence % 3 !== 0),
@@ -106,9 +115,9 @@ describe('what a thread is handed', () => {
     const readers = new Readers();
     const { feed, handed } = feedOf(readers);
     await feed.begin();
-    readers.tell(2);
+    void readers.tell(2);
     feed.end();
-    readers.tell(5);
+    await readers.tell(5);
     assert.deepEqual(handed, [1, 2]);
     feed.took(2);
     assert.equal(readers.subscriber, undefined);
