@@ -19,6 +19,8 @@ export class Company {
   private list: readonly Member[] | undefined;
   /** Who has failed and is to be started again. */
   private readonly missing = new Set<string>();
+  /** Who has been given up, and stays down until an operator acts. */
+  private readonly down = new Set<string>();
 
   add(planned: Planned, member: Member): void {
     this.placed.set(actorKey(planned.kind, planned.id), { planned, member });
@@ -28,13 +30,17 @@ export class Company {
   remove(kind: string, id: string): void {
     if (this.placed.delete(actorKey(kind, id))) this.list = undefined;
     this.missing.delete(actorKey(kind, id));
+    this.down.delete(actorKey(kind, id));
   }
 
   /** What its supervisor tells of an actor. */
   supervised({ kind, id, event }: Pick<SupervisorEvent, 'kind' | 'id' | 'event'>): void {
     const key = actorKey(kind, id);
-    if (event === 'failed' && this.placed.has(key)) this.missing.add(key);
-    else this.missing.delete(key);
+    this.missing.delete(key);
+    this.down.delete(key);
+    if (!this.placed.has(key)) return;
+    if (event === 'failed') this.missing.add(key);
+    else if (event === 'given_up') this.down.add(key);
   }
 
   get size(): number {
@@ -78,9 +84,13 @@ export class Company {
     for (const { planned, member } of this.all) if (planned.kind === 'symbol') member.tell({ type: 'control.flush' });
   }
 
+  /** Nothing is under way in those that run. One that stays down will not take any more, and nobody can wait for it. */
   async settled(): Promise<boolean> {
     // Those on this thread answer at once; one that is busy makes the rest needless.
-    for (const member of this.members) if (!(await member.settled())) return false;
+    for (const member of this.members) {
+      if (this.down.size > 0 && this.down.has(actorKey(member.kind, member.id))) continue;
+      if (!(await member.settled())) return false;
+    }
     return true;
   }
 

@@ -3,7 +3,7 @@
  * machine (`machine.ts`) says which events it takes in which state.
  */
 import type { ChildState, ExitedEvent, StoppedEvent, SupervisorContext, SupervisorMachineEvent } from './context.ts';
-import { delayMs, isHopeless, isSpent, nextStreak, recent } from './policy.ts';
+import { delayMs, isHopeless, isItsOwn, isSpent, nextStreak, recent } from './policy.ts';
 import type { SupervisorEffect } from './turn.ts';
 import { sideBySide, Turn } from './turn.ts';
 
@@ -165,7 +165,7 @@ function failed(turn: Turn, child: ChildState, event: ExitedEvent): void {
   const before = child.phase === 'running' ? recent(child.failuresMs, atMs, childBudget) : child.failuresMs;
   const failuresMs = [...before, atMs];
   const streak = nextStreak(child.streak, ranMs, backoff);
-  const escalates = child.onBudgetSpent === 'escalate';
+  const escalates = child.onBudgetSpent === 'escalate' && !isItsOwn(code);
   if (escalates) turn.change({ failuresMs: [...recent(turn.context.failuresMs, atMs, budget), atMs] });
   const down = turn.update(child, { phase: 'failed', fresh: false, failuresMs, streak, cause: message });
   turn.tell(down, 'failed', message);

@@ -66,11 +66,14 @@ const MAY_PASS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ORDER_SUPERSEDED',
 ]);
 
-/** Need a person, and no start before that person has acted can go better. */
-const NEEDS_A_PERSON: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['SNAPSHOT_CORRUPT', 'SNAPSHOT_VERSION']);
+/** Need a person, and no start before that person has acted can go better, here or elsewhere. */
+const UNUSABLE_SNAPSHOT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['SNAPSHOT_CORRUPT', 'SNAPSHOT_VERSION']);
+
+/** Faults of one actor's own: it stays down, because its node would end for it, and the next one, and the next. */
+export const isItsOwn = (code: ErrorCode | undefined): boolean => code !== undefined && UNUSABLE_SNAPSHOT.has(code);
 
 /** Errors that starting again cannot mend: everything of class `fatal` but those above. A new code is one of them. */
 export function isHopeless(code: ErrorCode | undefined): boolean {
   if (code === undefined) return false;
-  return NEEDS_A_PERSON.has(code) || (errorTable[code].class === 'fatal' && !MAY_PASS.has(code));
+  return UNUSABLE_SNAPSHOT.has(code) || (errorTable[code].class === 'fatal' && !MAY_PASS.has(code));
 }

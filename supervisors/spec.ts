@@ -44,7 +44,7 @@ export interface ChildSpec {
    * What becomes of it when it has failed more often than its budget allows, or cannot ever start.
    * - `escalate` (default): the supervisor gives up and the level above decides.
    * - `leave`: the child stays down as `failed` until an operator restarts it; the others go on, and its failures do not
-   *   count in the supervisor's budget.
+   *   count in the supervisor's budget. So also, whatever stands here, a child whose snapshot cannot be used.
    */
   readonly onBudgetSpent?: 'escalate' | 'leave';
   /**

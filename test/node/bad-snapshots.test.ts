@@ -1,7 +1,6 @@
 /** Snapshots that cannot be used, seen from the node: who stops, what is said, and that nothing starts blank. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Run } from './rig.ts';
 import { Rig } from './rig.ts';
 
 const spec = { symbols: 2, strategies: 2 };
@@ -27,26 +26,39 @@ async function spoilt(key: string, spoil: (text: string) => string): Promise<{ r
 const kept = async (rig: Rig, key: string): Promise<string> =>
   decode((await (await rig.server.connect().kv('snapshots')).get(key))?.value);
 
-const ended = (run: Run): boolean => run.outcome !== undefined || run.startError !== undefined;
-
-const spoils: [string, RegExp, (text: string) => string][] = [
-  ['cut short', /SNAPSHOT_CORRUPT/, (text) => text.slice(0, text.length / 2)],
-  ['of a newer program', /SNAPSHOT_VERSION/, (text) => text.replace(/"version":\d+/, '"version":9999')],
+const spoils: [string, (text: string) => string][] = [
+  ['cut short', (text) => text.slice(0, text.length / 2)],
+  ['of a newer program', (text) => text.replace(/"version":\d+/, '"version":9999')],
 ];
 
 describe('a snapshot that cannot be used', () => {
-  for (const [what, code, spoil] of spoils) {
-    test(`of a symbol, ${what}: the node says which and what to do, tries once, and ends; it is left as it was`, async () => {
-      const { rig, value } = await spoilt('symbol.SYM0', spoil);
-      const run = rig.begin('a', spec);
-      await rig.until('the node has ended', () => ended(run));
-      const error = run.outcome?.error;
-      assert.match(String(error?.code), code);
-      assert.match(String(error?.message), /symbol\.SYM0/);
-      const told = rig.edges().filter(({ id, event }) => id === 'SYM0' && event === 'failed');
-      assert.equal(told.length, 1, 'a start that cannot go better is not tried again');
-      assert.equal(await kept(rig, 'symbol.SYM0'), value);
-    });
+  for (const [what, spoil] of spoils) {
+    for (const [kind, id] of [
+      ['symbol', 'SYM0'],
+      ['broker', 'acc'],
+    ] as const) {
+      test(`of a ${kind}, ${what}: it is down and says why, is tried once and left as it was; its node and the others live`, async () => {
+        const { rig, value } = await spoilt(`${kind}.${id}`, spoil);
+        const run = rig.begin('a', spec);
+        await rig.until('the others run', async () => (await rig.levels()).get('symbol.SYM1')?.state === 'warming');
+        await rig.pass(120_000);
+        assert.equal(run.outcome, undefined, 'the node lives');
+        assert.equal(run.node.settled, true);
+        let settled = false;
+        run.node.settle().then((all) => {
+          settled = all;
+        });
+        await rig.until('who stays down is not waited for', () => settled);
+        const level = (await rig.levels()).get(`${kind}.${id}`);
+        assert.equal(level?.state, 'failed');
+        assert.ok(level.detail.startsWith(`given up: snapshots/${kind}.${id}: `), level.detail);
+        const told = rig.edges().filter((edge) => edge.id === id && edge.event === 'failed');
+        assert.equal(told.length, 1, 'a start that cannot go better is not tried again');
+        assert.match(String(told[0]?.cause), new RegExp(`${kind}\\.${id}`));
+        assert.equal(await kept(rig, `${kind}.${id}`), value);
+        rig.stop(run);
+      });
+    }
 
     test(`of a strategy, ${what}: it alone is down, and comes back when an operator has mended it`, async () => {
       let good = '';

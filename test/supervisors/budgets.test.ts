@@ -217,13 +217,32 @@ test('what no start can mend is not tried again, also when it happens later', as
     const { supervisor, log, gaveUp, advance } = makeStage();
     const a = new Puppet('a', log, { onBudgetSpent });
     await supervisor.add(a);
-    a.exit({ reason: 'crash', error: new TroupeError('SNAPSHOT_VERSION', 'older') });
+    a.exit({ reason: 'crash', error: new TroupeError('LEDGER_SCHEMA', 'older') });
     await advance(60_000);
     assert.deepEqual([a.starts, supervisor.children()[0]?.phase], [1, 'failed']);
     assert.deepEqual(
       gaveUp.map(({ code }) => code),
-      onBudgetSpent === 'leave' ? [] : ['SNAPSHOT_VERSION'],
+      onBudgetSpent === 'leave' ? [] : ['LEDGER_SCHEMA'],
     );
+  }
+});
+
+test('an unusable snapshot is one child its own: it stays down, the others go on, and an operator brings it back', async () => {
+  for (const code of ['SNAPSHOT_CORRUPT', 'SNAPSHOT_VERSION'] as const) {
+    const { supervisor, log, gaveUp, advance } = makeStage({ strategy: 'rest_for_one' });
+    const [a, b] = [new Puppet('a', log), new Puppet('b', log)];
+    await supervisor.add(a);
+    await supervisor.add(b);
+    a.exit({ reason: 'crash', error: new TroupeError(code, 'bad') });
+    await advance(60_000);
+    assert.deepEqual(
+      supervisor.children().map(({ phase }) => phase),
+      ['failed', 'running'],
+    );
+    assert.deepEqual([a.starts, b.starts, gaveUp.length, supervisor.state], [1, 1, 0, 'running']);
+    assert.equal(await supervisor.restart('puppet', 'a', 'mended'), true);
+    await advance(1_000);
+    assert.equal(a.starts, 2);
   }
 });
 
