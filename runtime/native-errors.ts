@@ -48,6 +48,27 @@ export const nativeTable: Readonly<Record<string, ErrorEntry>> = {
   E_BRIDGE_STATE: retry('The bridge’s own state could not be published.'),
   E_BRIDGE_STOPPED_SHORT: operator('The bridge was stopped with messages that nobody had acknowledged.'),
   E_BRIDGE_JSON: fatal('An execution event could not be written as JSON.'),
+  E_EXPERT_INPUT: operator(
+    'An input of the expert is out of its range; the message names it. Correct it in its dialog.',
+  ),
+  E_EXPERT_TIMER: fatal('The terminal gives the expert no timer. Restart the terminal.'),
+  E_EXPERT_JOURNAL: operator(
+    'The expert’s journal of orders cannot be opened, read or written, so it sends none. Is another chart running Troupe for this account?',
+  ),
+  E_EXPERT_DISK: operator('The expert’s log of ticks cannot be written. It reads no ticks until it can; none is lost.'),
+  E_EXPERT_LINK: operator('The expert’s link client refuses its configuration; the message names the field.'),
+  E_EXPERT_RELINK: retry(
+    'The expert could not tell everything that has happened; it links anew, and the broker takes a snapshot.',
+  ),
+  E_EXPERT_RESUME: retry('Bridge and expert do not agree on the list of symbols; the link is made anew.'),
+  E_EXPERT_SNAPSHOT: operator(
+    'The account has more orders, positions or deals than the expert can tell in a snapshot, or its history is not available.',
+  ),
+  E_EXPERT_SYMBOL: operator('A symbol that was asked for does not exist at this broker, or has no properties yet.'),
+  E_EXPERT_SYMBOLS: operator('More symbols than the expert can take; those beyond are left out.'),
+  E_EXPERT_TICKS_PER_MS: operator(
+    'A symbol had more ticks within one millisecond than the expert can tell apart; some may be missing.',
+  ),
   E_LINK: retry('The link between terminal and bridge ended with an error; the terminal links again.'),
   E_LINK_LOST: retry('The link to the bridge broke; the terminal links again.'),
   E_LINK_IO: retry('Reading or writing the link failed.'),

@@ -34,7 +34,7 @@ test('every test that docs/guarantees.md names is there', () => {
 
 describe('codes of the C++ programs', () => {
   const root = fileURLToPath(new URL('../native/mt5-bridge/', import.meta.url));
-  const sources = globSync(['{link,bridge,terminal}/**/*.{h,cpp}'], { cwd: root }).map((file) =>
+  const sources = globSync(['{link,bridge,terminal}/**/*.{h,cpp}', 'expert/**/*.mqh'], { cwd: root }).map((file) =>
     readFileSync(`${root}${file}`, 'utf8'),
   );
   const said = new Set(sources.flatMap((text) => [...text.matchAll(/"(E_[A-Z_]+)"/g)].map((match) => match[1]!)));

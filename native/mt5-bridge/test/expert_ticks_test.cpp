@@ -1,0 +1,281 @@
+// Ticks from the terminal's tick base to the bridge: none lost, none doubled, each with its number for good, whatever
+// stalls, breaks and is killed.
+#include <random>
+
+#include "test/expert_harness.h"
+
+namespace {
+
+using Payload = std::tuple<int64_t, double, double, uint32_t>;
+
+Payload payloadOf(const wire::Tick& t) { return {t.time_ms, t.bid, t.ask, t.flags}; }
+
+// The bridge's side: what it keeps of each feed and symbol, and everything that it ever heard.
+struct Bridge {
+  std::map<std::string, std::map<std::string, std::vector<Payload>>> kept, heard;
+  std::vector<std::string> symbols;
+  std::vector<size_t> at;  // of this session: ticks of the feed so far
+  std::string feed;
+  size_t read = 0;
+
+  // A session: names what is kept.
+  void begin() {
+    feed = fakeLink().config.feed;
+    at.clear();
+    symbols.clear();
+    fakeLink().sent.clear();
+    read = 0;
+  }
+  // False: a tick came with the number of another one.
+  bool hear() {
+    auto& link = fakeLink();
+    for (; read < link.sent.size(); ++read) {
+      const auto& m = link.sent[read];
+      if (m.type == static_cast<uint16_t>(wire::FrameType::kSymbols)) {
+        std::vector<uint64_t> numbers;
+        for (size_t i = 0; i < m.payload.size(); i += sizeof(wire::Spec)) {
+          wire::Spec spec;
+          std::memcpy(&spec, m.payload.data() + i, sizeof spec);
+          symbols.emplace_back(spec.name);
+          at.push_back(kept[feed][spec.name].size());
+          numbers.push_back(at.back());
+        }
+        link.say(FRAME_RESUME, numbers);
+      } else if (m.type == static_cast<uint16_t>(wire::FrameType::kTicks)) {
+        for (size_t i = sizeof(wire::TickBatchHeader); i < m.payload.size(); i += sizeof(wire::Tick)) {
+          wire::Tick tick;
+          std::memcpy(&tick, m.payload.data() + i, sizeof tick);
+          if (tick.symbol >= symbols.size()) return false;
+          auto& all = heard[feed][symbols[tick.symbol]];
+          const size_t number = at[tick.symbol]++;
+          if (number < all.size() && all[number] != payloadOf(tick)) return false;
+          if (number == all.size()) all.push_back(payloadOf(tick));
+          kept[feed][symbols[tick.symbol]].resize(number);
+          kept[feed][symbols[tick.symbol]].push_back(payloadOf(tick));
+        }
+      }
+    }
+    return true;
+  }
+  std::multiset<Payload> all(const std::string& symbol) {
+    std::multiset<Payload> found;
+    for (auto& [name, feeds] : kept) found.insert(feeds[symbol].begin(), feeds[symbol].end());
+    return found;
+  }
+};
+
+class Ticks : public ExpertTest {
+ protected:
+  void SetUp() override {
+    ExpertTest::SetUp();
+    bridge_ = Bridge();
+    expected_.clear();
+    for (auto& [name, symbol] : world().symbols)
+      for (const MqlTick& t : symbol.ticks) expected_[name].insert({t.time_msc, t.bid, t.ask, t.flags});
+  }
+  void add(const std::string& symbol, long time_ms, double bid, double ask, uint flags = 6) {
+    world().tick(symbol, time_ms, bid, ask, flags);
+    expected_[symbol].insert({time_ms, bid, ask, flags});
+  }
+  void connect() {
+    for (int i = 0; i < 20 && !fakeLink().running; ++i) pass();
+    bridge_.begin();
+    fakeLink().up();
+  }
+  void step(long us = 10'000) {
+    g_log.segment_records = segment_records_;
+    pass(us);
+    ASSERT_TRUE(bridge_.hear()) << "a tick has another's number";
+    // A new feed has begun: the expert links anew.
+    if (g_session.phase == PHASE_WAITING) connect();
+  }
+  // Everything is read, also what came late, and told.
+  void settle() {
+    fakeLink().room = -1;
+    if (!fakeLink().running) connect();
+    for (int i = 0; i < 40; ++i) step(100'000);
+  }
+  void expectAll() {
+    for (const auto& [symbol, ticks] : expected_) EXPECT_EQ(bridge_.all(symbol), ticks) << symbol;
+  }
+  Bridge bridge_;
+  std::map<std::string, std::multiset<Payload>> expected_;
+  long segment_records_ = 1'000'000;
+};
+
+TEST_F(Ticks, EqualTicksOfOneMillisecondAreAllTold) {
+  const long t = world().broker_ms + 1000;
+  connect();
+  step();
+  for (int i = 0; i < 3; ++i) add("EURUSD", t, 1.2, 1.3);
+  step();
+  add("EURUSD", t, 1.2, 1.3);
+  settle();
+  expectAll();
+}
+
+TEST_F(Ticks, TicksThatAreInsertedLateAreTold) {
+  const long t = world().broker_ms + 1000;
+  connect();
+  add("EURUSD", t, 1.2, 1.3);
+  add("EURUSD", t + 4000, 1.4, 1.5);
+  settle();
+  add("EURUSD", t + 1, 1.25, 1.35, 4);
+  add("EURUSD", t + 4000, 1.4, 1.5);
+  settle();
+  expectAll();
+}
+
+TEST_F(Ticks, WhatHappensWhileTheTerminalIsDownIsReadAfterwards) {
+  connect();
+  settle();
+  kill();
+  for (int i = 0; i < 5000; ++i) add("USDJPY", world().broker_ms + i % 3, 150 + i * 0.001, 150.01 + i * 0.001);
+  connect();
+  settle();
+  expectAll();
+}
+
+TEST_F(Ticks, AMissingPriceIsTheOneBefore) {
+  const long t = world().broker_ms + 1000;
+  connect();
+  world().tick("EURUSD", t, 0, 1.3, 4);
+  settle();
+  const auto told = bridge_.kept[bridge_.feed]["EURUSD"];
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_EQ(told[1], (Payload{t, 1.1, 1.3, 4}));
+  // Known again after a restart, though it stands otherwise in the log than in the tick base.
+  kill();
+  connect();
+  settle();
+  EXPECT_EQ(bridge_.kept[bridge_.feed]["EURUSD"].size(), 2u);
+}
+
+TEST_F(Ticks, TicksThatTheLogHasLostBeginAnotherFeed) {
+  segment_records_ = 100;
+  connect();
+  long t = world().broker_ms;
+  for (int i = 0; i < 50; ++i) {
+    for (int k = 0; k < 20; ++k) add("EURUSD", ++t, 1 + i * 0.001 + k * 0.00001, 2);
+    step();
+  }
+  settle();
+  expectAll();
+  // JetStream was wiped: all of the feed is wanted again.
+  const std::string before = bridge_.feed;
+  bridge_.kept.clear();
+  bridge_.heard.clear();
+  fakeLink().lost();
+  step();
+  connect();
+  settle();
+  EXPECT_NE(bridge_.feed, before);
+  EXPECT_EQ(bridge_.kept[bridge_.feed].size(), 2u);
+  const auto& again = bridge_.kept[bridge_.feed]["EURUSD"];
+  EXPECT_GE(again.size(), 100u);
+  EXPECT_LT(again.size(), 1000u);
+  EXPECT_EQ(std::get<0>(again.back()), t);
+}
+
+TEST_F(Ticks, ADiskThatRefusesStopsReadingAndLosesNothing) {
+  connect();
+  settle();
+  const long t = world().broker_ms + 1000;
+  for (int i = 0; i < 3000; ++i) add("EURUSD", t + i, 1.2, 1.3 + i * 0.0001);
+  world().writes_left = 0;
+  step();
+  step();
+  EXPECT_TRUE(g_disk_failed);
+  world().writes_left = -1;
+  settle();
+  expectAll();
+}
+
+// The tick base is append-only but for late inserts within the window, and the order within a millisecond is nobody's
+// promise: it is shuffled between readings.
+class TickSeeds : public Ticks {
+ protected:
+  void run(uint32_t seed) {
+    std::mt19937 random(seed);
+    const auto draw = [&](int n) { return static_cast<int>(random() % static_cast<uint32_t>(n)); };
+    segment_records_ = 300 + draw(2000);
+    long now_ms = world().broker_ms;
+    connect();
+    for (int turn = 0; turn < 60; ++turn) {
+      const int ticks = draw(4) == 0 ? draw(400) : draw(12);
+      for (int i = 0; i < ticks; ++i) {
+        if (draw(3) == 0) now_ms += draw(40);
+        const bool late = draw(12) == 0;
+        const std::string symbol = draw(3) == 0 ? "USDJPY" : "EURUSD";
+        // Few different prices, so that many ticks are equal.
+        add(symbol, late ? now_ms - draw(static_cast<int>(lateBy(symbol, now_ms))) : now_ms, 1 + draw(3) * 0.01,
+            2 + draw(2) * 0.01, draw(5) == 0 ? 2 : 6);
+      }
+      shuffleEqualTimes(random);
+      switch (draw(9)) {
+        case 0:
+          fakeLink().room = draw(3);  // a stall
+          break;
+        case 1:
+          breakLink(random);
+          break;
+        case 2:
+          kill();
+          loseTail(random);
+          connect();
+          break;
+        default:
+          fakeLink().room = -1;
+      }
+      step(5'000 + draw(300'000));
+      if (HasFatalFailure()) return;
+    }
+    settle();
+    expectAll();
+  }
+
+ private:
+  // How late a tick may be: the window, and not further back than the last ticks that are kept.
+  long lateBy(const std::string& symbol, long now_ms) {
+    const auto& ticks = world().symbols[symbol].ticks;
+    const size_t back = std::min<size_t>(ticks.size(), 60);
+    const long oldest = back == 0 ? now_ms : ticks[ticks.size() - back].time_msc + 1;
+    return std::clamp<long>(now_ms - oldest, 1, LATE_WINDOW_MS - 1);
+  }
+  void shuffleEqualTimes(std::mt19937& random) {
+    for (auto& [name, symbol] : world().symbols) {
+      auto& ticks = symbol.ticks;
+      for (size_t i = 0; i < ticks.size();) {
+        size_t end = i;
+        while (end < ticks.size() && ticks[end].time_msc == ticks[i].time_msc) ++end;
+        std::shuffle(ticks.begin() + static_cast<long>(i), ticks.begin() + static_cast<long>(end), random);
+        i = end;
+      }
+    }
+  }
+  void breakLink(std::mt19937& random) {
+    fakeLink().incoming.clear();
+    fakeLink().lost();
+    pass();
+    ASSERT_TRUE(bridge_.hear());
+    loseTail(random);
+    bridge_.begin();
+    fakeLink().up();
+  }
+  // What was on its way to JetStream is lost with the bridge.
+  void loseTail(std::mt19937& random) {
+    for (auto& [symbol, ticks] : bridge_.kept[bridge_.feed])
+      ticks.resize(ticks.size() - std::min<size_t>(ticks.size(), random() % 100));
+  }
+};
+
+TEST_F(TickSeeds, NoneIsLostAndNoneDoubledOverAThousandSeeds) {
+  for (uint32_t seed = 1; seed <= 1000; ++seed) {
+    SetUp();
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    run(seed);
+    if (HasFailure()) return;
+  }
+}
+
+}  // namespace
