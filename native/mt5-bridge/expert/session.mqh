@@ -356,6 +356,7 @@ string BadSetting() {
 
 // Everything begins anew: after a change of the chart's symbol OnInit runs again with all variables as they were.
 void SessionBegin() {
+  g_reported_count = 0;
   EndSession();
   OrdersReset();
   CloseFiles();

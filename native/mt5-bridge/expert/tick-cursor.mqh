@@ -6,18 +6,20 @@
 // payload is all that leaves here (time, bid, ask, flags); a tick that is equal in all of it is a second one when the
 // base holds one more of them than was delivered.
 //
-// Late ticks are found as long as they are not older than the multiset reaches back: LATE_WINDOW_MS, and not more than
-// the last CURSOR_KEEP ticks. One reading: CursorTrim, CursorFrom, CursorLook, and CursorTake for each tick.
+// Late ticks are found as long as they are not older than the multiset reaches back: LATE_WINDOW_MS, and no fewer than
+// the last CURSOR_KEEP ticks. What is forgotten has been looked at once more before (a sweep), so that a tick cannot
+// slip in between. One reading: CursorFrom, CursorLook, CursorTake for each tick; CursorTrim after a sweep.
 #ifndef TROUPE_TICK_CURSOR_MQH
 #define TROUPE_TICK_CURSOR_MQH
 
 #include "messages.mqh"
 
-// Most ticks of one reading. More than CURSOR_KEEP, so that a reading that begins with ticks that are known always
-// comes to new ones.
-#define READ_MAX 1024
-// Also the most that one millisecond may have.
-#define CURSOR_KEEP 512
+// Most ticks of one reading.
+#define READ_MAX 512
+#define CURSOR_KEEP 256
+// More than this and a sweep is due. Also the most that one millisecond may have.
+#define CURSOR_SWEEP 512
+// Beside that, what one quick reading and one step of a sweep may add.
 #define CURSOR_ROOM 1536
 #define LATE_WINDOW_MS 5000
 
@@ -40,21 +42,30 @@ void CursorBegin(TickCursor &cursor, long floor_ms) {
   cursor.overrun = false;
 }
 
-// Forgets the oldest beyond CURSOR_KEEP, whole milliseconds at a time: what is forgotten must never be read again, so
-// the floor rises above it. Between readings only, so that within one the floor stands.
-void CursorTrim(TickCursor &cursor) {
+// Forgets the oldest beyond CURSOR_KEEP, whole milliseconds at a time, and only those before `swept_ms`. What is
+// forgotten must never be read again, so the floor rises above it.
+void CursorTrim(TickCursor &cursor, long swept_ms) {
   if (cursor.end <= CURSOR_KEEP) return;
-  int first = cursor.end - CURSOR_KEEP;
-  const long newest = cursor.delivered[cursor.end - 1].time_ms;
-  long floor_ms = cursor.delivered[first - 1].time_ms + 1;
-  if (floor_ms > newest) {
-    // More than can be kept within the newest millisecond: reading it again would give ticks twice.
-    cursor.overrun = true;
-  }
+  long floor_ms = cursor.delivered[cursor.end - CURSOR_KEEP - 1].time_ms + 1;
+  if (floor_ms > swept_ms) floor_ms = swept_ms;
+  if (floor_ms <= cursor.floor_ms) return;
+  int first = 0;
   while (first < cursor.end && cursor.delivered[first].time_ms < floor_ms) first++;
   for (int i = first; i < cursor.end; i++) cursor.delivered[i - first] = cursor.delivered[i];
   cursor.end -= first;
-  if (floor_ms > cursor.floor_ms) cursor.floor_ms = floor_ms;
+  cursor.floor_ms = floor_ms;
+}
+
+// After a whole sweep: the newest millisecond stays, because it will be read again. One that has more ticks than can be
+// kept is closed: to read it again would give ticks twice.
+void CursorSwept(TickCursor &cursor) {
+  if (cursor.end == 0) return;
+  const long newest = cursor.delivered[cursor.end - 1].time_ms;
+  CursorTrim(cursor, newest);
+  if (cursor.end <= CURSOR_SWEEP) return;
+  cursor.overrun = true;
+  cursor.end = 0;
+  cursor.floor_ms = newest + 1;
 }
 
 // Where to read from: the millisecond of the newest tick, or (for `late` ones) all that is kept.
@@ -89,7 +100,7 @@ void CursorInsert(TickCursor &cursor, int at, const WireTick &tick) {
   cursor.end++;
 }
 
-// Whether this tick of the reading is new; then it counts as delivered. At most READ_MAX between two CursorTrim.
+// Whether this tick of the reading is new; then it counts as delivered.
 bool CursorTake(TickCursor &cursor, const WireTick &tick) {
   if (tick.time_ms < cursor.from_ms || cursor.end >= CURSOR_ROOM) return false;
   while (cursor.look > 0 && cursor.delivered[cursor.look - 1].time_ms >= tick.time_ms) cursor.look--;
@@ -106,8 +117,8 @@ bool CursorTake(TickCursor &cursor, const WireTick &tick) {
 
 // One that was delivered before the program was started, in the order of delivery.
 void CursorRestore(TickCursor &cursor, const WireTick &tick) {
-  if (cursor.end >= CURSOR_ROOM) CursorTrim(cursor);
-  if (cursor.end >= CURSOR_ROOM || tick.time_ms < cursor.floor_ms) return;
+  if (cursor.end >= CURSOR_ROOM / 2) CursorSwept(cursor);
+  if (tick.time_ms < cursor.floor_ms) return;
   int at = cursor.end;
   while (at > 0 && cursor.delivered[at - 1].time_ms > tick.time_ms) at--;
   CursorInsert(cursor, at, tick);

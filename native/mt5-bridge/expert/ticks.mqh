@@ -166,7 +166,6 @@ bool TicksRotate() {
   LogCloseSegment(g_log.older);
   g_log.older = g_log.newer;
   for (int i = 0; i < g_symbol_count; i++) {
-    CursorTrim(g_symbols[i].cursor);
     g_log.newer.header.symbol[i].base = g_symbols[i].count;
     g_log.newer.header.symbol[i].floor_ms = CursorFrom(g_symbols[i].cursor, true);
   }
@@ -261,43 +260,22 @@ bool SameQuote(const MqlTick &a, const MqlTick &b) {
          a.flags == b.flags;
 }
 
-// Reads one symbol. False when the disk refuses.
-bool ReadSymbol(int at, long now_us, long until_us) {
-  const bool late = now_us >= g_symbols[at].late_at_us;
-  MqlTick latest = {};
-  if (SymbolInfoTick(g_symbols[at].name, latest)) {
-    if (!late && SameQuote(latest, g_symbols[at].last)) return true;
-    g_symbols[at].last = latest;
+// One reading of a symbol from `from_ms`: how many ticks came, of which the new ones are on their way. -1: none could be
+// read, or the disk refuses.
+int ReadFrom(int at, long from_ms) {
+  const int n = CopyTicks(g_symbols[at].name, g_ticks, COPY_TICKS_ALL, (ulong)from_ms, READ_MAX);
+  if (n <= 0) return n;
+  CursorLook(g_symbols[at].cursor, from_ms);
+  for (int i = 0; i < n; i++) {
+    WireTick record;
+    ToRecord(g_ticks[i], at, record);
+    if (!CursorTake(g_symbols[at].cursor, record)) continue;
+    FillPrices(g_symbols[at], record);
+    g_symbols[at].count++;
+    g_batch.tick[g_batch.count++] = record;
+    if (g_batch.count >= LOG_CHUNK && !DeliverBatch()) return -1;
   }
-  bool first = true;
-  int n = READ_MAX;
-  while (n >= READ_MAX && (first || MonotonicUs() < until_us)) {
-    CursorTrim(g_symbols[at].cursor);
-    if (g_symbols[at].cursor.overrun) {
-      g_symbols[at].cursor.overrun = false;
-      Report("warn", "E_EXPERT_TICKS_PER_MS",
-             StringFormat("%s: more than %d ticks within one millisecond; some may be missing", g_symbols[at].name,
-                          CURSOR_KEEP));
-    }
-    const long from_ms = CursorFrom(g_symbols[at].cursor, late && first);
-    n = CopyTicks(g_symbols[at].name, g_ticks, COPY_TICKS_ALL, (ulong)from_ms, READ_MAX);
-    if (n <= 0) break;
-    CursorLook(g_symbols[at].cursor, from_ms);
-    for (int i = 0; i < n; i++) {
-      WireTick record;
-      ToRecord(g_ticks[i], at, record);
-      if (!CursorTake(g_symbols[at].cursor, record)) continue;
-      FillPrices(g_symbols[at], record);
-      g_symbols[at].count++;
-      g_batch.tick[g_batch.count++] = record;
-      if (g_batch.count >= LOG_CHUNK && !DeliverBatch()) return false;
-    }
-    first = false;
-  }
-  // Not all read: the next pass looks again, whatever the last quote says.
-  if (n >= READ_MAX) ZeroMemory(g_symbols[at].last);
-  if (late && n >= 0) g_symbols[at].late_at_us = now_us + LATE_EVERY_US;
-  return true;
+  return n;
 }
 
 // Room in the log that overwrites nothing that is still to be sent. Without a session nobody can say what is kept:
@@ -310,6 +288,45 @@ bool MayRead() {
   return TicksRotate();
 }
 
+// Once more through all that the cursor knows, to its end, for ticks that came late. False when it did not come to the
+// end.
+bool Sweep(int at, long until_us) {
+  long from_ms = CursorFrom(g_symbols[at].cursor, true);
+  int n = READ_MAX;
+  while (n >= READ_MAX) {
+    n = ReadFrom(at, from_ms);
+    if (n < 0) return false;
+    if (n < READ_MAX) break;
+    // On from the last that was read, its millisecond included; one that fills a whole reading has no end to be seen.
+    const long last_ms = g_ticks[n - 1].time_msc;
+    from_ms = last_ms > from_ms ? last_ms : from_ms + 1;
+    CursorTrim(g_symbols[at].cursor, from_ms);
+    if (MonotonicUs() > until_us || !MayRead()) return false;
+  }
+  CursorSwept(g_symbols[at].cursor);
+  if (g_symbols[at].cursor.overrun) {
+    g_symbols[at].cursor.overrun = false;
+    Report("warn", "E_EXPERT_TICKS_PER_MS",
+           StringFormat("%s: more than %d ticks within one millisecond; some may be missing", g_symbols[at].name,
+                        CURSOR_SWEEP));
+  }
+  return true;
+}
+
+// What is new of one symbol: quickly, or with a sweep when that is due.
+void ReadSymbol(int at, long now_us, long until_us) {
+  bool late = now_us >= g_symbols[at].late_at_us || g_symbols[at].cursor.end > CURSOR_SWEEP;
+  MqlTick latest = {};
+  if (SymbolInfoTick(g_symbols[at].name, latest)) {
+    if (!late && SameQuote(latest, g_symbols[at].last)) return;
+    g_symbols[at].last = latest;
+  }
+  if (!late) late = ReadFrom(at, CursorFrom(g_symbols[at].cursor, false)) >= READ_MAX;
+  if (!late) return;
+  if (g_disk_failed) return;
+  g_symbols[at].late_at_us = Sweep(at, until_us) ? now_us + LATE_EVERY_US : 0;
+}
+
 void TicksPass() {
   const long now_us = MonotonicUs();
   const long until_us = now_us + PASS_US;
@@ -319,7 +336,7 @@ void TicksPass() {
     if (!MayRead()) break;
     g_symbol_turn = (g_symbol_turn + 1) % g_symbol_count;
     if (!g_symbols[g_symbol_turn].active) continue;
-    if (!ReadSymbol(g_symbol_turn, now_us, until_us)) break;
+    ReadSymbol(g_symbol_turn, now_us, until_us);
   }
   if (!DeliverBatch() || g_disk_failed) {
     g_disk_failed = g_batch.count > 0;

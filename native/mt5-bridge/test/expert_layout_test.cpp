@@ -15,7 +15,7 @@ namespace {
 #include "expert/sockets/frames.mqh"
 
 #define SAME_SIZE(mine, theirs) static_assert(sizeof(mine) == sizeof(theirs), #mine " is not " #theirs)
-#define SAME_PLACE(mine, theirs, field)                                                       \
+#define SAME_PLACE(mine, theirs, field)                                                        \
   static_assert(offsetof(mine, field) == offsetof(theirs, field), #mine "::" #field " moved"); \
   static_assert(sizeof(mine::field) == sizeof(theirs::field), #mine "::" #field " has another size")
 

@@ -85,7 +85,10 @@ TEST_F(Rules, EachLimitHasItsCode) {
        }},
       {"close only", 10044, [&](auto&) { eurusd.integers[SYMBOL_TRADE_MODE] = SYMBOL_TRADE_MODE_CLOSEONLY; }},
       {"no market orders", 10035, [&](auto&) { eurusd.integers[SYMBOL_ORDER_MODE] = 2; }},
-      {"outside of sessions", 10018, [](auto&) { world().sessions = {{0, {0, 1}}, {1, {0, 1}}}; }},
+      {"outside of sessions", 10018,
+       [](auto&) {
+         world().sessions = {{0, {0, 1}}, {1, {0, 1}}};
+       }},
       {"volume off the grid", 10014, [](auto& p) { p.volume_lots = 0.105; }},
       {"volume too small", 10014,
        [&](auto& p) {

@@ -1,4 +1,6 @@
 // The expert's own link client, without a DLL, against the bridge's own side of the link (link/).
+#include <gtest/gtest.h>
+
 #include <functional>
 
 #include "dll/troupe_link.h"
@@ -7,8 +9,6 @@
 #include "link/text.h"
 #include "test/mql5/sockets.h"
 #include "test/mql5/world.h"
-
-#include <gtest/gtest.h>
 
 namespace {
 
@@ -207,15 +207,18 @@ TEST_F(Sockets, DamagedMissingAndOversizedFramesEndTheLink) {
     const char* code;
     std::function<void(Bridge&)> damage;
   };
-  for (const Case& c : {Case{"E_LINK_CRC", [](Bridge& b) {
+  for (const Case& c : {Case{"E_LINK_CRC",
+                             [](Bridge& b) {
                                b.send(wire::FrameType::kCancel, wire::Cancel{});
                                wireOf().to_terminal.back() ^= 1;
                              }},
-                        Case{"E_LINK_SEQUENCE", [](Bridge& b) {
+                        Case{"E_LINK_SEQUENCE",
+                             [](Bridge& b) {
                                ++b.sequence;
                                b.send(wire::FrameType::kCancel, wire::Cancel{});
                              }},
-                        Case{"E_LINK_TOO_LONG", [](Bridge& b) {
+                        Case{"E_LINK_TOO_LONG",
+                             [](Bridge& b) {
                                b.send(wire::FrameType::kCancel, wire::Cancel{});
                                wireOf().to_terminal[2] = 0xFF;
                              }},

@@ -259,6 +259,7 @@ int LinkStart(const LinkConfig &config) {
   g_client.socket = INVALID_HANDLE;
   g_client.state = CLIENT_DOWN;
   g_client.announced = false;
+  g_client.connections = 0;
   g_client.lost = 0;
   g_client.told_lost = 0;
   g_client.refused = false;

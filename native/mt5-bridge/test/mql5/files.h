@@ -38,6 +38,7 @@ inline bool writeBytes(int handle, const void* data, size_t size) {
   }
   if (w.writes_left > 0) --w.writes_left;
   auto& bytes = w.files[at.name].bytes;
+  w.files[at.name].dirty_from = std::min(w.files[at.name].dirty_from, at.at);
   if (bytes.size() < at.at + size) bytes.resize(at.at + size);
   std::memcpy(bytes.data() + at.at, data, size);
   at.at += size;
@@ -54,12 +55,11 @@ inline size_t readBytes(int handle, void* to, size_t size) {
 }  // namespace mql5
 inline void FileFlush(int handle) {
   auto& file = mql5::world().files[mql5::handleOf(handle).name];
-  // Only what is behind the first difference, so that a long file is not copied for each batch.
-  const size_t same = std::min(file.flushed.size(), file.bytes.size());
-  const auto [a, b] = std::mismatch(file.flushed.begin(), file.flushed.begin() + static_cast<long>(same), file.bytes.begin());
-  const long from = a - file.flushed.begin();
-  file.flushed.resize(static_cast<size_t>(from));
-  file.flushed.insert(file.flushed.end(), file.bytes.begin() + from, file.bytes.end());
+  if (file.dirty_from == SIZE_MAX) return;
+  const size_t from = std::min(file.dirty_from, file.flushed.size());
+  file.flushed.resize(from);
+  file.flushed.insert(file.flushed.end(), file.bytes.begin() + static_cast<long>(from), file.bytes.end());
+  file.dirty_from = SIZE_MAX;
 }
 inline void FileClose(int handle) {
   FileFlush(handle);

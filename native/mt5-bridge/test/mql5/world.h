@@ -44,12 +44,9 @@ struct World {
   long broker_ms = 1'700'007'200'000;
   std::map<int, long> terminal{{TERMINAL_CONNECTED, 1}, {TERMINAL_TRADE_ALLOWED, 1}, {TERMINAL_BUILD, 4000}};
   long mql_trade_allowed = 1;
-  std::map<int, long> account{{ACCOUNT_LOGIN, 4711},
-                              {ACCOUNT_LEVERAGE, 100},
-                              {ACCOUNT_LIMIT_ORDERS, 0},
-                              {ACCOUNT_MARGIN_MODE, ACCOUNT_MARGIN_MODE_RETAIL_HEDGING},
-                              {ACCOUNT_TRADE_ALLOWED, 1},
-                              {ACCOUNT_TRADE_EXPERT, 1}};
+  std::map<int, long> account{{ACCOUNT_LOGIN, 4711},      {ACCOUNT_LEVERAGE, 100},
+                              {ACCOUNT_LIMIT_ORDERS, 0},  {ACCOUNT_MARGIN_MODE, ACCOUNT_MARGIN_MODE_RETAIL_HEDGING},
+                              {ACCOUNT_TRADE_ALLOWED, 1}, {ACCOUNT_TRADE_EXPERT, 1}};
   std::map<string, Symbol> symbols;
   std::vector<string> watch;
   std::vector<std::pair<int, std::pair<long, long>>> sessions;  // day, from, to
@@ -69,6 +66,7 @@ struct World {
   // flushed is lost by crash().
   struct File {
     std::vector<uchar> bytes, flushed;
+    size_t dirty_from = SIZE_MAX;
     bool open = false;
   };
   struct Handle {
@@ -83,6 +81,7 @@ struct World {
   void crash() {
     for (auto& [name, file] : files) {
       file.bytes = file.flushed;
+      file.dirty_from = SIZE_MAX;
       file.open = false;
     }
     handles.clear();
@@ -105,7 +104,7 @@ struct World {
                   {SYMBOL_FILLING_MODE, 3},
                   {SYMBOL_ORDER_MODE, 127},
                   {SYMBOL_EXPIRATION_MODE, 15}};
-    s.doubles = {{SYMBOL_POINT, 0.00001},     {SYMBOL_TRADE_TICK_SIZE, 0.00001}, {SYMBOL_TRADE_CONTRACT_SIZE, 100000},
+    s.doubles = {{SYMBOL_POINT, 0.00001},   {SYMBOL_TRADE_TICK_SIZE, 0.00001}, {SYMBOL_TRADE_CONTRACT_SIZE, 100000},
                  {SYMBOL_VOLUME_MIN, 0.01}, {SYMBOL_VOLUME_MAX, 50},           {SYMBOL_VOLUME_STEP, 0.01}};
     watch.push_back(name);
   }
