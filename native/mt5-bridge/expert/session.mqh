@@ -287,6 +287,7 @@ void ReceiveAll() {
     if (got == 0) return;
     if (got < 0) {
       Relink(StringFormat("the link has ended: %s", LinkErrorText(got)));
+      g_session.retry_us = MonotonicUs() + LINK_RETRY_US;
       return;
     }
     Dispatch();

@@ -19,12 +19,15 @@
 #define CURSOR_KEEP 256
 // More than this and a sweep is due. Also the most that one millisecond may have.
 #define CURSOR_SWEEP 512
-// Beside that, what one quick reading and one step of a sweep may add.
-#define CURSOR_ROOM 1536
+// The most that is kept before a sweep: beside that, what one quick reading adds.
+#define CURSOR_MOST 1280
+// And what one step of the sweep adds.
+#define CURSOR_ROOM 1792
 #define LATE_WINDOW_MS 5000
 
 struct TickCursor {
   long floor_ms;  // nothing older is read any more
+  long swept_ms;  // the newest tick when all was looked at last
   long from_ms;   // of this reading
   int end;        // delivered[0..end), by time
   int look;       // the first of them that is not older than the tick that was looked at last
@@ -36,18 +39,15 @@ struct TickCursor {
 // From `floor_ms` on everything is new.
 void CursorBegin(TickCursor &cursor, long floor_ms) {
   cursor.floor_ms = floor_ms;
+  cursor.swept_ms = floor_ms;
   cursor.from_ms = floor_ms;
   cursor.end = 0;
   cursor.look = 0;
   cursor.overrun = false;
 }
 
-// Forgets the oldest beyond CURSOR_KEEP, whole milliseconds at a time, and only those before `swept_ms`. What is
-// forgotten must never be read again, so the floor rises above it.
-void CursorTrim(TickCursor &cursor, long swept_ms) {
-  if (cursor.end <= CURSOR_KEEP) return;
-  long floor_ms = cursor.delivered[cursor.end - CURSOR_KEEP - 1].time_ms + 1;
-  if (floor_ms > swept_ms) floor_ms = swept_ms;
+// Nothing older than this is read any more, and so need not be known.
+void CursorRaise(TickCursor &cursor, long floor_ms) {
   if (floor_ms <= cursor.floor_ms) return;
   int first = 0;
   while (first < cursor.end && cursor.delivered[first].time_ms < floor_ms) first++;
@@ -56,23 +56,33 @@ void CursorTrim(TickCursor &cursor, long swept_ms) {
   cursor.floor_ms = floor_ms;
 }
 
-// After a whole sweep: the newest millisecond stays, because it will be read again. One that has more ticks than can be
-// kept is closed: to read it again would give ticks twice.
-void CursorSwept(TickCursor &cursor) {
-  if (cursor.end == 0) return;
-  const long newest = cursor.delivered[cursor.end - 1].time_ms;
-  CursorTrim(cursor, newest);
-  if (cursor.end <= CURSOR_SWEEP) return;
-  cursor.overrun = true;
-  cursor.end = 0;
-  cursor.floor_ms = newest + 1;
+// Forgets the oldest beyond `keep`, whole milliseconds at a time, and only those before `swept_ms`.
+void CursorTrim(TickCursor &cursor, int keep, long swept_ms) {
+  if (cursor.end <= keep) return;
+  const long floor_ms = cursor.delivered[cursor.end - keep - 1].time_ms + 1;
+  CursorRaise(cursor, floor_ms < swept_ms ? floor_ms : swept_ms);
 }
 
-// Where to read from: the millisecond of the newest tick, or (for `late` ones) all that is kept.
-long CursorFrom(const TickCursor &cursor, bool late) {
-  if (cursor.end == 0) return cursor.floor_ms;
-  const long newest = cursor.delivered[cursor.end - 1].time_ms;
-  const long from = late ? newest - LATE_WINDOW_MS : newest;
+// A millisecond with more ticks than one reading gives or than can be kept: to read it again would give ticks twice, so
+// what it has beyond them is lost.
+void CursorClose(TickCursor &cursor, long ms) {
+  cursor.overrun = true;
+  CursorRaise(cursor, ms + 1);
+}
+
+// After a sweep to the end of the tick base. The newest millisecond stays, because it will be read again.
+void CursorSwept(TickCursor &cursor) {
+  if (cursor.end == 0) return;
+  cursor.swept_ms = cursor.delivered[cursor.end - 1].time_ms;
+  CursorTrim(cursor, CURSOR_KEEP, cursor.swept_ms);
+  if (cursor.end > CURSOR_SWEEP) CursorClose(cursor, cursor.swept_ms);
+}
+
+// Where to read from: the millisecond of the newest tick; for a sweep, the window before what was the newest at the last
+// one, because a tick that came late since then was not older than that, however far the market has gone on.
+long CursorFrom(const TickCursor &cursor, bool sweep) {
+  long from = cursor.swept_ms - LATE_WINDOW_MS;
+  if (!sweep) from = cursor.end > 0 ? cursor.delivered[cursor.end - 1].time_ms : cursor.floor_ms;
   return from > cursor.floor_ms ? from : cursor.floor_ms;
 }
 
@@ -115,10 +125,16 @@ bool CursorTake(TickCursor &cursor, const WireTick &tick) {
   return true;
 }
 
-// One that was delivered before the program was started, in the order of delivery.
+// After the last of those.
+void CursorRestored(TickCursor &cursor) {
+  if (cursor.end > 0) CursorTrim(cursor, CURSOR_MOST, cursor.delivered[cursor.end - 1].time_ms);
+}
+
+// One that was delivered before the program was started, in the order of delivery. Nobody knows how far the last sweep
+// went, so as much is kept as was ever kept before one.
 void CursorRestore(TickCursor &cursor, const WireTick &tick) {
-  if (cursor.end >= CURSOR_ROOM / 2) CursorSwept(cursor);
-  if (tick.time_ms < cursor.floor_ms) return;
+  if (cursor.end >= CURSOR_ROOM) CursorRestored(cursor);
+  if (cursor.end >= CURSOR_ROOM || tick.time_ms < cursor.floor_ms) return;
   int at = cursor.end;
   while (at > 0 && cursor.delivered[at - 1].time_ms > tick.time_ms) at--;
   CursorInsert(cursor, at, tick);

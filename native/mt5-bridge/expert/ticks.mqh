@@ -115,6 +115,7 @@ void TicksRestore() {
     }
     place.record += n;
   }
+  for (int i = 0; i < g_symbol_count; i++) CursorRestored(g_symbols[i].cursor);
 }
 
 // A symbol that is subscribed from now on. False when the log takes no more.
@@ -278,14 +279,14 @@ int ReadFrom(int at, long from_ms) {
   return n;
 }
 
-// Room in the log that overwrites nothing that is still to be sent. Without a session nobody can say what is kept:
-// then a full log stays as it is.
+// Room in the log. A full one makes way only when all of it has been sent, so that a whole segment behind what was sent
+// last can always be sent again: what the bridge has, but has not stored, may be lost with it. Without a session nobody
+// can say what is kept: then a full log stays as it is.
 bool MayRead() {
   if (g_disk_failed) return false;
   if (!LogFull()) return true;
   if (!g_sender.agreed || !DeliverBatch()) return false;
-  if (g_sender.place.segment == 0 && g_sender.place.record < g_log.older.records) return false;
-  return TicksRotate();
+  return SenderAtEnd() && TicksRotate();
 }
 
 // Once more through all that the cursor knows, to its end, for ticks that came late. False when it did not come to the
@@ -299,8 +300,9 @@ bool Sweep(int at, long until_us) {
     if (n < READ_MAX) break;
     // On from the last that was read, its millisecond included; one that fills a whole reading has no end to be seen.
     const long last_ms = g_ticks[n - 1].time_msc;
+    if (last_ms <= from_ms) CursorClose(g_symbols[at].cursor, from_ms);
     from_ms = last_ms > from_ms ? last_ms : from_ms + 1;
-    CursorTrim(g_symbols[at].cursor, from_ms);
+    CursorTrim(g_symbols[at].cursor, CURSOR_KEEP, from_ms);
     if (MonotonicUs() > until_us || !MayRead()) return false;
   }
   CursorSwept(g_symbols[at].cursor);

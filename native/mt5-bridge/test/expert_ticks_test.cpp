@@ -106,7 +106,8 @@ class Ticks : public ExpertTest {
       std::vector<Payload> lost, doubled;
       std::set_difference(ticks.begin(), ticks.end(), told.begin(), told.end(), std::back_inserter(lost));
       std::set_difference(told.begin(), told.end(), ticks.begin(), ticks.end(), std::back_inserter(doubled));
-      EXPECT_EQ(lost, std::vector<Payload>()) << symbol << ", of " << ticks.size();
+      EXPECT_EQ(lost, std::vector<Payload>())
+          << symbol << ", of " << ticks.size() << ", in feeds " << bridge_.kept.size();
       EXPECT_EQ(doubled, std::vector<Payload>()) << symbol << ", of " << ticks.size();
     }
   }
@@ -200,6 +201,21 @@ TEST_F(Ticks, ADiskThatRefusesStopsReadingAndLosesNothing) {
   expectAll();
 }
 
+TEST_F(Ticks, MoreWithinAMillisecondThanCanBeKeptIsSaidAndReadingGoesOn) {
+  begin();
+  const long t = world().broker_ms + 1000;
+  for (int i = 0; i < 3000; ++i) world().tick("EURUSD", t, 1 + i * 0.0001, 2);
+  settle();
+  add("EURUSD", t + 1, 1.5, 1.6);
+  settle();
+  const auto& told = bridge_.kept[bridge_.feed]["EURUSD"];
+  EXPECT_GT(told.size(), 500u);
+  EXPECT_EQ(told.back(), (Payload{t + 1, 1.5, 1.6, 6}));
+  EXPECT_TRUE(std::any_of(world().printed.begin(), world().printed.end(),
+                          [](const string& line) { return line.find("E_EXPERT_TICKS_PER_MS") != string::npos; }));
+  EXPECT_EQ(std::set<Payload>(told.begin(), told.end()).size(), told.size()) << "none twice";
+}
+
 // The tick base is append-only but for late inserts within the window, and the order within a millisecond is nobody's
 // promise: it is shuffled between readings.
 class TickSeeds : public Ticks {
@@ -207,7 +223,7 @@ class TickSeeds : public Ticks {
   void run(uint32_t seed) {
     std::mt19937 random(seed);
     const auto draw = [&](int n) { return static_cast<int>(random() % static_cast<uint32_t>(n)); };
-    segment_records_ = 300 + draw(2000);
+    segment_records_ = 700 + draw(2000);
     long now_ms = world().broker_ms;
     begin();
     for (int turn = 0; turn < 60; ++turn) {
