@@ -10,6 +10,25 @@ import { createMetrics } from '../runtime/telemetry/metrics.ts';
 const row = ([code, entry]: [string, ErrorEntry]): string =>
   `| \`${code}\` | ${entry.class} | ${entry.meaning.replaceAll('|', '\\|')} |`;
 
+interface LinkClientError {
+  readonly name: string;
+  readonly number: number;
+  readonly code: string;
+  readonly text: string;
+}
+
+/** The one table of them is in C, because an expert in MQL5 mirrors it and the DLL is built from it. */
+export function linkClientErrors(): readonly LinkClientError[] {
+  const url = new URL('../native/mt5-bridge/dll/troupe_link.h', import.meta.url);
+  const entry = /X\((TROUPE_E_\w+), (-\d+), "(E_\w+)",[\s\\]*"([^"]+)"\)/g;
+  return [...readFileSync(url, 'utf8').matchAll(entry)].map(([, name = '', number, code = '', text = '']) => ({
+    name,
+    number: Number(number),
+    code,
+    text,
+  }));
+}
+
 export function errorsPage(): string {
   const parts = [
     '# Errors',
@@ -49,6 +68,15 @@ export function errorsPage(): string {
     '| code | class | meaning, and what to do |',
     '|---|---|---|',
     ...Object.entries<ErrorEntry>(replyTable).map(row),
+    '',
+    '## Link client',
+    '',
+    'What the functions of `troupe-link.dll` return and what stands in `TroupeLinkLost::error`; generated from',
+    '`native/mt5-bridge/dll/troupe_link.h`.',
+    '',
+    '| number | code | meaning |',
+    '|---|---|---|',
+    ...linkClientErrors().map(({ number, code, text }) => `| ${number} | \`${code}\` | ${text} |`),
   ];
   return `${parts.join('\n')}\n`;
 }

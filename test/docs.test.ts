@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { pages } from '../cli/docs.ts';
+import { linkClientErrors, pages } from '../cli/docs.ts';
 import { denialTable, errorTable, TroupeError } from '../runtime/errors.ts';
 import { nativeTable, replyTable } from '../runtime/native-errors.ts';
 
@@ -20,6 +20,16 @@ describe('generated pages', () => {
       assert.ok(page.includes(entry.meaning), code);
     }
   });
+});
+
+test('every error of the link client stands on the page', () => {
+  const header = readFileSync(new URL('../native/mt5-bridge/dll/troupe_link.h', import.meta.url), 'utf8');
+  const names = [...header.matchAll(/X\((TROUPE_E_\w+),/g)].map((match) => match[1]);
+  assert.ok(names.length > 30, `only ${names.length} found`);
+  assert.deepEqual(
+    linkClientErrors().map(({ name }) => name),
+    names,
+  );
 });
 
 test('every test that docs/guarantees.md names is there', () => {

@@ -35,11 +35,12 @@ export function isExecutable(file) {
 }
 
 /**
- * @param {string} name
+ * @param {string} name of a command, or its absolute path
  * @param {string} [searchPath] as in PATH
  * @returns {string | null} absolute path
  */
 export function findCommand(name, searchPath = process.env.PATH ?? '') {
+  if (path.isAbsolute(name)) return isExecutable(name) ? name : null;
   for (const folder of searchPath.split(path.delimiter)) {
     if (!path.isAbsolute(folder)) continue;
     const file = path.join(folder, name);

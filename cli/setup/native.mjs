@@ -5,9 +5,15 @@ import path from 'node:path';
 import { run } from './child.mjs';
 import { StepError } from './step-error.mjs';
 
-const SOURCE = 'native/mt5-bridge';
+const USUAL_SOURCE = 'native/mt5-bridge';
 
-/** @typedef {{ preset: 'release' | 'asan' | 'fuzz', folder: string, targets: string[] }} Build */
+/**
+ * @typedef {object} Build
+ * @property {'release' | 'asan' | 'fuzz' | 'windows'} preset
+ * @property {string} folder where it is built
+ * @property {string[]} targets
+ * @property {string} [source] folder of the presets, where it is not that of the native programs
+ */
 
 /**
  * @param {import('./steps.mjs').Context} context
@@ -19,15 +25,16 @@ export async function ensureNative(context, build) {
   const progress = context.progress.step(step);
   const about = { step, log: context.logFile(step), progress };
   const folder = path.join(root, build.folder);
+  const source = build.source ?? USUAL_SOURCE;
   const env = { ...context.env, PATH: context.searchPath };
-  const todo = `The C++ sources are in ${SOURCE}; if a library is named above, install its development package.`;
+  const todo = `The C++ sources are in ${source}; if a library is named above, install its development package.`;
   try {
-    if (!configured(root, folder)) {
+    if (!configured(root, source, folder)) {
       progress.start(`cmake (preset ${build.preset})`);
       // A cache made in another place or with another generator makes CMake refuse; it holds nothing worth keeping.
       rmSync(path.join(folder, 'CMakeCache.txt'), { force: true });
-      await run(about, 'cmake', ['--preset', build.preset], { cwd: path.join(root, SOURCE), env });
-      writeFileSync(path.join(folder, '.preset'), presetKey(root));
+      await run(about, 'cmake', ['--preset', build.preset], { cwd: path.join(root, source), env });
+      writeFileSync(path.join(folder, '.preset'), presetKey(root, source));
       progress.done('configured');
     }
     // Ninja is quick to see that nothing is to be done; only when it builds is there something to tell.
@@ -58,13 +65,13 @@ export function isWork(line) {
 /**
  * What CMake would not notice by itself: other presets, a project that was moved, a room that has come or gone.
  * @param {string} root
+ * @param {string} source
  */
-function presetKey(root) {
-  const source = path.join(root, SOURCE);
-  const rooms = readdirSync(source, { recursive: true, encoding: 'utf8' })
+function presetKey(root, source) {
+  const rooms = readdirSync(path.join(root, source), { recursive: true, encoding: 'utf8' })
     .filter((name) => path.basename(name) === 'CMakeLists.txt')
     .sort();
-  const presets = readFileSync(path.join(source, 'CMakePresets.json'));
+  const presets = readFileSync(path.join(root, source, 'CMakePresets.json'));
   return createHash('sha256')
     .update(presets)
     .update([path.resolve(root), ...rooms].join('\0'))
@@ -73,10 +80,11 @@ function presetKey(root) {
 
 /**
  * @param {string} root
+ * @param {string} source
  * @param {string} folder
  */
-function configured(root, folder) {
+function configured(root, source, folder) {
   const stamp = path.join(folder, '.preset');
   if (!existsSync(path.join(folder, 'build.ninja')) || !existsSync(stamp)) return false;
-  return readFileSync(stamp, 'utf8') === presetKey(root);
+  return readFileSync(stamp, 'utf8') === presetKey(root, source);
 }

@@ -1,19 +1,40 @@
 // What must be on the machine besides npm packages, and what each package manager calls it. Pure.
 
+/** @typedef {'native' | 'windows' | 'wine' | 'fuzz'} Kit the programs, building the Windows DLL, running it, fuzzers */
+
 /**
  * @typedef {object} Need
  * @property {string} name what is missing, in the user's words
- * @property {{ command: string } | { pkgConfig: string } | { postgres: true } | { fuzzer: true }} probe
- *   a command on PATH, a library known to pkg-config, a PostgreSQL server, or a clang that has libFuzzer
+ * @property {Kit[]} [kits] what it is for; the native programs where nothing is said
+ * @property {{ command: string } | { anyCommand: string[] } | { pkgConfig: string } | { postgres: true } | { fuzzer: true }} probe
+ *   a command on PATH (or at an absolute path), a library known to pkg-config, a PostgreSQL server, or a clang that
+ *   has libFuzzer
  * @property {string[]} apt packages on Debian and Ubuntu
  * @property {string[]} dnf packages on Fedora
  * @property {string[]} brew formulas on macOS
  */
 
+/** Debian keeps the 64-bit loader off PATH. */
+export const winePlaces = ['wine64', '/usr/lib/wine/wine64', 'wine'];
+
 /** @type {readonly Need[]} */
 export const needs = [
-  { name: 'CMake', probe: { command: 'cmake' }, apt: ['cmake'], dnf: ['cmake'], brew: ['cmake'] },
-  { name: 'Ninja', probe: { command: 'ninja' }, apt: ['ninja-build'], dnf: ['ninja-build'], brew: ['ninja'] },
+  {
+    name: 'CMake',
+    kits: ['native', 'windows'],
+    probe: { command: 'cmake' },
+    apt: ['cmake'],
+    dnf: ['cmake'],
+    brew: ['cmake'],
+  },
+  {
+    name: 'Ninja',
+    kits: ['native', 'windows'],
+    probe: { command: 'ninja' },
+    apt: ['ninja-build'],
+    dnf: ['ninja-build'],
+    brew: ['ninja'],
+  },
   {
     name: 'a C++ compiler',
     probe: { command: 'c++' },
@@ -63,15 +84,26 @@ export const needs = [
     dnf: ['postgresql-server'],
     brew: ['postgresql@16'],
   },
-];
-
-/**
- * What `npm run fuzz` needs besides.
- * @type {readonly Need[]}
- */
-export const fuzzNeeds = [
+  {
+    name: 'the mingw-w64 compiler',
+    kits: ['windows'],
+    // Debian has it in two flavours, and only this one has threads; elsewhere the plain name is that one.
+    probe: { anyCommand: ['x86_64-w64-mingw32-g++-posix', 'x86_64-w64-mingw32-g++'] },
+    apt: ['g++-mingw-w64-x86-64-posix'],
+    dnf: ['mingw64-gcc-c++', 'mingw64-winpthreads-static'],
+    brew: ['mingw-w64'],
+  },
+  {
+    name: 'Wine',
+    kits: ['wine'],
+    probe: { anyCommand: [...winePlaces] },
+    apt: ['wine', 'wine64'],
+    dnf: ['wine-core'],
+    brew: ['wine-stable'],
+  },
   {
     name: 'clang with libFuzzer',
+    kits: ['fuzz'],
     probe: { fuzzer: true },
     apt: ['clang', 'libclang-rt-14-dev'],
     dnf: ['clang', 'compiler-rt'],

@@ -38,7 +38,7 @@ export async function run(argv) {
  * @param {string[]} args
  */
 async function command(verb, args) {
-  const { entry, ownServers, noServers = false } = verbs[verb];
+  const { entry, ownServers, noServers = false, kits = ['native'] } = verbs[verb];
   // What stands after `--` belongs to somebody else.
   const end = args.indexOf('--');
   const help = args.slice(0, end === -1 ? args.length : end).some((arg) => arg === '--help' || arg === '-h');
@@ -58,7 +58,7 @@ async function command(verb, args) {
     wants: {
       natsServer: !noServers && (ownServers || !process.env.TROUPE_NATS_URL),
       postgresPrograms: !noServers && (ownServers || !process.env.TROUPE_POSTGRES_URL),
-      fuzzer: verb === 'fuzz',
+      kits,
     },
   };
   if (entry === null) {

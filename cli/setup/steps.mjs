@@ -15,12 +15,20 @@ import { ensureSystem } from './system.mjs';
  * @property {string} searchPath PATH without node_modules/.bin, so that the machine's own programs are found
  * @property {ReturnType<typeof import('./progress.mjs').createProgress>} progress
  * @property {(step: string) => string} logFile
- * @property {{ natsServer: boolean, postgresPrograms: boolean, fuzzer: boolean }} wants
+ * @property {{ natsServer: boolean, postgresPrograms: boolean, kits: readonly import('./packages.mjs').Kit[] }} wants
  */
 
-/** @typedef {'start' | 'test' | 'bench' | 'sim' | 'chaos' | 'fuzz' | 'doctor' | 'setup'} Verb */
+/** @typedef {'start' | 'test' | 'bench' | 'sim' | 'chaos' | 'fuzz' | 'doctor' | 'setup' | 'bridge:dll' | 'test:windows'} Verb */
 
-/** @type {Record<Verb, { entry: string | null, ownServers: boolean, natsCommand: 'required' | 'welcome' | 'unused', builds: import('./native.mjs').Build[], codeOnly?: boolean, noServers?: boolean }>} */
+/**
+ * @param {string[]} targets
+ * @returns {import('./native.mjs').Build}
+ */
+function windowsBuild(targets) {
+  return { preset: 'windows', folder: 'build/windows', source: 'native/mt5-bridge/dll/windows', targets };
+}
+
+/** @type {Record<Verb, { entry: string | null, ownServers: boolean, natsCommand: 'required' | 'welcome' | 'unused', builds: import('./native.mjs').Build[], codeOnly?: boolean, noServers?: boolean, kits?: import('./packages.mjs').Kit[] }>} */
 export const verbs = {
   // Only the two programs that trade, so that the first fill comes soon.
   start: {
@@ -62,9 +70,29 @@ export const verbs = {
     natsCommand: 'unused',
     builds: [{ preset: 'fuzz', folder: 'build/native-fuzz', targets: ['fuzz'] }],
     noServers: true,
+    kits: ['native', 'fuzz'],
   },
   // Asks a company that runs already.
   doctor: { entry: 'cli/bridge-doctor/main.ts', ownServers: false, natsCommand: 'unused', builds: [], codeOnly: true },
+  // A compiler for Windows, and no server.
+  'bridge:dll': {
+    entry: 'cli/bridge-dll.ts',
+    ownServers: true,
+    natsCommand: 'unused',
+    builds: [windowsBuild(['troupe-link'])],
+    noServers: true,
+    kits: ['windows'],
+  },
+  'test:windows': {
+    entry: 'cli/test-windows.ts',
+    ownServers: true,
+    natsCommand: 'unused',
+    builds: [
+      { preset: 'release', folder: 'build/native', targets: ['bridge', 'host_test'] },
+      windowsBuild(['troupe-link', 'dll_host']),
+    ],
+    kits: ['native', 'windows', 'wine'],
+  },
   setup: {
     entry: null,
     ownServers: false,

@@ -1,15 +1,7 @@
 // The step that makes sure of compilers, libraries and PostgreSQL, from the distribution.
 import { run } from './child.mjs';
 import { findCommand, findPostgresAll, hasLibFuzzer, outputOf, POSTGRES_LEAST_MAJOR } from './find.mjs';
-import {
-  aptCandidate,
-  fuzzNeeds,
-  installCommands,
-  needs,
-  notInstalled,
-  packagesFor,
-  simulatedPackages,
-} from './packages.mjs';
+import { aptCandidate, installCommands, needs, notInstalled, packagesFor, simulatedPackages } from './packages.mjs';
 import { StepError } from './step-error.mjs';
 import { parseVersion } from './version.mjs';
 
@@ -30,9 +22,12 @@ const NO_CLUSTER_FILE = '/etc/postgresql-common/createcluster.d/troupe-setup.con
  */
 export function missingNeeds(context) {
   const pkgConfig = findCommand('pkg-config', context.searchPath);
-  return [...needs, ...(context.wants.fuzzer ? fuzzNeeds : [])].filter(({ probe }) => {
+  const { kits } = context.wants;
+  return needs.filter(({ probe, kits: of = ['native'] }) => {
+    if (!of.some((kit) => kits.includes(kit))) return false;
     if ('fuzzer' in probe) return !hasLibFuzzer(context.searchPath);
     if ('command' in probe) return findCommand(probe.command, context.searchPath) === null;
+    if ('anyCommand' in probe) return probe.anyCommand.every((name) => findCommand(name, context.searchPath) === null);
     if ('pkgConfig' in probe) return pkgConfig === null || outputOf(pkgConfig, ['--exists', probe.pkgConfig]) === null;
     return context.wants.postgresPrograms && findPostgresAll(context.searchPath).length === 0;
   });

@@ -6,6 +6,7 @@
 
 #include "bridge/convert.h"
 #include "bridge/log.h"
+#include "link/crash_point.h"
 #include "link/validate.h"
 
 namespace troupe::bridge {
@@ -95,11 +96,13 @@ void CommandDesk::sendNoted() {
     }
     return;
   }
+  TROUPE_CRASH_POINT(kDaemonDurable);
   for (const Noted& one : noted)
     send(FrameType::kPlace, one.order,
          Pending{
              Pending::kPlace, one.order_id, {one.waiter}, 0, false, nullptr, {.is_close = one.order.position_id != 0}},
          one.arrived_us);
+  TROUPE_CRASH_POINT(kDaemonSent);
 }
 
 void CommandDesk::take(const void* data, size_t size, const std::string& reply_to) {
@@ -230,11 +233,13 @@ void CommandDesk::place(const v1::Command& command, const std::string& reply_to)
                   "symbol: the terminal has none that is called " + order.symbol());
   if (const std::string why = offGrid(order.volume_lots(), *spec); !why.empty())
     return refuse(reply_to, command.command_id(), "INVALID_VOLUME", why);
+  TROUPE_CRASH_POINT(kDaemonCommandReceived);
   std::string error;
   if (!journal_.note(id, command.command_id(), command.fence(), clock_.wallUs(), error)) {
     logError("E_JOURNAL", error);
     return refuse(reply_to, command.command_id(), "JOURNAL_FAILED", error);
   }
+  TROUPE_CRASH_POINT(kDaemonNoted);
   noted_.push_back({out, id, {reply_to, command.command_id(), false}, arrived_us_});
 }
 
@@ -349,6 +354,7 @@ LinkError CommandDesk::onResult(const link::FrameView& frame) {
   if (const LinkError e = link::validate(result); e != LinkError::kNone) return e;
   for (size_t i = 0; i < count; ++i)
     if (const LinkError e = link::validate(deals[i]); e != LinkError::kNone) return e;
+  TROUPE_CRASH_POINT(kDaemonResultReceived);
   Pending pending;
   BrokerTime time;
   {
@@ -380,6 +386,7 @@ LinkError CommandDesk::onResult(const link::FrameView& frame) {
   // Remembered before anybody hears it, so that a repeated order hears the same.
   if (final && (pending.kind == Pending::kPlace || pending.kind == Pending::kResolve))
     journal_.result(pending.order_id, reply.SerializeAsString());
+  TROUPE_CRASH_POINT(kDaemonResultNoted);
   const bool looked_up = pending.kind == Pending::kFind || pending.kind == Pending::kResolve;
   // Who has looked and cannot tell without a reason of the server has found more than one.
   if (looked_up && outcome == v1::OUTCOME_UNKNOWN && result.retcode == 0) reply.set_code("AMBIGUOUS");
@@ -387,6 +394,7 @@ LinkError CommandDesk::onResult(const link::FrameView& frame) {
   const bool no = outcome == v1::OUTCOME_REJECTED && reply.retcode_class() == v1::RETCODE_CLASS_NO;
   const std::string code = reply.code(), why = reply.message();
   answer(pending, std::move(reply));
+  TROUPE_CRASH_POINT(kDaemonAnswered);
   if (no && !looked_up) trouble(code, why.empty() ? "the terminal refused it" : why);
   return LinkError::kNone;
 }

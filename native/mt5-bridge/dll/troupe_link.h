@@ -10,8 +10,9 @@
  * their payloads. Handshake and heartbeats are the thread's own: an expert never sends or sees them. The rest is local.
  *
  * A session: it begins for the expert when troupe_receive hands it TROUPE_LINK_UP, and ends with TROUPE_LINK_LOST. What
- * is sent belongs to the session that the expert has seen, and never leaves on a later one. After TROUPE_LINK_UP the
- * expert sends kSymbols, waits for kResume, and sends ticks from there.
+ * is sent belongs to the session that the expert has seen, and never leaves on a later one; a command that was not yet
+ * received when its session was lost is never received. After TROUPE_LINK_UP the expert sends kSymbols, waits for
+ * kResume, and sends ticks from there.
  *
  * Calls on one handle come from one thread at a time (an MQL5 program has one); troupe_wait and troupe_stop may come
  * from any. Different handles are independent of each other.
@@ -20,12 +21,6 @@
 #define TROUPE_LINK_H
 
 #include <stdint.h>
-
-#if defined(_WIN32) && defined(TROUPE_LINK_BUILD)
-#define TROUPE_API __declspec(dllexport)
-#else
-#define TROUPE_API
-#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -55,8 +50,10 @@ typedef struct TroupeConfig {
   char terminal[32];
   char margin_mode[12]; /* netting, hedging or exchange */
   int32_t utc_offset_s;
-  uint32_t send_ring_bytes;    /* 64 KiB..256 MiB, 0: 8 MiB */
-  uint32_t receive_ring_bytes; /* 64 KiB..256 MiB, 0: 1 MiB. When it is full the bridge is not read, nothing is lost */
+  /* For ticks that wait to leave (kTicks, kTapeEnd). 256 KiB..256 MiB, 0: 8 MiB. All other messages have 4 MiB of
+   * their own and overtake ticks. */
+  uint32_t send_ring_bytes;
+  uint32_t receive_ring_bytes; /* 256 KiB..256 MiB, 0: 1 MiB. When it is full the bridge is not read; nothing is lost */
   /* An expert that makes no call for so long is gone without a word: its link is ended, so that the account's seat at
    * the bridge is free, and begins anew with its next call. 1000..600000, 0: 15000 */
   uint32_t idle_limit_ms;
@@ -131,7 +128,7 @@ typedef struct TroupeDropped {
   X(TROUPE_E_CONFIG_MARGIN_MODE, -8, "E_DLL_CONFIG_MARGIN_MODE",                                                    \
     "config: margin_mode must be netting, hedging or exchange")                                                     \
   X(TROUPE_E_CONFIG_UTC_OFFSET, -9, "E_DLL_CONFIG_UTC_OFFSET", "config: utc_offset_s must be within 14 hours")      \
-  X(TROUPE_E_CONFIG_RING, -10, "E_DLL_CONFIG_RING", "config: a ring must be 0 or 64 KiB to 256 MiB")                \
+  X(TROUPE_E_CONFIG_RING, -10, "E_DLL_CONFIG_RING", "config: a ring must be 0 or 256 KiB to 256 MiB")               \
   X(TROUPE_E_CONFIG_IDLE, -11, "E_DLL_CONFIG_IDLE", "config: idle_limit_ms must be 0 or 1000 to 600000")            \
   X(TROUPE_E_CONFIG_FLAGS, -12, "E_DLL_CONFIG_FLAGS", "config: flags must be 0")                                    \
   X(TROUPE_E_HANDLE, -20, "E_DLL_HANDLE", "no such handle: never started, stopped, or taken over by another start") \
@@ -139,7 +136,7 @@ typedef struct TroupeDropped {
   X(TROUPE_E_MEMORY, -22, "E_DLL_MEMORY", "no memory for the rings")                                                \
   X(TROUPE_E_THREAD, -23, "E_DLL_THREAD", "no thread or socket could be made")                                      \
   X(TROUPE_E_MESSAGE_SIZE, -30, "E_DLL_MESSAGE_SIZE",                                                               \
-    "message: length is below 4, above 1 MiB, or does not fit its type")                                            \
+    "message: length is below 4, above 1 MiB or a third of the ring, or not that of its type")                      \
   X(TROUPE_E_MESSAGE_TYPE, -31, "E_DLL_MESSAGE_TYPE", "message: not a type that an expert sends")                   \
   X(TROUPE_E_MESSAGE_RESERVED, -32, "E_DLL_MESSAGE_RESERVED", "message: reserved must be 0")                        \
   X(TROUPE_E_NOT_LINKED, -33, "E_DLL_NOT_LINKED", "no session: send after TROUPE_LINK_UP has been received")        \
@@ -172,23 +169,23 @@ enum {
 };
 
 /* A handle (above 0), or an error. The thread begins to connect at once. */
-TROUPE_API int32_t troupe_start(const uint8_t* config, int32_t length);
+int32_t troupe_start(const uint8_t* config, int32_t length);
 
 /* 1: taken. 0: the ring is full, the message was not taken (and counted). Or an error. */
-TROUPE_API int32_t troupe_send(int32_t handle, const uint8_t* message, int32_t length);
+int32_t troupe_send(int32_t handle, const uint8_t* message, int32_t length);
 
 /* Bytes of the next message, 0 when there is none, or an error. TROUPE_RECEIVE_BYTES are always enough. */
-TROUPE_API int32_t troupe_receive(int32_t handle, uint8_t* buffer, int32_t capacity);
+int32_t troupe_receive(int32_t handle, uint8_t* buffer, int32_t capacity);
 
 /* 0, or an error. What was taken still leaves if that is possible within 300 ms; then the thread is gone. */
-TROUPE_API int32_t troupe_stop(int32_t handle);
+int32_t troupe_stop(int32_t handle);
 
 /* For the service that wakes the expert: 1 as soon as there is something to receive, 0 after timeout_ms (at most
  * 10,000), or an error: also when the handle is stopped meanwhile. */
-TROUPE_API int32_t troupe_wait(int32_t handle, int32_t timeout_ms);
+int32_t troupe_wait(int32_t handle, int32_t timeout_ms);
 
 /* "CODE: text" of an error as UTF-8 with its zero. Bytes without the zero, or an error. */
-TROUPE_API int32_t troupe_error_text(int32_t error, uint8_t* buffer, int32_t capacity);
+int32_t troupe_error_text(int32_t error, uint8_t* buffer, int32_t capacity);
 
 #ifdef __cplusplus
 }

@@ -2,14 +2,13 @@
 // own buffer, valid until more bytes are fed.
 #pragma once
 
-#include <sys/uio.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 
 #include "link/errors.h"
+#include "link/iovec.h"
 #include "link/messages.h"
 
 namespace troupe::link {

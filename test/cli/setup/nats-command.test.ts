@@ -21,7 +21,7 @@ function context(root: string): { context: Context; printed: string[] } {
       searchPath: '/nowhere',
       progress: createProgress({ write: (text) => printed.push(text) }),
       logFile: (step) => path.join(root, `${step}.log`),
-      wants: { natsServer: true, postgresPrograms: true, fuzzer: false },
+      wants: { natsServer: true, postgresPrograms: true, kits: ['native'] },
     },
   };
 }

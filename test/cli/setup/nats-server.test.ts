@@ -29,7 +29,7 @@ function context(root: string, searchPath = '/nowhere'): { context: Context; pri
       searchPath,
       progress: createProgress({ write: (text) => printed.push(text) }),
       logFile: (step) => path.join(root, `${step}.log`),
-      wants: { natsServer: true, postgresPrograms: true, fuzzer: false },
+      wants: { natsServer: true, postgresPrograms: true, kits: ['native'] },
     },
   };
 }

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { describe, test } from 'node:test';
 import { unprivilegedUser } from '../../../cli/servers/postgres-place.ts';
 import { findCommand, projectRoot } from '../../../cli/setup/find.mjs';
+import type { Kit } from '../../../cli/setup/packages.mjs';
 import {
   aptCandidate,
   installCommands,
@@ -13,6 +14,9 @@ import {
   packagesFor,
   simulatedPackages,
 } from '../../../cli/setup/packages.mjs';
+import { createProgress } from '../../../cli/setup/progress.mjs';
+import { verbs } from '../../../cli/setup/steps.mjs';
+import { missingNeeds } from '../../../cli/setup/system.mjs';
 import { scratchFolder } from '../../support/servers.ts';
 
 const named = (...names: string[]) => needs.filter((need) => names.includes(need.name));
@@ -30,6 +34,25 @@ describe('which packages', () => {
       assert.ok(need.apt.length > 0 && need.dnf.length > 0, need.name);
       assert.ok(need.brew.length > 0 || need.name === 'a C++ compiler', need.name);
     }
+  });
+
+  test('each command asks for its own kit only: building the DLL needs no server, npm test needs no Wine', () => {
+    const lacking = (...kits: Kit[]): string[] =>
+      missingNeeds({
+        root: projectRoot,
+        env: {},
+        searchPath: '/nowhere',
+        progress: createProgress(process.stderr),
+        logFile: () => '/dev/null',
+        wants: { natsServer: false, postgresPrograms: false, kits },
+      }).map(({ name }) => name);
+    assert.deepEqual(lacking('windows'), ['CMake', 'Ninja', 'the mingw-w64 compiler']);
+    const native = lacking('native');
+    assert.ok(native.includes('CMake') && native.includes('GoogleTest'));
+    assert.ok(!native.includes('the mingw-w64 compiler') && !native.includes('Wine'));
+    assert.deepEqual(verbs['bridge:dll'].kits, ['windows']);
+    assert.ok(verbs['test:windows'].kits?.includes('wine'));
+    assert.equal(verbs.test.kits, undefined, 'the native programs');
   });
 
   test('the commands for a person can be copied as they are', () => {
@@ -72,7 +95,8 @@ describe('where packages may not be installed', () => {
       const code = `
         const { ensureSystem } = await import(${JSON.stringify(path.join(projectRoot, 'cli/setup/system.mjs'))});
         const { formatStepError } = await import(${JSON.stringify(path.join(projectRoot, 'cli/setup/step-error.mjs'))});
-        const context = { searchPath: ${JSON.stringify(scratch.path)}, env: {}, wants: { postgresPrograms: false } };
+        const wants = { postgresPrograms: false, kits: ['native'] };
+        const context = { searchPath: ${JSON.stringify(scratch.path)}, env: {}, wants };
         await ensureSystem(context).catch((error) => console.log(formatStepError(error)));`;
       const result = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
         ...(user ?? {}),
@@ -86,7 +110,8 @@ describe('where packages may not be installed', () => {
   }
 
   const checkCommands = (text: string): void => {
-    for (const line of installCommands(needs.filter((need) => !('postgres' in need.probe)))) {
+    const wanted = needs.filter(({ probe, kits = ['native'] }) => !('postgres' in probe) && kits.includes('native'));
+    for (const line of installCommands(wanted)) {
       assert.ok(text.includes(line), text);
     }
   };

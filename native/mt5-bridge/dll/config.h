@@ -1,0 +1,29 @@
+// What an expert asks for, checked.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "dll/troupe_link.h"
+#include "link/key.h"
+#include "link/messages.h"
+
+namespace troupe::dll {
+
+struct Settings {
+  uint32_t address = 0;  // in the order of the network
+  uint16_t port = 0;
+  link::Key key;
+  std::string instance;
+  link::Hello hello{};  // its names and the offset
+  size_t send_ring_bytes = 0, receive_ring_bytes = 0;
+  int64_t idle_limit_us = 0;
+};
+
+// 0, or the error of the first field that is wrong.
+int32_t readConfig(const uint8_t* config, int32_t length, Settings& settings);
+
+// "127.0.0.1" or "localhost", in the order of the network. False when it is no IPv4 address.
+bool parseAddress(std::string_view host, uint32_t& address);
+
+}  // namespace troupe::dll

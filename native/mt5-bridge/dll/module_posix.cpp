@@ -1,0 +1,8 @@
+#include "dll/module.h"
+
+namespace troupe::dll {
+
+// Linked into the program itself.
+void pinModule() {}
+
+}  // namespace troupe::dll
