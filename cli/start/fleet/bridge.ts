@@ -38,6 +38,7 @@ export class Bridge {
           ...['--source', config.market.source, '--partitions', String(config.market.partitions)],
           ...['--journal', path.join(runFolder, 'bridge.journal')],
           ...['--spill', path.join(runFolder, 'bridge.spill'), '--spill-mb', String(config.market.spill_mb)],
+          ...['--metrics-port', '0'],
           ...wantedTerminal(config),
         ],
         env: { ...natsEnvironment(nats), ...keyEnvironment(key) },
