@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { systemClock as clock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
+import { bridge } from './bridge.ts';
 import { ingest } from './ingest.ts';
 import { inspect } from './inspect.ts';
 import type { BenchOptions, Question } from './options.ts';
@@ -32,6 +33,7 @@ const questions: Readonly<Record<Question, Answerer>> = {
   recovery: { unit: 'ms', answer: recovery },
   runtime: { unit: 'events/s', answer: runtime },
   inspect: { unit: '%', answer: inspect },
+  bridge: { unit: 'ticks/s', answer: bridge },
 };
 
 async function answer(stage: Stage, options: BenchOptions): Promise<number> {

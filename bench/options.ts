@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import type { Scenario } from './order-path/scenario.ts';
 import { SCENARIOS } from './order-path/scenario.ts';
 
-export type Question = 'ingest' | 'order-path' | 'recovery' | 'runtime' | 'inspect';
+export type Question = 'ingest' | 'order-path' | 'recovery' | 'runtime' | 'inspect' | 'bridge';
 
 export interface BenchOptions {
   readonly question: Question;
@@ -18,6 +18,8 @@ export interface BenchOptions {
   readonly orders: number;
   /** When they decide; order-path only. */
   readonly scenario: Scenario | 'both';
+  /** Ticks of one round; bridge only. */
+  readonly ticks: number;
   /** Folder for a CPU profile of the node per round. */
   readonly profile: string | undefined;
 }
@@ -40,6 +42,7 @@ const USUAL: Readonly<Record<Question, Usual>> = {
   'order-path': { rounds: 3, symbols: 20, seconds: 60, mostSymbols: 100, leastSeconds: 15 },
   recovery: { rounds: 40, symbols: 10, seconds: 1, mostSymbols: 1_000, leastSeconds: 1 },
   runtime: { rounds: 5, symbols: 10_000, seconds: 20, mostSymbols: 20_000, leastSeconds: 5 },
+  bridge: { rounds: 3, symbols: 3, seconds: 1, mostSymbols: 5_000, leastSeconds: 1 },
   inspect: { rounds: 9, symbols: 1, seconds: 3, mostSymbols: 1, leastSeconds: 1 },
 };
 
@@ -47,6 +50,9 @@ const usual = (what: 'rounds' | 'symbols' | 'seconds', ...questions: Question[])
   questions.map((question) => `${question} ${USUAL[question][what]}`).join(', ');
 
 const DEFAULT_ORDERS = 5;
+const DEFAULT_TICKS = 20_000_000;
+const LEAST_TICKS = 100_000;
+const MOST_TICKS = 1_000_000_000;
 
 export const HELP = `npm run bench -- QUESTION [options]
 
@@ -60,17 +66,22 @@ export const HELP = `npm run bench -- QUESTION [options]
                is killed? Second figure: the ratio to what a restart asks of NATS.
   runtime      What does the runtime cost? Events/s through the interpreter and the ratio to XState's bare transition();
                10,000 symbol actors on one node; how late the event loop is at 100,000 ticks/s.
+  bridge       How many ticks/s go from a terminal through the bridge alone into a file-backed JetStream stream, what does
+               it add to a command (p99), and how does its memory go? Second figure: the ratio to the bridge's own
+               publisher alone, equal frames.
   inspect      What does it cost an actor to be watched at full rate, and that it could be?
 
-  --rounds N     How often each is measured, 1 to 100 (${usual('rounds', 'ingest', 'order-path', 'recovery', 'runtime', 'inspect')});
+  --rounds N     How often each is measured, 1 to 100 (${usual('rounds', 'ingest', 'order-path', 'recovery', 'runtime', 'bridge', 'inspect')});
                  the figure is the median; recovery kills each kind so often, and gives the p99.
-  --symbols N    1 to 5000 (${usual('symbols', 'ingest', 'order-path', 'recovery', 'runtime')});
+  --symbols N    1 to 5000 (${usual('symbols', 'ingest', 'order-path', 'recovery', 'runtime', 'bridge')});
                  at most 100 for order-path, 1000 for recovery, 20000 for runtime.
   --seconds N    About how long one round plays, 1 to 3600 (${usual('seconds', 'ingest', 'order-path', 'runtime', 'inspect')});
                  at least 15 for order-path, 5 for runtime.
   --orders N     order-path: strategies that trade, each on a symbol of its own, 1 to the number of symbols
                  (default ${DEFAULT_ORDERS}).
   --scenario S   order-path: spread, burst or both (default), in turn.
+  --orders N     order-path: orders decided at the same moment, every second, 1 to the number of symbols (default ${DEFAULT_ORDERS}).
+  --ticks N      bridge: ticks of one round, ${LEAST_TICKS} to ${MOST_TICKS} (default ${DEFAULT_TICKS}); 20 bytes of disk each.
   --json FILE    Write {name, value, unit, ratio, rounds, verified} and the details there.
   --profile DIR  Write a CPU profile of the node per round there. Slows it down: not for figures.
   --help         This text.
@@ -117,6 +128,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
   const trading = asked === 'order-path';
   if (!trading && values.orders !== undefined) throw new UsageError('--orders: for order-path only');
   if (!trading && values.scenario !== undefined) throw new UsageError('--scenario: for order-path only');
+  if (asked !== 'bridge' && values.ticks !== undefined) throw new UsageError('--ticks: for bridge only');
   const symbols = whole('symbols', values.symbols, usually.symbols, 1, mostSymbols);
   return {
     question: asked,
@@ -125,6 +137,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
     symbols,
     orders: whole('orders', values.orders, Math.min(DEFAULT_ORDERS, symbols), 1, symbols),
     scenario: scenarioOf(values.scenario),
+    ticks: whole('ticks', values.ticks, DEFAULT_TICKS, LEAST_TICKS, MOST_TICKS),
     seconds: whole('seconds', values.seconds, usually.seconds, leastSeconds, 3600),
     profile: values.profile,
   };
@@ -142,6 +155,7 @@ function read(args: readonly string[]) {
       seconds: { type: 'string' },
       orders: { type: 'string' },
       scenario: { type: 'string' },
+      ticks: { type: 'string' },
       profile: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },

@@ -35,6 +35,7 @@ describe('the command line of a benchmark', () => {
       symbols: 8,
       orders: 8,
       scenario: 'burst',
+      ticks: 20_000_000,
       seconds: 40,
       profile: 'p',
     });
@@ -50,14 +51,16 @@ describe('the command line of a benchmark', () => {
   test('--help wins, and names every question', () => {
     assert.equal(parseOptions(['--help']), 'help');
     assert.equal(parseOptions(['ingest', '-h']), 'help');
-    for (const question of ['ingest', 'order-path', 'recovery', 'runtime', 'inspect'])
+    for (const question of ['ingest', 'order-path', 'recovery', 'runtime', 'inspect', 'bridge'])
       assert.match(HELP, new RegExp(`^  ${question} `, 'm'));
   });
 
   const wrong: [string[], RegExp][] = [
-    [[], /which question\? One of: ingest, order-path, recovery, runtime, inspect/],
+    [[], /which question\? One of: ingest, order-path, recovery, runtime, bridge, inspect/],
     [['speed'], /speed: no such question/],
     [['ingest', 'order-path'], /one question at a time/],
+    [['ingest', '--ticks', '1000000'], /--ticks: for bridge only/],
+    [['bridge', '--ticks', '5'], /--ticks 5: want a whole number from 100000 to 1000000000/],
     [['ingest', '--rounds', '0'], /--rounds 0: want a whole number from 1 to 100/],
     [['ingest', '--rounds', '1.5'], /--rounds 1\.5/],
     [['ingest', '--rounds', ''], /--rounds/],

@@ -87,7 +87,8 @@ void CommandDesk::sendNoted() {
   std::string error;
   const int64_t from_us = clock_.steadyUs();
   const bool durable = journal_.durable(error);
-  journal_time_.add(clock_.steadyUs() - from_us);
+  const int64_t disk_us = clock_.steadyUs() - from_us;
+  journal_time_.add(disk_us);
   if (!durable) {
     logError("E_JOURNAL", error);
     for (const Noted& one : noted) {
@@ -101,7 +102,7 @@ void CommandDesk::sendNoted() {
     send(FrameType::kPlace, one.order,
          Pending{
              Pending::kPlace, one.order_id, {one.waiter}, 0, false, nullptr, {.is_close = one.order.position_id != 0}},
-         one.arrived_us);
+         one.arrived_us + disk_us);
   TROUPE_CRASH_POINT(kDaemonSent);
 }
 

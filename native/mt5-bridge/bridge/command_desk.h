@@ -64,7 +64,7 @@ class CommandDesk {
   size_t linkBytesWaiting() const;
   // The last return code of the terminal that said that it may not trade, "" once an order was taken again.
   std::string tradeBlock() const;
-  // From a command coming in to its frame leaving; and how much of that the disk took, for orders.
+  // From a command coming in to its frame leaving, without the disk; and what the disk took, for orders.
   const LatencyHistogram& commandTime() const { return command_time_; }
   const LatencyHistogram& journalTime() const { return journal_time_; }
 
