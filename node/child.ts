@@ -1,6 +1,6 @@
 /** An actor as a child of a supervisor: every start is a new interpreter over the same definition. */
 import type { ActorDefinition } from '../runtime/actor.ts';
-import type { Bus, KeyValue } from '../runtime/bus/bus.ts';
+import type { Bus, KeyValue, KvEntry } from '../runtime/bus/bus.ts';
 import type { Layout } from '../runtime/bus/topics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { InputHub } from '../runtime/hub.ts';
@@ -14,6 +14,11 @@ import type { ChildSpec } from '../supervisors/spec.ts';
 import { countsOf } from './feed-metrics.ts';
 import type { Levels } from './levels.ts';
 import type { Member } from './member.ts';
+
+/** What an actor that ran for less than this had stored is asked of the store: an operator may be mending it there. */
+const HEALTHY_MS = 1_000;
+/** A store that does not answer is asked anew. */
+const COMMIT_WAIT_MS = 500;
 
 export interface Stage {
   readonly bus: Bus;
@@ -41,6 +46,8 @@ export class ActorChild implements Member {
   readonly onBudgetSpent: 'escalate' | 'leave';
   restored: unknown;
   private interpreter: Interpreter | undefined;
+  /** Of the last start, whatever became of it. */
+  private last: { readonly interpreter: Interpreter; readonly startedMs: number } | undefined;
   private definition: ActorDefinition;
   private readonly make: () => ActorDefinition;
   private readonly stage: Stage;
@@ -69,9 +76,9 @@ export class ActorChild implements Member {
   }
 
   async start(onExit: Parameters<ChildSpec['start']>[0]): Promise<Interpreter> {
-    await this.beforeStart();
+    const [stored] = await Promise.all([this.lastCommit(), this.beforeStart()]);
     if (this.interpreter !== undefined) this.definition = this.make();
-    const { levels, log, metrics } = this.stage;
+    const { levels, log, metrics, clock } = this.stage;
     this.onExit = onExit;
     const { definition } = this;
     const interpreter: Interpreter = new Interpreter({
@@ -83,15 +90,35 @@ export class ActorChild implements Member {
           return definition.onStart?.(restored);
         },
       },
+      stored,
       log: log.child({ kind: this.kind, id: this.id }),
       poison: this.poison,
       onExit,
       onCommit: (tookMs) => metrics.commitLatency.observe(tookMs),
       onState: (state, detail) => levels.state(this.kind, this.id, state, detail),
     });
+    this.last = { interpreter, startedMs: clock.monotonicMs() };
     await interpreter.start();
     this.interpreter = interpreter;
     return interpreter;
+  }
+
+  /**
+   * A commit that was under way when the actor was killed is waited for: who reads while it arrives would find himself
+   * overtaken by it, and think that the actor is somebody else's.
+   */
+  private async lastCommit(): Promise<KvEntry | undefined> {
+    const { last } = this;
+    if (last === undefined) return undefined;
+    const { clock } = this.stage;
+    let cancel = (): void => undefined;
+    const late = new Promise<undefined>((resolve) => {
+      cancel = clock.setTimer(COMMIT_WAIT_MS, () => resolve(undefined));
+    });
+    const stored = await Promise.race([last.interpreter.lastCommit(), late]);
+    cancel();
+    const isHealthy = clock.monotonicMs() - last.startedMs >= HEALTHY_MS;
+    return isHealthy ? stored : undefined;
   }
 
   get summary(): unknown {

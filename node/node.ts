@@ -111,7 +111,8 @@ export class Node {
     this.name = config.node.name;
     this.feed = metricsFeed(metrics, this.company);
     this.hub = new InputHub({
-      ...{ bus, log, layout: { partitions: config.market.partitions }, symbols: Object.keys(config.market.symbols) },
+      ...{ bus, clock, log, layout: { partitions: config.market.partitions } },
+      symbols: Object.keys(config.market.symbols),
       onFailure: (error) => this.fail(error),
     });
     this.tree = new Tree({

@@ -2,8 +2,9 @@
  * The committed state of one actor: snapshot, input positions, outbox and timers in one value, replaced by
  * compare-and-set. Losing the compare-and-set means that somebody else owns the actor.
  */
-import type { Migration } from './actor.ts';
-import type { KeyValue } from './bus/bus.ts';
+import type { ActorDefinition, Migration } from './actor.ts';
+import type { KeyValue, KvEntry } from './bus/bus.ts';
+import { fnv1a32 } from './bus/subjects.ts';
 import type { Family } from './bus/topics.ts';
 import { actorKey } from './bus/topics.ts';
 import { decodeSnapshot, encodeSnapshot } from './codec.ts';
@@ -12,6 +13,21 @@ import type { MachineEvent } from './xstate.ts';
 
 /** Format of the envelope, not of the actor's context (that is `version`). */
 const FORMAT = 1;
+
+/** State that changed without an effect is committed after this long at the latest. */
+const IDLE_COMMIT_MS = 5_000;
+/**
+ * And up to this share of it sooner, each actor by its name: hundreds that have begun together would all be committed in
+ * the same few milliseconds, always, and whoever else has work then would wait for them.
+ */
+const IDLE_COMMIT_SPREAD = 0.4;
+
+/** 0 to 1, the same for the same name, and far apart for names that are alike. */
+const shareOf = (name: string): number => (fnv1a32(name) % 1_000) / 1_000;
+
+/** How long state that changed without an effect waits for its commit. */
+export const idleCommitMs = (name: string): number =>
+  Math.round(IDLE_COMMIT_MS * (1 - IDLE_COMMIT_SPREAD * shareOf(name)));
 
 /** An effect that is committed but not known to be performed. */
 export interface OutboxEntry {
@@ -49,24 +65,29 @@ interface Envelope extends Committed {
 
 export class CommitStore {
   private revision = 0;
+  /** Of the many that can be replayed, a copy of each would weigh more than asking for it. */
+  private readonly keeps: boolean;
+  private saved: KvEntry | undefined;
+  private saving: Promise<number> | undefined;
   private readonly kv: KeyValue;
   private readonly key: string;
   private readonly version: number;
   private readonly migrations: readonly Migration[];
 
-  constructor(
-    kv: KeyValue,
-    actor: { kind: string; id: string; version: number; migrations?: readonly Migration[] | undefined },
-  ) {
+  constructor(kv: KeyValue, actor: Pick<ActorDefinition, 'kind' | 'id' | 'version' | 'migrations' | 'delivery'>) {
     this.kv = kv;
     this.key = actorKey(actor.kind, actor.id);
+    this.keeps = actor.delivery === 'commit';
     this.version = actor.version;
     this.migrations = actor.migrations ?? [];
   }
 
-  /** The last commit, undefined for an actor that never lived. Throws SNAPSHOT_CORRUPT or SNAPSHOT_VERSION. */
-  async load(): Promise<Committed | undefined> {
-    const entry = await this.kv.get(this.key);
+  /**
+   * The last commit, undefined for an actor that never lived; the store is not asked where the caller knows it. Throws
+   * SNAPSHOT_CORRUPT or SNAPSHOT_VERSION.
+   */
+  async load(known?: KvEntry): Promise<Committed | undefined> {
+    const entry = known ?? (await this.kv.get(this.key));
     if (entry === undefined) return undefined;
     this.revision = entry.revision;
     let envelope: unknown;
@@ -134,14 +155,28 @@ export class CommitStore {
     return new TroupeError('SNAPSHOT_VERSION', `snapshots/${this.key}: ${what}`, { cause });
   }
 
-  /** Commits. Throws BUS_CONFLICT when another owner has committed since. Returns the revision. */
-  async save(state: Committed): Promise<number> {
+  encode(state: Committed): Uint8Array {
     const envelope: Envelope = { ...state, format: FORMAT, version: this.version };
-    const bytes = encodeSnapshot(envelope);
-    this.revision =
-      this.revision === 0
-        ? await this.kv.create(this.key, bytes)
-        : await this.kv.update(this.key, bytes, this.revision);
+    return encodeSnapshot(envelope);
+  }
+
+  /** Commits what `encode` gave. Throws BUS_CONFLICT when another owner has committed since. Returns the revision. */
+  async save(value: Uint8Array): Promise<number> {
+    const { kv, key, revision } = this;
+    this.saved = undefined;
+    this.saving = revision === 0 ? kv.create(key, value) : kv.update(key, value, revision);
+    try {
+      this.revision = await this.saving;
+    } finally {
+      this.saving = undefined;
+    }
+    if (this.keeps) this.saved = { key, value, revision: this.revision };
     return this.revision;
+  }
+
+  /** What `save` has stored last, once one under way has come to its end; undefined: nothing, or nobody knows. */
+  async lastSaved(): Promise<KvEntry | undefined> {
+    await this.saving?.catch(() => undefined);
+    return this.saved;
   }
 }

@@ -26,6 +26,8 @@ export class Effects {
   private lineage = 0;
   /** Made, not yet begun. */
   private waiting: Made[] = [];
+  /** Messages among those that are under way. */
+  private speaking = 0;
   /** Begun, not yet done. */
   private readonly underWay = new Map<number, Made>();
   private readonly works = new Set<Promise<void>>();
@@ -49,6 +51,17 @@ export class Effects {
   /** Whether an effect is under way: begun, and its performer has not answered. */
   get running(): boolean {
     return this.works.size > 0;
+  }
+
+  /** Whether everything that is pending is a message under way, of which no event comes back. */
+  get onlySpeaks(): boolean {
+    if (this.waiting.length > 0) return false;
+    return this.underWay.size === this.speaking;
+  }
+
+  /** Resolves when what is under way now is done. */
+  async begun(): Promise<void> {
+    await Promise.all(this.works);
   }
 
   /** Whether there are effects that no commit knows yet. */
@@ -119,10 +132,13 @@ export class Effects {
 
   private begin(entry: Made): void {
     this.underWay.set(entry.n, entry);
+    if (entry.type === 'publish') this.speaking++;
     const work: Promise<void> = this.performOne(entry)
       .then((event) => {
-        if (event === undefined) this.underWay.delete(entry.n);
-        else this.hooks.onEvent(event, entry.n);
+        if (event === undefined) {
+          this.underWay.delete(entry.n);
+          if (entry.type === 'publish') this.speaking--;
+        } else this.hooks.onEvent(event, entry.n);
       })
       .catch((thrown: unknown) => {
         if (!this.context.signal.aborted) this.hooks.onFailure(thrown);

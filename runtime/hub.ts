@@ -6,8 +6,10 @@ import type { Bus, StoredMessage, StreamReader } from './bus/bus.ts';
 import { matchesSubject, partitionOf } from './bus/subjects.ts';
 import type { Family, Layout, Topic, TopicKey, TopicName } from './bus/topics.ts';
 import { topics } from './bus/topics.ts';
+import type { Clock } from './clock.ts';
 import { messageOf } from './errors.ts';
 import { LateComer } from './late-comer.ts';
+import { RECENT_BYTES, Recent } from './recent.ts';
 import type { Logger } from './telemetry/log.ts';
 
 export interface Delivered {
@@ -44,6 +46,10 @@ const OPEN_MARKET = 'md.*.';
 
 /** So many read by themselves what they lack; when more come together, one reading for all is cheaper. */
 const MOST_LATE = 8;
+/** A reader that nobody hears any more stays open so long: who left because it starts again is back in a moment. */
+export const LINGER_MS = 1_000;
+/** Messages that one who comes back is handed in one go, before others have a turn. */
+const HANDED_AT_ONCE = 128;
 
 interface Route {
   readonly topic: TopicName;
@@ -65,6 +71,11 @@ class FamilyReader {
   private readonly joined = new Set<Subscriber>();
   /** Those that still read by themselves what the others have had already. */
   private readonly late = new Map<Subscriber, LateComer>();
+  /** Those that are still being handed what is kept of it, and by which handing over. */
+  private readonly replaying = new Map<Subscriber, symbol>();
+  private readonly recent: Recent;
+  /** Set for a while after somebody has left. */
+  private cancelLinger: (() => void) | undefined;
   /** Messages that a subscriber had no room for yet. */
   private waiting = 0;
   private reader: StreamReader | undefined;
@@ -81,6 +92,7 @@ class FamilyReader {
   constructor(hub: InputHub, family: Family) {
     this.hub = hub;
     this.family = family;
+    this.recent = new Recent(hub.recentBytes);
   }
 
   add(subscriber: Subscriber): Promise<void> {
@@ -96,13 +108,23 @@ class FamilyReader {
   remove(subscriber: Subscriber): Promise<void> {
     this.subscribers.delete(subscriber);
     this.joined.delete(subscriber);
+    this.replaying.delete(subscriber);
     this.endLate(subscriber);
     this.forgetRoutes();
-    return this.serially(async () => {
-      if (this.subscribers.size > 0) return;
-      const { reader } = this;
-      this.reader = undefined;
-      await reader?.stop();
+    // What is under way may still bring a reader: it is waited for, so that nobody leaves behind his back.
+    return this.serially(async () => this.linger());
+  }
+
+  private linger(): void {
+    this.cancelLinger?.();
+    this.cancelLinger = this.hub.clock.setTimer(LINGER_MS, () => {
+      this.cancelLinger = undefined;
+      void this.serially(async () => {
+        if (this.subscribers.size > 0) return;
+        const { reader } = this;
+        this.reader = undefined;
+        await reader?.stop();
+      });
     });
   }
 
@@ -116,16 +138,20 @@ class FamilyReader {
     if (this.subscribers.size === 0) return;
     const planned = [...this.subscribers];
     const { filters, from } = this.plan();
-    if (this.reader !== undefined && this.open === filters.join(' ')) {
+    if (this.reader !== undefined && this.isOpenFor(filters)) {
       if (from >= this.position) {
         this.join(planned);
         return;
       }
       const lack = planned.filter((one) => !this.joined.has(one) && one.taken(this.family) < this.position);
-      if (lack.length <= MOST_LATE) {
-        const late = new Set(lack);
-        this.join(planned.filter((one) => !late.has(one)));
-        await Promise.all(lack.filter((one) => !this.late.has(one)).map((one) => this.letCatchUp(one)));
+      const lost = lack.filter((one) => !this.replaying.has(one) && !this.recent.reaches(one.taken(this.family)));
+      if (lost.length <= MOST_LATE) {
+        const lacking = new Set(lack);
+        this.join(planned.filter((one) => !lacking.has(one)));
+        const fresh = lack.filter((one) => !this.replaying.has(one) && !this.late.has(one));
+        const late = new Set(lost);
+        for (const one of fresh) if (!late.has(one)) this.replay(one);
+        await Promise.all(fresh.filter((one) => late.has(one)).map((one) => this.letCatchUp(one)));
         return;
       }
     }
@@ -133,8 +159,9 @@ class FamilyReader {
     this.reader = undefined;
     await reader?.stop();
     this.join(planned);
-    this.open = filters.join(' ');
+    this.open = filters;
     this.position = from;
+    this.recent.begin(from);
     this.reader = await this.hub.bus.read({
       stream: this.stream(),
       filters,
@@ -148,15 +175,64 @@ class FamilyReader {
     for (const subscriber of planned) {
       if (!this.subscribers.has(subscriber)) continue;
       this.joined.add(subscriber);
+      this.replaying.delete(subscriber);
       this.endLate(subscriber);
     }
     this.forgetRoutes();
   }
 
-  private async letCatchUp(subscriber: Subscriber): Promise<void> {
-    const wanted = subscriber.inputs
+  /**
+   * While somebody who has left may come back, a reader that reads more than is wanted just then is not made anew: with
+   * the first of an account's actors all the others are on their way.
+   */
+  private isOpenFor(filters: readonly string[]): boolean {
+    if (this.open.join(' ') === filters.join(' ')) return true;
+    return (
+      this.cancelLinger !== undefined && filters.every((one) => this.open.some((open) => matchesSubject(open, one)))
+    );
+  }
+
+  private replay(subscriber: Subscriber): void {
+    const work = Symbol();
+    this.replaying.set(subscriber, work);
+    this.handOver(subscriber, work).catch((error: Error) => this.hub.onFailure(error));
+  }
+
+  private async handOver(subscriber: Subscriber, work: symbol): Promise<void> {
+    const wanted = this.wantedBy(subscriber);
+    // Over: it has left, or a reader was opened that brings everything.
+    const isOver = (): boolean => this.replaying.get(subscriber) !== work;
+    for (let at = subscriber.taken(this.family); ; ) {
+      const messages = this.recent.after(at, HANDED_AT_ONCE);
+      if (messages === undefined) break;
+      if (messages.length === 0) {
+        this.join([subscriber]);
+        return;
+      }
+      for (const message of messages) {
+        at = message.sequence;
+        const input = wanted.find(({ filter }) => matchesSubject(filter, message.subject));
+        const wait = input && subscriber.deliver(deliveredOf(input.topic, message));
+        if (wait !== undefined) await wait;
+        if (isOver()) return;
+      }
+      if (messages.length < HANDED_AT_ONCE) continue;
+      await this.hub.clock.yield();
+      if (isOver()) return;
+    }
+    // It took too long: what it lacks now is not kept any more.
+    this.replaying.delete(subscriber);
+    await this.letCatchUp(subscriber);
+  }
+
+  private wantedBy({ inputs }: Subscriber): { readonly topic: TopicName; readonly filter: string }[] {
+    return inputs
       .filter(({ topic }) => topics[topic].family === this.family)
       .map(({ topic, key }) => ({ topic, filter: anyTopic(topic).subject(key, this.hub.layout) }));
+  }
+
+  private async letCatchUp(subscriber: Subscriber): Promise<void> {
+    const wanted = this.wantedBy(subscriber);
     const late: LateComer = new LateComer({
       ...{ bus: this.hub.bus, stream: this.stream() },
       filters: wanted.map(({ filter }) => filter),
@@ -181,7 +257,7 @@ class FamilyReader {
     late?.end();
   }
 
-  private open = '';
+  private open: readonly string[] = [];
 
   private stream(): string {
     for (const { inputs } of this.subscribers) {
@@ -230,7 +306,7 @@ class FamilyReader {
   /** Whether everything that the stream holds for this reader has been handed out. */
   async caughtUp(): Promise<boolean> {
     if (this.subscribers.size === 0) return true;
-    if (this.late.size > 0) return false;
+    if (this.late.size > 0 || this.replaying.size > 0) return false;
     const stream = this.stream();
     for (const filter of this.plan().filters) {
       if ((await this.hub.bus.lastSequence(stream, filter)) > this.position) return false;
@@ -240,6 +316,7 @@ class FamilyReader {
 
   private dispatch(message: StoredMessage): void | Promise<void> {
     this.position = message.sequence;
+    this.recent.add(message);
     const route = this.routeOf(message.subject);
     if (route === undefined) return;
     let delivered: Delivered | undefined;
@@ -331,7 +408,10 @@ function commonKey(a: TopicKey, b: TopicKey): TopicKey {
 export interface HubOptions {
   readonly bus: Bus;
   readonly layout: Layout;
+  readonly clock: Clock;
   readonly log: Logger;
+  /** Of each family so much is kept of what was handed out. Default: RECENT_BYTES. */
+  readonly recentBytes?: number;
   /** All symbols of the market, where they are known: a reader that wants the partition of each wants everything. */
   readonly symbols?: Iterable<string>;
   /** A reader cannot go on (its stream is gone): the node cannot do its work. */
@@ -341,6 +421,8 @@ export interface HubOptions {
 export class InputHub implements Inputs {
   readonly bus: Bus;
   readonly layout: Layout;
+  readonly clock: Clock;
+  readonly recentBytes: number;
   readonly onFailure: (error: Error) => void;
   private readonly families = new Map<Family, FamilyReader>();
   private readonly partitions = new Map<string, number>();
@@ -350,6 +432,8 @@ export class InputHub implements Inputs {
   constructor(options: HubOptions) {
     this.bus = options.bus;
     this.layout = options.layout;
+    this.clock = options.clock;
+    this.recentBytes = options.recentBytes ?? RECENT_BYTES;
     this.onFailure = options.onFailure;
     const { symbols, layout } = options;
     this.inhabited = symbols ? new Set([...symbols].map((one) => this.partitionOf(one))).size : layout.partitions;

@@ -3,13 +3,12 @@
  * outcomes back as events. The only interpreter of effects there is.
  */
 import type { ActorDefinition, ControlEvent, EffectContext } from './actor.ts';
-import type { Bus, KeyValue } from './bus/bus.ts';
-import { fnv1a32 } from './bus/subjects.ts';
+import type { Bus, KeyValue, KvEntry } from './bus/bus.ts';
 import type { Family, Layout, TopicName } from './bus/topics.ts';
 import { topics } from './bus/topics.ts';
 import type { Clock } from './clock.ts';
 import type { Committed } from './commit.ts';
-import { CommitStore } from './commit.ts';
+import { CommitStore, idleCommitMs } from './commit.ts';
 import { Effects } from './effects.ts';
 import { messageOf, TroupeError } from './errors.ts';
 import type { Delivered, Inputs, Subscriber } from './hub.ts';
@@ -33,13 +32,11 @@ export const JOINED_INPUTS = 32;
 const SHOW_MS = 100;
 /** So many unwanted messages are worth a commit: a restart would read them again. */
 const SKIPPED_COMMIT = 1024;
-/** State that changed without an effect is committed after this long at the latest. */
-const IDLE_COMMIT_MS = 5_000;
 /**
- * And up to this share of it sooner, each actor by its name: hundreds that have begun together would all be committed in
- * the same few milliseconds, always, and whoever else has work then would wait for them.
+ * What can be replayed is committed after so much work: a restart has to do it again before it serves. A commit of a
+ * symbol takes a fiftieth of it.
  */
-const IDLE_COMMIT_SPREAD = 0.4;
+const REDO_MS = 10;
 /** A due commit waits so long for the effects under way. */
 const QUIET_WITHIN_MS = 50;
 
@@ -53,6 +50,8 @@ export interface InterpreterOptions {
   readonly definition: ActorDefinition;
   readonly bus: Bus;
   readonly snapshots: KeyValue;
+  /** The last commit, where it is known already. */
+  readonly stored?: KvEntry | undefined;
   readonly hub: Inputs;
   readonly clock: Clock;
   /** Shared by the actors of a thread, which take turns. Default: one of its own, for an actor that is alone there. */
@@ -77,9 +76,6 @@ export interface InterpreterOptions {
 type Waiting =
   | { readonly kind: 'input'; readonly delivered: Delivered }
   | { readonly kind: 'event'; readonly event: MachineEvent; readonly completes?: number };
-
-/** 0 to 1, the same for the same name, and far apart for names that are alike. */
-const shareOf = (name: string): number => (fnv1a32(name) % 1_000) / 1_000;
 
 export class Interpreter implements Subscriber, Inspectable {
   readonly inputs: ActorDefinition['inputs'];
@@ -107,6 +103,10 @@ export class Interpreter implements Subscriber, Inspectable {
   private dirty = false;
   private commitDue = false;
   private commitTimer: (() => void) | undefined;
+  /** Time that its turns have taken since the last commit. */
+  private workMs = 0;
+  /** A commit that waits for what has been said before it, while the actor goes on. */
+  private behind: Promise<void> | undefined;
   private turning: Promise<void> | undefined;
   private state: 'new' | 'running' | 'stopping' | 'ended' = 'new';
   private shownName = '';
@@ -129,7 +129,7 @@ export class Interpreter implements Subscriber, Inspectable {
     this.store = new CommitStore(options.snapshots, definition);
     this.timers = new Timers(clock, (event) => this.push({ kind: 'event', event }));
     const context: EffectContext = { bus, clock, log, layout, signal: this.abort.signal };
-    this.idleCommitMs = Math.round(IDLE_COMMIT_MS * (1 - IDLE_COMMIT_SPREAD * shareOf(this.name)));
+    this.idleCommitMs = idleCommitMs(this.name);
     this.effects = new Effects(definition, context, {
       onEvent: (event, n) => this.push({ kind: 'event', event, completes: n }),
       onFailure: (error) => this.crash(error),
@@ -139,15 +139,21 @@ export class Interpreter implements Subscriber, Inspectable {
   /** Restores or begins, performs what the outbox still holds, and opens the inputs. */
   async start(): Promise<void> {
     const { definition } = this.o;
-    const committed = await this.store.load();
+    const committed = await this.store.load(this.o.stored);
     // A node that was frozen may get here without its lease: its commit would put the actor's new owner in the wrong.
     if (this.o.mayRun?.() === false) throw new TroupeError('LEASE_LOST', `${this.name} does not start: no lease`);
     if (committed === undefined) await this.begin();
-    else await this.resume(committed);
+    else this.resume(committed);
+    const first = definition.onStart?.(committed !== undefined);
+    const isCommitted = committed !== undefined && definition.delivery === 'commit';
+    if (isCommitted) {
+      if (first !== undefined) this.accept(step(definition.machine, this.snapshot, this.stamped(first)), first);
+      // Before any effect: an earlier owner that still runs without knowing loses its next commit.
+      await this.commit();
+    }
     this.state = 'running';
     await this.effects.perform();
-    const first = definition.onStart?.(committed !== undefined);
-    if (first !== undefined) this.push({ kind: 'event', event: first });
+    if (first !== undefined && !isCommitted) this.push({ kind: 'event', event: first });
     this.show();
     this.uninspect = this.o.inspector?.add(this);
     await this.o.hub.subscribe(this);
@@ -197,6 +203,14 @@ export class Interpreter implements Subscriber, Inspectable {
     return this.o.definition.machine;
   }
 
+  /**
+   * The last commit as the store has it, once a commit under way has come to its end; undefined where nobody knows. For
+   * who starts the actor again.
+   */
+  lastCommit(): Promise<KvEntry | undefined> {
+    return this.store.lastSaved();
+  }
+
   describe(snapshot: Snapshot): string {
     return this.o.definition.describe?.(snapshot) ?? '';
   }
@@ -231,7 +245,10 @@ export class Interpreter implements Subscriber, Inspectable {
       this.wake();
       return;
     }
-    return this.mailbox.space().then(() => this.deliver(delivered));
+    return this.mailbox.space().then(() => {
+      // A reader that was opened meanwhile may have brought it.
+      if (delivered.sequence > this.taken(delivered.family)) return this.deliver(delivered);
+    });
   }
 
   private isWanted({ topic, message, fault }: Delivered): boolean {
@@ -272,11 +289,11 @@ export class Interpreter implements Subscriber, Inspectable {
       }
     }
     this.accept(start(definition.machine, definition.input));
-    this.lineage = await this.store.save(this.toCommit());
+    this.lineage = await this.store.save(this.store.encode(this.toCommit()));
     await this.perform();
   }
 
-  private async resume(committed: Committed): Promise<void> {
+  private resume(committed: Committed): void {
     for (const [family, sequence] of Object.entries(committed.positions)) {
       this.applied.set(family as Family, sequence);
       this.received.set(family as Family, sequence);
@@ -290,8 +307,6 @@ export class Interpreter implements Subscriber, Inspectable {
     }
     for (const timer of committed.timers) this.timers.arm(timer);
     this.effects.restore(committed.outbox, committed.made, this.lineage);
-    // An earlier owner that still runs without knowing must not commit any more: from here on it loses.
-    if (this.o.definition.delivery === 'commit') await this.store.save(this.toCommit());
   }
 
   private push(waiting: Waiting): void {
@@ -332,14 +347,16 @@ export class Interpreter implements Subscriber, Inspectable {
 
   private async turn(): Promise<void> {
     const { clock } = this.o;
-    const untilMs = clock.monotonicMs() + TURN_MS;
+    const sinceMs = clock.monotonicMs();
     for (let taken = 0; taken < TURN_EVENTS; taken++) {
       const waiting = this.mailbox.take();
       if (waiting === undefined) break;
       this.apply(waiting);
-      if (clock.monotonicMs() >= untilMs) break;
+      if (clock.monotonicMs() >= sinceMs + TURN_MS) break;
     }
+    this.workMs += clock.monotonicMs() - sinceMs;
     await this.perform();
+    if (this.workMs >= REDO_MS && this.mayCommitBehind && this.behind === undefined) this.commitDue = true;
     this.armIdleCommit();
     this.show();
   }
@@ -456,6 +473,10 @@ export class Interpreter implements Subscriber, Inspectable {
    * turns and its control lane: then the commit comes later.
    */
   private async commitWhenQuiet(): Promise<void> {
+    if (this.mayCommitBehind) {
+      this.commitBehind();
+      return;
+    }
     if (this.o.definition.delivery === 'replay' && this.effects.pending > 0) {
       let cancel = (): void => undefined;
       const late = new Promise<void>((resolve) => {
@@ -471,7 +492,47 @@ export class Interpreter implements Subscriber, Inspectable {
     await this.commit();
   }
 
+  /** What it has said needs no answer, and would be said again with the same ids. */
+  private get mayCommitBehind(): boolean {
+    return this.o.definition.delivery === 'replay' && this.effects.onlySpeaks;
+  }
+
+  /** The actor goes on: what it is now is saved once all that it has said until now is stored. */
+  private commitBehind(): void {
+    this.commitDue = false;
+    // One at a time; what has changed since then is committed a little later.
+    if (this.behind !== undefined) return;
+    this.noteCommit();
+    const bytes = this.store.encode(this.toCommit());
+    const work = this.effects.begun().then(async () => {
+      if (this.o.poison.telling !== undefined) await this.o.poison.telling;
+      if (!this.abort.signal.aborted) await this.save(bytes);
+    });
+    this.behind = work
+      .catch((thrown: unknown) => this.crash(thrown))
+      .finally(() => {
+        this.behind = undefined;
+        if (this.state === 'running') this.armIdleCommit();
+      });
+  }
+
+  private noteCommit(): void {
+    this.dirty = false;
+    this.commitDue = false;
+    this.workMs = 0;
+    for (const [family, sequence] of this.applied) this.committed.set(family, sequence);
+  }
+
+  private async save(bytes: Uint8Array): Promise<void> {
+    const sinceMs = this.o.clock.monotonicMs();
+    const revision = await this.store.save(bytes);
+    this.o.onCommit?.(this.o.clock.monotonicMs() - sinceMs);
+    if (this.lineage === 0) this.lineage = revision;
+    this.effects.committed(this.lineage);
+  }
+
   private async commit(): Promise<void> {
+    if (this.behind !== undefined) await this.behind;
     // What can be replayed is only committed once all its effects have been performed and their answers applied.
     while (this.o.definition.delivery === 'replay' && this.effects.pending > 0) {
       await this.effects.perform();
@@ -481,14 +542,8 @@ export class Interpreter implements Subscriber, Inspectable {
       for (let own = this.mailbox.takeOwn(); own !== undefined; own = this.mailbox.takeOwn()) this.apply(own);
     }
     if (this.o.poison.telling !== undefined) await this.o.poison.telling;
-    this.dirty = false;
-    this.commitDue = false;
-    for (const [family, sequence] of this.applied) this.committed.set(family, sequence);
-    const sinceMs = this.o.clock.monotonicMs();
-    const revision = await this.store.save(this.toCommit());
-    this.o.onCommit?.(this.o.clock.monotonicMs() - sinceMs);
-    if (this.lineage === 0) this.lineage = revision;
-    this.effects.committed(this.lineage);
+    this.noteCommit();
+    await this.save(this.store.encode(this.toCommit()));
   }
 
   /** State without effects is committed too, a little later: a restart then has less to read again. */

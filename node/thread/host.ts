@@ -8,6 +8,7 @@ import { loadStrategy } from '../../actors/strategy/registry.ts';
 import type { ActorDefinition } from '../../runtime/actor.ts';
 import type { NatsBus } from '../../runtime/bus/nats.ts';
 import { connectNats } from '../../runtime/bus/nats.ts';
+import { actorKey } from '../../runtime/bus/topics.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { Inspector } from '../../runtime/inspect/inspector.ts';
 import { Interpreter } from '../../runtime/interpreter.ts';
@@ -19,6 +20,7 @@ import { Captive } from './captive.ts';
 import { PortInputs } from './inputs.ts';
 import type { Assignment, Birth, BusLogin, FromThread, Needs, ToThread } from './protocol.ts';
 import { faultOf } from './protocol.ts';
+import { rehearse } from './rehearsal.ts';
 import type { Vitals } from './vitals.ts';
 
 /** The main side hears of a changed summary at most this often. */
@@ -38,10 +40,10 @@ export class Host {
   private readonly captive: Captive;
   private readonly login: BusLogin;
   private connecting: Promise<NatsBus | undefined>;
-  private bus: NatsBus | undefined;
   private readonly inputs: PortInputs;
   private interpreter: Interpreter | undefined;
   private definition: ActorDefinition | undefined;
+  private isTaken = false;
   private told: Snapshot | undefined;
   private commitsMs: number[] = [];
 
@@ -76,6 +78,11 @@ export class Host {
     switch (message.type) {
       case 'run':
         this.run(message).catch((thrown: unknown) => this.fail('crash', thrown));
+        break;
+      case 'rehearse':
+        rehearse(this.clock, () => this.isTaken).catch((thrown: unknown) =>
+          this.log.warn({ err: thrown }, 'a spare thread could not rehearse'),
+        );
         break;
       case 'plan':
         this.plan(message.run).then(
@@ -121,21 +128,22 @@ export class Host {
 
   private async run({ run, layout, poison }: Run): Promise<void> {
     const { clock } = this;
+    this.isTaken = true;
     const { id, account, symbol, params, featureTimeframes, use, folder } = run;
-    const [bus, strategy] = await Promise.all([
-      this.connecting.then((early) => early ?? this.connect()),
+    const connected = this.connecting.then((early) => early ?? this.connect());
+    // What the store has is under way while the strategy's code is loaded.
+    const asked = connected.then(async (bus) => {
+      const snapshots = await bus.kv('snapshots');
+      return { bus, snapshots, stored: await snapshots.get(actorKey('strategy', id)) };
+    });
+    const [{ bus, snapshots, stored }, strategy] = await Promise.all([
+      asked,
       loadStrategy(use, folder, `strategies.${id}.use`),
     ]);
-    this.bus = bus;
     const actor = strategyActor({ id, account, symbol, definition: strategy, params, featureTimeframes });
     const log = this.log.child({ kind: actor.kind, id });
     this.definition = {
       ...actor,
-      // Restored, and no input taken yet: one that blocks at its first input has started and hangs.
-      onStart: (restored) => {
-        this.say({ type: 'started' });
-        return actor.onStart?.(restored);
-      },
       observe: (event, snapshot) => {
         this.vitals.depth = this.interpreter?.depth ?? 0;
         actor.observe?.(event, snapshot);
@@ -149,8 +157,16 @@ export class Host {
     this.interpreter = new Interpreter({
       definition: this.definition,
       bus,
-      snapshots: await bus.kv('snapshots'),
-      hub: this.inputs,
+      snapshots,
+      stored,
+      hub: {
+        // Restored and committed, and no input taken yet: one that blocks at its first input has started and hangs.
+        subscribe: (subscriber) => {
+          this.say({ type: 'started' });
+          return this.inputs.subscribe(subscriber);
+        },
+        unsubscribe: () => this.inputs.unsubscribe(),
+      },
       clock,
       log,
       layout,
@@ -179,12 +195,9 @@ export class Host {
   }
 
   private async stop(): Promise<void> {
-    try {
-      await this.interpreter?.stop();
-      this.tellNews();
-    } finally {
-      await (this.bus ?? (await this.connecting))?.drain();
-    }
+    // All that it has said is stored then; its connection ends with the thread.
+    await this.interpreter?.stop();
+    this.tellNews();
   }
 
   private tellNews(): void {

@@ -46,6 +46,8 @@ export class ThreadMember implements Member {
   private thread: Thread | undefined;
   private feed: Feed | undefined;
   private asks = 0;
+  /** Of the thread before: two of one actor must not run side by side. */
+  private ending: Promise<void> = Promise.resolve();
   private onExit: (exit: ChildExit) => void = () => undefined;
   private readonly answers = new Map<number, (settled: boolean) => void>();
 
@@ -57,12 +59,14 @@ export class ThreadMember implements Member {
   }
 
   async start(onExit: (exit: ChildExit) => void, signal: AbortSignal): Promise<Running> {
-    await this.o.beforeStart?.();
+    await Promise.all([this.o.beforeStart?.(), this.ending]);
     this.onExit = onExit;
     const { threads, run } = this.o;
     const thread = threads.take();
     this.thread = thread;
-    const running = new RunningThread(thread);
+    const running = new RunningThread(thread, (ending) => {
+      this.ending = ending;
+    });
     let started = (): void => undefined;
     let failed = (_error: unknown): void => undefined;
     const start = new Promise<void>((resolve, reject) => {
@@ -198,10 +202,12 @@ function isOfOurs(id: string, { topic, message }: Delivered): boolean {
 /** One run of the strategy in one thread. */
 class RunningThread implements Running {
   private readonly thread: Thread;
+  private readonly onEnding: (ending: Promise<void>) => void;
   private stopping: PromiseWithResolvers<void> | undefined;
 
-  constructor(thread: Thread) {
+  constructor(thread: Thread, onEnding: (ending: Promise<void>) => void) {
     this.thread = thread;
+    this.onEnding = onEnding;
   }
 
   /** Rejects with the cause where it could not commit, or ended before it had. */
@@ -212,13 +218,14 @@ class RunningThread implements Running {
     try {
       await this.stopping.promise;
     } finally {
-      await this.thread.end();
+      // Its actor has committed and ended: nobody waits for the thread but the next start.
+      this.onEnding(this.thread.end());
     }
   }
 
   kill(): void {
     this.stopping?.resolve();
-    void this.thread.end();
+    this.onEnding(this.thread.end());
   }
 
   stopped(error: unknown): void {

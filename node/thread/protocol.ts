@@ -45,6 +45,8 @@ export type Handed = StoredMessage & { readonly topic: TopicName; readonly famil
 
 export type ToThread =
   | { readonly type: 'run'; readonly run: Assignment; readonly layout: Layout; readonly poison: PoisonState }
+  /** Nobody needs it yet: what it will do then it may do once for practice. */
+  | { readonly type: 'rehearse' }
   /** Only load it and say what it needs. */
   | { readonly type: 'plan'; readonly run: Assignment }
   | { readonly type: 'tell'; readonly event: ControlEvent | MachineEvent }

@@ -117,7 +117,9 @@ export class Threads {
     this.cancelSpare?.();
     this.cancelSpare = this.clock.setTimer(SPARE_AFTER_MS, () => {
       this.cancelSpare = undefined;
-      if (this.spares.length === 0) this.order();
+      if (this.spares.length > 0) return;
+      this.order();
+      this.spares.at(-1)?.post({ type: 'rehearse' });
     });
   }
 

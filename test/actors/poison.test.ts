@@ -166,7 +166,7 @@ for (const { kind, family, definition, say, cause } of cases) {
       const exit = new Promise<Exit>((resolve) => {
         onExit = resolve;
       });
-      const hub = new InputHub({ bus, layout, log, onFailure: (error) => assert.fail(error) });
+      const hub = new InputHub({ bus, layout, clock, log, onFailure: (error) => assert.fail(error) });
       const snapshots = await bus.kv('snapshots');
       const options = { definition: definition(), bus, snapshots, hub, clock, log, layout, poison, onExit };
       const interpreter = new Interpreter(options);

@@ -6,7 +6,7 @@ import { MemoryServer } from '../../runtime/bus/memory.ts';
 import { partitionOf } from '../../runtime/bus/subjects.ts';
 import type { Family, TopicKey } from '../../runtime/bus/topics.ts';
 import { topics } from '../../runtime/bus/topics.ts';
-import { systemClock } from '../../runtime/clock.ts';
+import { systemClock as clock } from '../../runtime/clock.ts';
 import type { Delivered, Subscriber } from '../../runtime/hub.ts';
 import { InputHub } from '../../runtime/hub.ts';
 import { silentLogger } from '../../runtime/telemetry/log.ts';
@@ -44,16 +44,44 @@ async function bar(bus: Bus, symbol: string, n: number, timeframe = '1m'): Promi
   });
 }
 
-function stage(): { bus: Bus; hub: InputHub } {
-  const bus = new MemoryServer({ clock: systemClock }).connect();
-  const hub = new InputHub({ bus, layout, log: silentLogger, onFailure: (error) => assert.fail(error) });
+function stage(recentBytes?: number): { bus: Bus; hub: InputHub } {
+  const bus = new MemoryServer({ clock }).connect();
+  const kept = recentBytes === undefined ? {} : { recentBytes };
+  const hub = new InputHub({
+    ...{ bus, layout, clock, log: silentLogger, ...kept },
+    onFailure: (error) => assert.fail(error),
+  });
   return { bus, hub };
+}
+
+interface Read {
+  readonly filters: readonly string[];
+  readonly from: number;
+  stopped: boolean;
+}
+
+/** A bus that writes down its readers. */
+function counting(bus: Bus): { counted: Bus; reads: Read[] } {
+  const reads: Read[] = [];
+  const counted = Object.create(bus) as Bus;
+  counted.read = async (request) => {
+    const read = { filters: request.filters, from: request.fromSequence, stopped: false };
+    reads.push(read);
+    const reader = await bus.read(request);
+    return {
+      stop: () => {
+        read.stopped = true;
+        return reader.stop();
+      },
+    };
+  };
+  return { counted, reads };
 }
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   for (let turns = 0; !(await condition()); turns++) {
     assert.ok(turns < 100_000, 'waited too long for a condition');
-    await systemClock.yield();
+    await clock.yield();
   }
 }
 
@@ -92,7 +120,7 @@ describe('inputs of a node', () => {
   test('one who comes while a reader is being opened misses nothing that came before', async () => {
     const { bus } = stage();
     const { slow, reads } = slowToOpen(bus);
-    const hub = new InputHub({ bus: slow, layout, log: silentLogger, onFailure: (error) => assert.fail(error) });
+    const hub = new InputHub({ bus: slow, layout, clock, log: silentLogger, onFailure: (error) => assert.fail(error) });
     for (const n of [1, 2, 3]) await bar(bus, 'EURUSD', n);
     const first = new Listener({ timeframe: '1m' }, 3);
     const firstIsIn = hub.subscribe(first);
@@ -113,7 +141,7 @@ describe('inputs of a node', () => {
   test('one whose symbol has long been quiet costs nobody a second reading when another comes', async () => {
     const { bus } = stage();
     const { slow, reads } = slowToOpen(bus);
-    const hub = new InputHub({ bus: slow, layout, log: silentLogger, onFailure: (error) => assert.fail(error) });
+    const hub = new InputHub({ bus: slow, layout, clock, log: silentLogger, onFailure: (error) => assert.fail(error) });
     const quiet = new Listener({ symbol: 'EURUSD' });
     const busy = new Listener({ symbol: 'USDJPY' });
     const both = Promise.all([hub.subscribe(quiet), hub.subscribe(busy)]);
@@ -132,7 +160,7 @@ describe('inputs of a node', () => {
   test('a node that has some of the partitions reads those; one that has all reads everything', async () => {
     const { bus } = stage();
     const { slow, reads } = slowToOpen(bus);
-    const hub = new InputHub({ bus: slow, layout, log: silentLogger, onFailure: (error) => assert.fail(error) });
+    const hub = new InputHub({ bus: slow, layout, clock, log: silentLogger, onFailure: (error) => assert.fail(error) });
     const open = async (...listeners: Listener[]): Promise<readonly string[]> => {
       const before = reads.length;
       const all = Promise.all(listeners.map((listener) => hub.subscribe(listener)));
@@ -151,7 +179,7 @@ describe('inputs of a node', () => {
     const { bus } = stage();
     const { slow, reads } = slowToOpen(bus);
     const symbols = ['EURUSD', 'GBPUSD'];
-    const parts = { bus: slow, layout, log: silentLogger, onFailure: (error: Error) => assert.fail(error) };
+    const parts = { bus: slow, layout, clock, log: silentLogger, onFailure: (error: Error) => assert.fail(error) };
     const hub = new InputHub({ ...parts, symbols });
     const all = Promise.all(symbols.map((symbol) => hub.subscribe(new Listener({ symbol }))));
     await until(() => reads.length > 0);
@@ -180,22 +208,13 @@ describe('inputs of a node', () => {
     );
   });
 
-  test('one who was started again reads alone what it lacks, while the others go on and after it has joined them', async () => {
+  test('one who was started again reads alone what is not kept, while the others go on and after it has joined them', async () => {
     const { bus } = stage();
-    const reads: { filters: readonly string[]; from: number; stopped: boolean }[] = [];
-    const counted = Object.create(bus) as Bus;
-    counted.read = async (request) => {
-      const read = { filters: request.filters, from: request.fromSequence, stopped: false };
-      reads.push(read);
-      const reader = await bus.read(request);
-      return {
-        stop: () => {
-          read.stopped = true;
-          return reader.stop();
-        },
-      };
-    };
-    const hub = new InputHub({ bus: counted, layout, log: silentLogger, onFailure: (error) => assert.fail(error) });
+    const { counted, reads } = counting(bus);
+    const hub = new InputHub({
+      ...{ bus: counted, layout, clock, log: silentLogger, recentBytes: 0 },
+      onFailure: (error) => assert.fail(error),
+    });
     const [euro, yen] = [new Listener({ symbol: 'EURUSD' }), new Listener({ symbol: 'USDJPY' })];
     await Promise.all([hub.subscribe(euro), hub.subscribe(yen)]);
     for (let n = 1; n <= 100; n++) await bar(bus, n % 2 === 0 ? 'EURUSD' : 'USDJPY', n);
@@ -222,6 +241,86 @@ describe('inputs of a node', () => {
     await until(() => again.heard.length === 36);
     await hub.unsubscribe(again);
     await hub.unsubscribe(yen);
+  });
+
+  test('who comes back a moment later is handed what it lacks, and no reader is made for it', async () => {
+    const { bus } = stage();
+    const { counted, reads } = counting(bus);
+    const parts = { bus: counted, layout, clock, log: silentLogger, onFailure: (error: Error) => assert.fail(error) };
+    const hub = new InputHub(parts);
+    const [euro, yen] = [new Listener({ symbol: 'EURUSD' }), new Listener({ symbol: 'USDJPY' })];
+    await Promise.all([hub.subscribe(euro), hub.subscribe(yen)]);
+    for (let n = 1; n <= 400; n++) await bar(bus, n % 2 === 0 ? 'EURUSD' : 'USDJPY', n);
+    await until(() => hub.caughtUp());
+    const opened = reads.length;
+    await hub.unsubscribe(euro);
+    const again = new Listener({ symbol: 'EURUSD' }, 50);
+    const free = Promise.withResolvers<void>();
+    again.hold = free.promise;
+    await hub.subscribe(again);
+    // It has taken one and waits; what comes meanwhile is kept for it.
+    for (let n = 401; n <= 410; n++) await bar(bus, n % 2 === 0 ? 'EURUSD' : 'USDJPY', n);
+    await until(() => yen.heard.length === 205);
+    assert.equal(again.heard.length, 1);
+    assert.equal(await hub.caughtUp(), false);
+    again.hold = undefined;
+    free.resolve();
+    await until(() => hub.caughtUp());
+    await bar(bus, 'EURUSD', 412);
+    await until(() => again.heard.length === 181);
+    assert.deepEqual(
+      again.heard,
+      [...Array.from({ length: 180 }, (_, i) => 52 + 2 * i), 412].map((n) => `EURUSD ${n}`),
+    );
+    assert.equal(reads.length, opened);
+    for (const one of [yen, again]) await hub.unsubscribe(one);
+  });
+
+  test('who leaves and comes back while it is being handed what it lacks gets the rest once', async () => {
+    const { bus, hub } = stage();
+    const others = new Listener({});
+    await hub.subscribe(others);
+    for (let n = 1; n <= 20; n++) await bar(bus, 'EURUSD', n);
+    await until(() => others.heard.length === 20);
+    const one = new Listener({ symbol: 'EURUSD' }, 10);
+    const free = Promise.withResolvers<void>();
+    one.hold = free.promise;
+    await hub.subscribe(one);
+    await until(() => one.heard.length === 1);
+    await hub.unsubscribe(one);
+    one.hold = undefined;
+    await hub.subscribe(one);
+    free.resolve();
+    await until(() => hub.caughtUp());
+    assert.deepEqual(
+      one.heard,
+      Array.from({ length: 10 }, (_, i) => `EURUSD ${11 + i}`),
+    );
+  });
+
+  test('a reader that everybody has left waits for them a while, also for the first of several, then it ends', async () => {
+    const { bus } = stage();
+    const { counted, reads } = counting(bus);
+    const hub = new InputHub({
+      ...{ bus: counted, layout, clock, log: silentLogger },
+      onFailure: (error) => assert.fail(error),
+    });
+    const both = (): Listener[] => [new Listener({ symbol: 'EURUSD' }), new Listener({ symbol: 'USDJPY' })];
+    const first = both();
+    await Promise.all(first.map((one) => hub.subscribe(one)));
+    await bar(bus, 'EURUSD', 1);
+    await until(() => first[0]!.heard.length === 1);
+    for (const one of first) await hub.unsubscribe(one);
+    await bar(bus, 'EURUSD', 2);
+    const [euro, yen] = both() as [Listener, Listener];
+    await hub.subscribe(euro);
+    await hub.subscribe(yen);
+    await bar(bus, 'USDJPY', 3);
+    await until(() => euro.heard.length === 2 && yen.heard.length === 1);
+    assert.deepEqual(euro.heard, ['EURUSD 1', 'EURUSD 2']);
+    assert.deepEqual([reads.length, reads[0]!.stopped], [1, false]);
+    for (const one of [euro, yen]) await hub.unsubscribe(one);
+    while (!reads[0]!.stopped) await clock.sleep(5);
   });
 
   test('one who leaves hears nothing more, the others go on', async () => {
@@ -262,8 +361,9 @@ describe('inputs of a node', () => {
           minLength: 1,
           maxLength: 40,
         }),
-        async (steps) => {
-          const { bus, hub } = stage();
+        fc.constantFrom(0, 1_000, undefined),
+        async (steps, recentBytes) => {
+          const { bus, hub } = stage(recentBytes);
           const said: string[] = [];
           const listeners: { listener: Listener; symbol: string; from: number }[] = [];
           for (const [verb, which] of steps) {

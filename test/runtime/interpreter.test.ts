@@ -111,7 +111,7 @@ async function live(
   mayRun = () => true,
   onCommit: () => void = () => undefined,
 ): Promise<Life> {
-  const hub = new InputHub({ bus, layout, log, onFailure: (error) => assert.fail(error) });
+  const hub = new InputHub({ bus, layout, clock, log, onFailure: (error) => assert.fail(error) });
   let onExit: (exit: Exit) => void = () => undefined;
   const exit = new Promise<Exit>((resolve) => {
     onExit = resolve;

@@ -63,7 +63,7 @@ async function run(bus: Bus, options: Partial<BrokerOptions> = {}): Promise<Runn
   const exit = new Promise<Exit>((resolve) => {
     onExit = resolve;
   });
-  const hub = new InputHub({ bus, layout, log, onFailure: (error) => assert.fail(error) });
+  const hub = new InputHub({ bus, layout, clock, log, onFailure: (error) => assert.fail(error) });
   const poison = new PoisonRecord({ kind: 'broker', id: ACCOUNT, bus, clock, log, layout });
   const snapshots = await bus.kv('snapshots');
   const interpreter = new Interpreter({ definition, bus, snapshots, hub, clock, log, layout, poison, onExit });

@@ -79,7 +79,7 @@ class Life {
       (self) =>
         new Interpreter({
           ...{ definition, snapshots, clock, log, layout, bus: connection },
-          hub: new InputHub({ bus: connection, layout, log, onFailure: (error) => assert.fail(error) }),
+          hub: new InputHub({ bus: connection, layout, clock, log, onFailure: (error) => assert.fail(error) }),
           poison: new PoisonRecord({ kind, id, bus: connection, clock, log, layout }),
           onExit: (exit) => {
             self.exit = exit;

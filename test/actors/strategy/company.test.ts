@@ -117,7 +117,7 @@ describe('in the interpreter', () => {
       });
       this.interpreter = new Interpreter({
         ...{ definition, bus, snapshots, clock, log, layout },
-        hub: new InputHub({ bus, layout, log, onFailure: (error) => assert.fail(error) }),
+        hub: new InputHub({ bus, layout, clock, log, onFailure: (error) => assert.fail(error) }),
         poison: new PoisonRecord({ kind: 'strategy', id: 's1', bus, clock, log, layout }),
         onExit: (exit) => {
           this.exit = exit;

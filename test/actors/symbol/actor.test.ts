@@ -51,7 +51,7 @@ async function run(server: MemoryServer, changes: Partial<SymbolActorOptions> = 
     definition,
     bus,
     snapshots: await bus.kv('snapshots'),
-    hub: new InputHub({ bus, layout, log, onFailure: (error) => assert.fail(error) }),
+    hub: new InputHub({ bus, layout, clock: systemClock, log, onFailure: (error) => assert.fail(error) }),
     clock: systemClock,
     log,
     layout,

@@ -52,7 +52,7 @@ export class World {
     world.bus = await connectNats({ url, name: 'thread test', clock, log: silentLogger });
     await ensureStreams(world.bus, { replay: true });
     world.hub = new InputHub({
-      ...{ bus: world.bus, layout, log: silentLogger },
+      ...{ bus: world.bus, layout, clock, log: silentLogger },
       onFailure: (error) => assert.fail(error),
     });
     world.threads = new Threads({

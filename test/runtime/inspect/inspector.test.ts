@@ -257,7 +257,7 @@ describe('watching', () => {
     const interpreter = new Interpreter({
       definition: { kind, id: 'x', machine: failing, input: undefined, version: 1, delivery: 'replay', inputs: [] },
       ...{ bus, clock, log, layout, inspector },
-      hub: new InputHub({ bus, layout, log, onFailure: (error) => assert.fail(error) }),
+      hub: new InputHub({ bus, layout, clock, log, onFailure: (error) => assert.fail(error) }),
       snapshots: await bus.kv('snapshots'),
       poison: new PoisonRecord({ kind, id: 'x', bus, clock, log, layout }),
       onExit: () => exits++,

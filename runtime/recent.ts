@@ -1,0 +1,63 @@
+/**
+ * What a reader has handed out lately. Who joins it a moment after it has left, mostly because it was started again,
+ * takes from here what it lacks: no second reader is made for it, and the server reads nothing twice.
+ */
+import type { StoredMessage } from './bus/bus.ts';
+
+/** Seconds of a busy market; where so much comes in a tenth of a second, a reader of its own does it. */
+export const RECENT_BYTES = 8 * 2 ** 20;
+/** A message weighs this much besides its data. */
+const MESSAGE_BYTES = 256;
+/** The forgotten part is cut off when it is so long: shifting each time would cost O(n). */
+const CUT = 4_096;
+
+export class Recent {
+  private readonly mostBytes: number;
+  private messages: StoredMessage[] = [];
+  private head = 0;
+  private bytes = 0;
+  private since = 0;
+
+  /** 0: nothing is kept. */
+  constructor(mostBytes: number) {
+    this.mostBytes = mostBytes;
+  }
+
+  /** A reader begins after `sequence`. */
+  begin(sequence: number): void {
+    this.messages = [];
+    this.head = 0;
+    this.bytes = 0;
+    this.since = sequence;
+  }
+
+  add(message: StoredMessage): void {
+    this.messages.push(message);
+    this.bytes += message.data.length + MESSAGE_BYTES;
+    while (this.bytes > this.mostBytes) {
+      const { data, sequence } = this.messages[this.head++]!;
+      this.bytes -= data.length + MESSAGE_BYTES;
+      this.since = sequence;
+    }
+    if (this.head < CUT && this.head < this.messages.length) return;
+    this.messages = this.messages.slice(this.head);
+    this.head = 0;
+  }
+
+  /** Whether everything that the reader has handed out after `sequence` is here. */
+  reaches(sequence: number): boolean {
+    return sequence >= this.since;
+  }
+
+  /** The first `most` messages after `sequence`; undefined: some of them are not here any more. */
+  after(sequence: number, most: number): StoredMessage[] | undefined {
+    if (!this.reaches(sequence)) return undefined;
+    let [low, high] = [this.head, this.messages.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.messages[middle]!.sequence > sequence) high = middle;
+      else low = middle + 1;
+    }
+    return this.messages.slice(low, low + most);
+  }
+}
