@@ -8,7 +8,6 @@ import type { NatsBus } from '../../runtime/bus/nats.ts';
 import { actorKey, topics } from '../../runtime/bus/topics.ts';
 import type { Config } from '../../runtime/config/index.ts';
 import { Cluster } from '../cluster.ts';
-import type { ActorStatus } from '../operator.ts';
 import { Operator } from '../operator.ts';
 import { NotVerified } from '../result.ts';
 import type { Stage } from '../stage.ts';
@@ -27,13 +26,16 @@ export const ACCOUNT = 'bench-recovery';
 const INLINE = 3;
 const WARM_UP_MS = 6_000;
 /** From one kill to the next. */
-const GAP_MS = 400;
-/** The broker takes its strategies along, and with them the spare thread: the next one needs some time. */
-const AFTER_BROKER_MS = 2_500;
-/** One of each kind, generously: the market must be open until the last has gone on. */
-const ROUND_MS = 6_000;
+const GAP_MS = 300;
+/** Where the spare thread is used up, also by a broker, who takes its strategies along: the next one needs some time. */
+const SPARE_GAP_MS = 2_500;
+/** Kills of one round, generously: the market must be open until the last has gone on. */
+const ROUND_MS = 9_000;
 const WITHIN_MS = 20_000;
-const KINDS: readonly Kind[] = ['symbol', 'strategy', 'thread', 'broker'];
+/** An actor that is asked without a pause has less time to come back. */
+const LOOK_AGAIN_MS = 2;
+/** Of some there can be more in the same time. */
+const ROUND: readonly Kind[] = ['symbol', 'strategy', 'symbol', 'strategy', 'symbol', 'strategy', 'thread', 'broker'];
 
 export interface Times {
   readonly byKind: Readonly<Record<Kind, readonly number[]>>;
@@ -104,14 +106,15 @@ async function killAll(
   const byKind: Record<Kind, number[]> = { symbol: [], strategy: [], thread: [], broker: [] };
   const bareMs: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    for (const kind of KINDS) {
-      byKind[kind].push(await killer.kill(kind, round));
-      bareMs.push(await bareRestart(stage, bus, config, tape.symbols[round % tape.symbols.length]!));
-      await clock.sleep(kind === 'broker' ? AFTER_BROKER_MS : GAP_MS);
+    for (const kind of ROUND) {
+      const took = byKind[kind];
+      took.push(await killer.kill(kind, took.length));
+      bareMs.push(await bareRestart(stage, bus, config, tape.symbols[bareMs.length % tape.symbols.length]!));
+      await clock.sleep(kind === 'broker' || kind === 'thread' ? SPARE_GAP_MS : GAP_MS);
     }
     if (cluster.acknowledged >= 0)
       throw new Error(`the market had ended in round ${round + 1}: the machine is too busy`);
-    if ((round + 1) % 5 === 0) stage.say(`killed each kind ${round + 1} of ${rounds} times`);
+    if ((round + 1) % 5 === 0) stage.say(`${round + 1} of ${rounds} rounds of kills`);
   }
   await cluster.played();
   const ticksPerS = cluster.tapeTicks / ((clock.monotonicMs() - sinceMs) / 1000);
@@ -132,15 +135,25 @@ export class Killer {
   private readonly config: Config;
   /** Wall clock of each strategy's last decision that was heard, microseconds. */
   private readonly decidedUs = new Map<string, number>();
+  /** Told with what is heard of an actor. */
+  private heard = (): void => undefined;
+  private restarted = '';
 
   constructor(stage: Stage, operator: Operator, ears: NatsBus, config: Config) {
     this.stage = stage;
     this.operator = operator;
     this.config = config;
-    const intents = topics.intent.subject({ account: ACCOUNT }, { partitions: config.market.partitions });
-    void ears.serve(intents, async (data) => {
+    const layout = { partitions: config.market.partitions };
+    void ears.serve(topics.intent.subject({ account: ACCOUNT }, layout), async (data) => {
       const { strategy, createdUs } = topics.intent.decode(data);
       this.decidedUs.set(strategy, createdUs);
+      this.heard();
+      return undefined;
+    });
+    void ears.serve(topics.lifecycle.subject({}, layout), async (data) => {
+      const { kind, id, event } = topics.lifecycle.decode(data);
+      if (event === 'restarted') this.restarted = actorKey(kind, id);
+      this.heard();
       return undefined;
     });
   }
@@ -160,16 +173,21 @@ export class Killer {
     const before = await this.operator.ask(actor, id, 'status');
     const killedUs = clock.nowUs();
     const sinceMs = clock.monotonicMs();
+    this.restarted = '';
     await this.operator.ask(actor, id, 'kill');
-    const goneOn = (now: ActorStatus): boolean =>
-      kind === 'thread'
-        ? now.restarts > before.restarts && isUp(kind, now) && (this.decidedUs.get(id) ?? 0) > killedUs
-        : hasGoneOn(kind, before, now);
+    // Nobody asks the actor anything before its supervisor has said that it was started again.
+    const says = kind === 'thread' ? 'decides again' : 'was started again';
+    await this.untilHeard(`${kind} ${id} ${says}`, () => {
+      const isStarted = this.restarted === actorKey(actor, id);
+      return isStarted && (kind !== 'thread' || (this.decidedUs.get(id) ?? 0) > killedUs);
+    });
+    const heardMs = clock.monotonicMs() - sinceMs;
     await this.until(`${kind} ${id} has gone on`, async () => {
       const now = await this.operator.status(actor, id);
-      return now !== undefined && goneOn(now);
+      if (now === undefined) return false;
+      return kind === 'thread' ? now.restarts > before.restarts && isUp(kind, now) : hasGoneOn(kind, before, now);
     });
-    return clock.monotonicMs() - sinceMs;
+    return kind === 'thread' ? heardMs : clock.monotonicMs() - sinceMs;
   }
 
   private victim(kind: Kind, round: number): string {
@@ -187,7 +205,21 @@ export class Killer {
     const untilMs = clock.monotonicMs() + WITHIN_MS;
     while (!(await done())) {
       if (clock.monotonicMs() > untilMs) throw new Error(`within ${WITHIN_MS} ms not: ${what}`);
+      await clock.sleep(LOOK_AGAIN_MS);
     }
+  }
+
+  private async untilHeard(what: string, done: () => boolean): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const cancel = this.stage.clock.setTimer(WITHIN_MS, () => reject(new Error(`within ${WITHIN_MS} ms not: ${what}`)));
+    this.heard = () => {
+      if (done()) resolve();
+    };
+    this.heard();
+    await promise.finally(() => {
+      cancel();
+      this.heard = () => undefined;
+    });
   }
 }
 
