@@ -62,7 +62,8 @@ class Rules : public ExpertTest {
 };
 
 TEST_F(Rules, EachLimitHasItsCode) {
-  auto& eurusd = world().symbols["EURUSD"];
+  // SetUp makes the world anew for each case.
+  const auto eurusd = []() -> mql5::Symbol& { return world().symbols["EURUSD"]; };
   struct Case {
     const char* what;
     uint32_t retcode;
@@ -76,15 +77,15 @@ TEST_F(Rules, EachLimitHasItsCode) {
       {"server forbids experts", 10026, [](auto&) { world().account[ACCOUNT_TRADE_EXPERT] = 0; }},
       {"unknown symbol", 10013, [](auto& p) { SetText(p.symbol, "NONE"); }},
       {"no side", 10013, [](auto& p) { p.side = 0; }},
-      {"symbol disabled", 10017, [&](auto&) { eurusd.integers[SYMBOL_TRADE_MODE] = SYMBOL_TRADE_MODE_DISABLED; }},
-      {"short only", 10043, [&](auto&) { eurusd.integers[SYMBOL_TRADE_MODE] = SYMBOL_TRADE_MODE_SHORTONLY; }},
+      {"symbol disabled", 10017, [&](auto&) { eurusd().integers[SYMBOL_TRADE_MODE] = SYMBOL_TRADE_MODE_DISABLED; }},
+      {"short only", 10043, [&](auto&) { eurusd().integers[SYMBOL_TRADE_MODE] = SYMBOL_TRADE_MODE_SHORTONLY; }},
       {"long only", 10042,
        [&](auto& p) {
-         eurusd.integers[SYMBOL_TRADE_MODE] = SYMBOL_TRADE_MODE_LONGONLY;
+         eurusd().integers[SYMBOL_TRADE_MODE] = SYMBOL_TRADE_MODE_LONGONLY;
          p.side = SIDE_SELL;
        }},
-      {"close only", 10044, [&](auto&) { eurusd.integers[SYMBOL_TRADE_MODE] = SYMBOL_TRADE_MODE_CLOSEONLY; }},
-      {"no market orders", 10035, [&](auto&) { eurusd.integers[SYMBOL_ORDER_MODE] = 2; }},
+      {"close only", 10044, [&](auto&) { eurusd().integers[SYMBOL_TRADE_MODE] = SYMBOL_TRADE_MODE_CLOSEONLY; }},
+      {"no market orders", 10035, [&](auto&) { eurusd().integers[SYMBOL_ORDER_MODE] = 2; }},
       {"outside of sessions", 10018,
        [](auto&) {
          world().sessions = {{0, {0, 1}}, {1, {0, 1}}};
@@ -92,20 +93,20 @@ TEST_F(Rules, EachLimitHasItsCode) {
       {"volume off the grid", 10014, [](auto& p) { p.volume_lots = 0.105; }},
       {"volume too small", 10014,
        [&](auto& p) {
-         eurusd.doubles[SYMBOL_VOLUME_MIN] = 0.2;
+         eurusd().doubles[SYMBOL_VOLUME_MIN] = 0.2;
          p.volume_lots = 0.1;
        }},
       {"volume too large", 10014, [](auto& p) { p.volume_lots = 50.01; }},
       {"volume not a number", 10014, [](auto& p) { p.volume_lots = std::nan(""); }},
-      {"no filling mode", 10030, [&](auto&) { eurusd.integers[SYMBOL_FILLING_MODE] = 0; }},
+      {"no filling mode", 10030, [&](auto&) { eurusd().integers[SYMBOL_FILLING_MODE] = 0; }},
       {"stop loss on the wrong side", 10016, [](auto& p) { p.stop_loss = 1.2; }},
       {"stop loss too close", 10016,
        [&](auto& p) {
-         eurusd.integers[SYMBOL_TRADE_STOPS_LEVEL] = 100;
+         eurusd().integers[SYMBOL_TRADE_STOPS_LEVEL] = 100;
          p.stop_loss = 1.0991;
        }},
       {"take profit off the grid", 10016, [](auto& p) { p.take_profit = 1.2000051; }},
-      {"no price", 10021, [&](auto&) { eurusd.ticks.clear(); }},
+      {"no price", 10021, [&](auto&) { eurusd().ticks.clear(); }},
       {"moved beyond the deviation", 10004,
        [](auto& p) {
          p.price = 1.1;
@@ -130,7 +131,7 @@ TEST_F(Rules, EachLimitHasItsCode) {
        }},
       {"limit closer than the stops level", 10015,
        [&](auto& p) {
-         eurusd.integers[SYMBOL_TRADE_STOPS_LEVEL] = 100;
+         eurusd().integers[SYMBOL_TRADE_STOPS_LEVEL] = 100;
          p.type = TYPE_LIMIT;
          p.price = 1.0995;
        }},
@@ -149,7 +150,7 @@ TEST_F(Rules, EachLimitHasItsCode) {
        }},
       {"no good till cancelled", 10022,
        [&](auto& p) {
-         eurusd.integers[SYMBOL_EXPIRATION_MODE] = 2;
+         eurusd().integers[SYMBOL_EXPIRATION_MODE] = 2;
          p.type = TYPE_LIMIT;
          p.price = 1.0;
        }},
@@ -352,7 +353,8 @@ TEST_F(Rules, TheSessionSaysWhoItIs) {
   const auto specs = fakeLink().all<wire::Spec>(wire::FrameType::kSymbols);
   ASSERT_EQ(specs.size(), 1u);
   EXPECT_STREQ(specs[0].name, "EURUSD");
-  EXPECT_EQ(specs[0].volume_step, 0.01);
+  const double step = specs[0].volume_step;  // a packed member may stand anywhere
+  EXPECT_EQ(step, 0.01);
   EXPECT_STREQ(specs[0].calc_mode, "forex");
 }
 
