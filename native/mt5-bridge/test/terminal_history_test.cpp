@@ -89,6 +89,7 @@ void expectSame(const Engine& a, const Engine& b) {
     EXPECT_EQ(a.orders()[i].filled, b.orders()[i].filled);
     EXPECT_EQ(a.orders()[i].price, b.orders()[i].price);
     EXPECT_EQ(a.orders()[i].deals, b.orders()[i].deals);
+    EXPECT_EQ(a.orders()[i].done_ms, b.orders()[i].done_ms);
   }
   ASSERT_EQ(a.deals().size(), b.deals().size());
   const auto pa = a.positions(), pb = b.positions();

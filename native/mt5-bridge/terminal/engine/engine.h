@@ -47,6 +47,7 @@ class Engine {
   void restore(const Order& order);
   void restore(const Deal& deal);
   void restore(const Position& position);
+  void restoreDone(uint64_t ticket, int64_t done_ms);
 
   // One tick: quotes of a symbol nobody trades cost a store and two compares. True when events are waiting.
   bool quote(uint32_t symbol, int64_t time_ms, double bid, double ask) {
@@ -78,6 +79,8 @@ class Engine {
   std::vector<Order> activeOrders() const;
   std::vector<Position> positions() const;  // by id, with floating profit
   const std::deque<Order>& orders() const { return orders_; }
+  const Order* orderByTicket(uint64_t ticket) const;
+  const Market& market() const { return market_; }
   const std::vector<Deal>& deals() const { return deals_; }
   const Quote& lastQuote(uint32_t symbol) const { return market_.quote(symbol); }
   uint32_t symbolIndex(const std::string& name) const;  // kNoSymbol if unknown
@@ -109,6 +112,7 @@ class Engine {
   Result placeMarket(Order order, const PlaceRequest& request);
   Result placePending(Order order);
   uint32_t remember(Order order);
+  uint64_t luckOf(const Order& order) const;
 
   // engine_fill.cpp
   double slipped(uint32_t symbol, Side side, uint64_t key, uint64_t part) const;
@@ -150,6 +154,7 @@ class Engine {
   int64_t next_expiry_ms_ = std::numeric_limits<int64_t>::max();
   Cents balance_ = 0;
   uint64_t next_order_ = 1, next_deal_ = 1;
+  uint64_t refused_ = 0;      // without client ids
   std::deque<Order> orders_;  // every order ever seen; a deque keeps references alive
   std::vector<Deal> deals_;
   std::map<uint64_t, Position> positions_;

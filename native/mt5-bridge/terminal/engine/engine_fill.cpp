@@ -21,7 +21,7 @@ Volume Engine::firstPart(const Order& order) const {
   const ExecutionModel& model = config_.execution;
   const Volume step = config_.symbols[order.symbol].volume_step;
   const Volume steps = order.volume / step;
-  const uint64_t key = hash64(order.order_id);
+  const uint64_t key = luckOf(order);
   if (steps < 2 || draw(model.seed, key, Draw::kPartial) >= model.partial_fill_probability) return order.volume;
   const double share = draw(model.seed, key, Draw::kFirstPart);
   return step * (1 + static_cast<Volume>(share * static_cast<double>(steps - 1)));
@@ -114,6 +114,7 @@ void Engine::fill(Order& order, Volume volume, double price, const char* reason)
   order.state = whole ? OrderState::kFilled : OrderState::kPartial;
   order.retcode = whole ? kDone : kDonePartial;
   order.message = whole ? "done" : "partly done";
+  if (whole) order.done_ms = now_ms_;
   if (order.type == OrderType::kMarket) order.price = price;
   // MetaTrader tells of an opening deal before its order is done, and of a closing one after (facts sheet, section 5).
   const bool out = deal.entry == "out";

@@ -36,6 +36,7 @@ void Engine::refreshExpiry() {
 // Takes an order out of the book, unfilled or partly filled.
 void Engine::endOrder(Order& order, OrderState state, uint32_t retcode, const std::string& message) {
   order.state = state;
+  order.done_ms = now_ms_;
   order.retcode = retcode;
   order.message = message;
   const auto is_it = [&](uint32_t at) { return &orders_[at] == &order; };
@@ -72,7 +73,7 @@ void Engine::fillRemainders(uint32_t symbol) {
       endOrder(order, OrderState::kCancelled, kInvalidCloseVolume, "the rest exceeds the position");
       continue;
     }
-    const double price = slipped(symbol, order.side, hash64(order.order_id), order.deals.size());
+    const double price = slipped(symbol, order.side, luckOf(order), order.deals.size());
     if (const Check check = checkMoney(order, rest, price); check.retcode) {
       endOrder(order, OrderState::kCancelled, check.retcode, check.message);
       continue;
@@ -125,7 +126,7 @@ void Engine::triggerPending(uint32_t symbol) {
       ++i;
       continue;
     }
-    if (order.type == OrderType::kStop) price = slipped(symbol, order.side, hash64(order.order_id), 0);
+    if (order.type == OrderType::kStop) price = slipped(symbol, order.side, luckOf(order), 0);
     if (const Check check = checkMoney(order, order.volume, price); check.retcode) {
       endOrder(order, OrderState::kCancelled, kRejectCancel, check.message);
       continue;

@@ -145,7 +145,7 @@ Engine::Check Engine::validate(const PlaceRequest& request, Order& order) const 
   if (order.symbol == kNoSymbol) return {kInvalid, "unknown symbol"};
   if (order.side == Side::kNone) return {kInvalid, "side is missing"};
   if (order.type == OrderType::kNone) return {kInvalid, "order type is missing"};
-  if (request.order_id.empty() || request.order_id[0] == '[') {
+  if (config_.client_ids && (request.order_id.empty() || request.order_id[0] == '[')) {
     return {kInvalid, "order id is missing or begins with ["};
   }
   if (Check check = validateVolume(order, request.volume_lots); check.retcode) return check;
@@ -216,24 +216,31 @@ Engine::Check Engine::checkMoney(const Order& order, Volume volume, double price
 
 Result Engine::refuse(Order order, uint32_t retcode, const std::string& message) {
   order.state = OrderState::kRejected;
+  if (!config_.client_ids) ++refused_;
   order.retcode = retcode;
   order.message = message;
   // An order without an id cannot be asked for again, so there is nothing to remember.
-  if (!order.order_id.empty() && order.order_id[0] != '[') {
+  if (config_.client_ids && !order.order_id.empty() && order.order_id[0] != '[') {
     emit(order, true);
     remember(order);
   }
   return resultFor(order, retcode, message);
 }
 
+// What the order's chances are drawn from: the client's id, so that a repeated schedule has the same luck.
+uint64_t Engine::luckOf(const Order& order) const {
+  const uint64_t key = hash64(order.order_id);
+  return config_.client_ids ? key : mix64(key ^ (order.ticket ? order.ticket : next_order_ ^ refused_ << 32));
+}
+
 Result Engine::place(const PlaceRequest& request) {
-  if (const auto seen = by_order_id_.find(request.order_id); seen != by_order_id_.end()) {
+  if (const auto seen = by_order_id_.find(request.order_id); config_.client_ids && seen != by_order_id_.end()) {
     return known(orders_[seen->second]);
   }
   Order order = orderFrom(request);
   if (Check check = validate(request, order); check.retcode) return refuse(order, check.retcode, check.message);
   const ExecutionModel& model = config_.execution;
-  if (draw(model.seed, hash64(order.order_id), Draw::kReject) < model.reject_probability) {
+  if (draw(model.seed, luckOf(order), Draw::kReject) < model.reject_probability) {
     return refuse(order, kReject, "rejected by the dealer");
   }
   return order.type == OrderType::kMarket ? placeMarket(std::move(order), request) : placePending(std::move(order));
@@ -241,12 +248,13 @@ Result Engine::place(const PlaceRequest& request) {
 
 Result Engine::placeMarket(Order order, const PlaceRequest& request) {
   const Spec& spec = config_.symbols[order.symbol];
-  const double price = slipped(order.symbol, order.side, hash64(order.order_id), 0);
+  const double price = request.exact ? market_.quote(order.symbol).openPrice(order.side)
+                                     : slipped(order.symbol, order.side, luckOf(order), 0);
   if (request.price > 0 && request.deviation_points > 0 &&
       signOf(order.side) * (price - request.price) / spec.point > request.deviation_points + kSlack) {
     return refuse(order, kRequote, "price moved beyond the deviation");
   }
-  const Volume first = firstPart(order);
+  const Volume first = request.filling == Filling::kFok ? order.volume : firstPart(order);
   if (Check check = checkMoney(order, order.volume, price); check.retcode) {
     return refuse(order, check.retcode, check.message);
   }
@@ -257,7 +265,11 @@ Result Engine::placeMarket(Order order, const PlaceRequest& request) {
   Order& live = orders_[at];
   emit(live);
   fill(live, first, price, "expert");
-  if (live.active()) books_[live.symbol].remainders.push_back(at);
+  if (live.active() && request.filling == Filling::kIoc) {
+    endOrder(live, OrderState::kCancelled, kDonePartial, "the rest is cancelled");
+  } else if (live.active()) {
+    books_[live.symbol].remainders.push_back(at);
+  }
   emitAccount();
   refresh(live.symbol);
   return resultFor(live, live.retcode, live.message);

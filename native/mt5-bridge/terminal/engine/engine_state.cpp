@@ -75,6 +75,11 @@ void Engine::restore(const Position& position) {
   ids.insert(std::lower_bound(ids.begin(), ids.end(), position.position_id), position.position_id);
 }
 
+void Engine::restoreDone(uint64_t ticket, int64_t done_ms) {
+  if (const auto found = by_ticket_.find(ticket); found != by_ticket_.end()) orders_[found->second].done_ms = done_ms;
+  now_ms_ = std::max(now_ms_, done_ms);
+}
+
 void Engine::prime(uint32_t symbol, int64_t time_ms, double bid, double ask) {
   now_ms_ = std::max(now_ms_, time_ms);
   market_.set(symbol, {time_ms, bid, ask});
@@ -101,7 +106,7 @@ uint32_t Engine::remember(Order order) {
 void Engine::index(uint32_t at) {
   const Order& order = orders_[at];
   if (order.ticket != 0) by_ticket_[order.ticket] = at;
-  if (!order.order_id.empty() && order.order_id[0] != '[') by_order_id_[order.order_id] = at;
+  if (config_.client_ids && !order.order_id.empty() && order.order_id[0] != '[') by_order_id_[order.order_id] = at;
 }
 
 Order* Engine::findOrder(uint64_t ticket, const std::string& order_id) {
@@ -111,6 +116,11 @@ Order* Engine::findOrder(uint64_t ticket, const std::string& order_id) {
   }
   const auto found = by_order_id_.find(order_id);
   return found == by_order_id_.end() ? nullptr : &orders_[found->second];
+}
+
+const Order* Engine::orderByTicket(uint64_t ticket) const {
+  const auto found = by_ticket_.find(ticket);
+  return found == by_ticket_.end() ? nullptr : &orders_[found->second];
 }
 
 std::vector<Event> Engine::takeEvents() {

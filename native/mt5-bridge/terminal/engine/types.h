@@ -25,6 +25,8 @@ enum class OrderState : uint8_t {
   kExpired = 10,
 };
 enum class TimeInForce : uint8_t { kUnspecified = 0, kGtc = 1, kDay = 2, kSpecified = 3 };
+// Of a market order that does not find all its volume at once: the rest stays, is cancelled, or nothing is executed.
+enum class Filling : uint8_t { kReturn, kFok, kIoc };
 enum class MarginMode : uint8_t { kNetting, kHedging };
 enum class CalcMode : uint8_t { kForex, kCfd, kCfdLeverage };
 // Numbers of bridge.v1.Outcome.
@@ -78,6 +80,7 @@ struct Order {
   uint64_t position_id = 0;  // position it closes, or has opened or changed
   bool closing = false;      // the client named a position: this order may reduce it and nothing else
   int64_t time_ms = 0;
+  int64_t done_ms = 0;  // when it stopped being active
   int64_t expiration_ms = 0;
   std::string message;
   std::vector<uint32_t> deals;  // indices into Engine::deals()
@@ -136,6 +139,8 @@ struct PlaceRequest {
   double volume_lots = 0, price = 0, stop_limit_price = 0, stop_loss = 0, take_profit = 0;
   int64_t expiration_ms = 0;
   uint64_t magic = 0, position_id = 0;
+  Filling filling = Filling::kReturn;
+  bool exact = false;  // at the market price, without slippage
 };
 
 struct ModifyRequest {
@@ -171,6 +176,9 @@ struct EngineConfig {
   double stop_out_level_percent = 0;  // 0: no stop-out
   std::map<std::string, double> currency_rates;
   int64_t start_ms = 0;  // time of the opening balance
+  // Whether order_id is the client's, by which a retry is known. A real broker knows none: then it is a comment, may be
+  // empty or repeated, and what was refused leaves no trace.
+  bool client_ids = true;
 };
 
 }  // namespace troupe::terminal

@@ -5,7 +5,7 @@ namespace troupe::terminal {
 namespace {
 
 // Beside the numbers of Event::Kind.
-constexpr uint8_t kPlayed = 16;
+constexpr uint8_t kPlayed = 16, kDoneAt = 17;
 
 void put(const Order& o, const Engine& engine, ByteWriter& to) {
   to.put(o.ticket);
@@ -140,7 +140,11 @@ void encode(const Event& event, const Engine& engine, ByteWriter& to) {
   switch (event.kind) {
     case Event::Kind::kOrder:
       to.put(event.kind);
-      return put(event.order, engine, to);
+      put(event.order, engine, to);
+      if (event.order.ticket == 0 || event.order.done_ms == 0) return;
+      to.put(kDoneAt);
+      to.put(event.order.ticket);
+      return to.put(event.order.done_ms);
     case Event::Kind::kDeal:
       to.put(event.kind);
       return put(event.deal, engine, to);
@@ -165,6 +169,11 @@ bool restoreGroup(const uint8_t* data, size_t size, Engine& engine, uint64_t& pl
     const auto kind = from.get<uint8_t>();
     if (kind == kPlayed) {
       played = from.get<uint64_t>();
+      continue;
+    }
+    if (kind == kDoneAt) {
+      const auto ticket = from.get<uint64_t>();
+      engine.restoreDone(ticket, from.get<int64_t>());
       continue;
     }
     switch (static_cast<Event::Kind>(kind)) {

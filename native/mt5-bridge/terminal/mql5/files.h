@@ -1,0 +1,42 @@
+// Files of MQL5 programs, in MQL5/Files below the terminal's data folder. What is flushed survives a kill.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+namespace troupe::terminal {
+
+class MqlFiles {
+ public:
+  explicit MqlFiles(const std::string& data_folder);
+  ~MqlFiles();
+  MqlFiles(const MqlFiles&) = delete;
+  MqlFiles& operator=(const MqlFiles&) = delete;
+
+  // A handle, or -1 with an MQL5 error. `owner`: the program.
+  int open(const std::string& name, int flags, const void* owner, int& error);
+  std::FILE* at(int handle);
+  void close(int handle);
+  void closeAll(const void* owner);
+  bool exists(const std::string& name) const;
+  bool remove(const std::string& name);
+  bool move(const std::string& from, const std::string& to, bool rewrite);
+
+ private:
+  struct Open {
+    std::FILE* file = nullptr;
+    std::string path;
+    bool shared = false;
+    const void* owner = nullptr;
+  };
+  // Empty for a name that leads out of the folder.
+  std::string path(const std::string& name) const;
+  bool isOpen(const std::string& path) const;
+
+  std::string folder_;
+  std::vector<Open> open_;
+};
+
+}  // namespace troupe::terminal

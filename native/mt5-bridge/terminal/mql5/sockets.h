@@ -1,0 +1,40 @@
+// Client sockets of MQL5 programs: blocking, IPv4 or localhost, at most 128 for each program.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace troupe::terminal {
+
+class MqlSockets {
+ public:
+  static constexpr size_t kMost = 128;
+
+  ~MqlSockets();
+  int create(const void* owner, int& error);
+  bool connect(int handle, const std::string& server, uint32_t port, uint32_t timeout_ms, int& error);
+  bool close(int handle);
+  void closeAll(const void* owner);
+  bool connected(int handle) const;
+  uint32_t readable(int handle);
+  bool writable(int handle) const;
+  bool timeouts(int handle, uint32_t send_ms);
+  // -1 when nothing came, or with an error. A timeout of 0 is MetaTrader's 120 s.
+  int read(int handle, uint8_t* to, uint32_t most, uint32_t timeout_ms, int& error);
+  int send(int handle, const uint8_t* from, uint32_t bytes, int& error);
+
+ private:
+  struct Socket {
+    bool used = false;
+    int fd = -1;
+    int send_ms = -1;
+    const void* owner = nullptr;
+  };
+  const Socket* at(int handle) const;
+  bool drop(int handle);
+
+  std::vector<Socket> sockets_;
+};
+
+}  // namespace troupe::terminal
