@@ -33,8 +33,7 @@ const SHOW_MS = 100;
 /** So many unwanted messages are worth a commit: a restart would read them again. */
 const SKIPPED_COMMIT = 1024;
 /**
- * What can be replayed is committed after so much work: a restart has to do it again before it serves. A commit of a
- * symbol takes a fiftieth of it.
+ * What can be replayed is committed after so much work: a restart has to do it again before it serves.
  */
 const REDO_MS = 10;
 /** A due commit waits so long for the effects under way. */

@@ -1,7 +1,7 @@
 /**
  * A spare thread plays a strategy's life through once, on a bus in memory, while nobody needs it: start, bars, commits,
- * orders, restart. What runs for the first time is compiled first and runs ten times as slowly as later; a strategy that
- * is started again finds all of it warm. No user's code runs here.
+ * orders, restart. What runs for the first time is compiled first and runs slowly until then; a strategy that is started
+ * again finds all of it warm. No user's code runs here.
  */
 import { fileURLToPath } from 'node:url';
 import { strategyActor } from '../../actors/strategy/actor.ts';
@@ -17,7 +17,7 @@ import { silentLogger } from '../../runtime/telemetry/log.ts';
 
 const LAYOUT = { partitions: 1 };
 const [ID, ACCOUNT, SYMBOL, TIMEFRAME] = ['rehearsal', 'rehearsal', 'EURUSD', '1s'];
-/** As many as V8 wants to have seen of a function before it compiles it well. */
+/** More than one: V8 compiles well only what it has seen run several times. */
 const LIVES = 4;
 const BARS_PER_LIFE = 60;
 const BAR_MS = 1_000;
