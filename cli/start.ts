@@ -4,7 +4,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { onLauncherGone } from './launcher.ts';
 import { HELP, parseOptions, UsageError } from './start/options.ts';
-import { disagreements } from './start/report.ts';
+import { isWell } from './start/report.ts';
 import { run } from './start/run.ts';
 
 /** Errors of files and settings: their message is all there is, no log knows more. */
@@ -41,7 +41,7 @@ async function main(): Promise<number> {
     out: process.stdout,
     signal: interrupt.signal,
   });
-  return disagreements(report).length === 0 ? 0 : 1;
+  return isWell(report) ? 0 : 1;
 }
 
 try {

@@ -3,14 +3,14 @@ import type { ActorDefinition } from '../runtime/actor.ts';
 import type { Bus, KeyValue, KvEntry } from '../runtime/bus/bus.ts';
 import type { Layout } from '../runtime/bus/topics.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { InputHub } from '../runtime/hub.ts';
+import type { Delivered, InputHub } from '../runtime/hub.ts';
 import type { Inspector } from '../runtime/inspect/inspector.ts';
 import { Interpreter } from '../runtime/interpreter.ts';
 import { PoisonRecord } from '../runtime/poison.ts';
 import type { RunQueue } from '../runtime/run-queue.ts';
 import type { Logger } from '../runtime/telemetry/log.ts';
 import type { Metrics } from '../runtime/telemetry/metrics.ts';
-import type { ChildSpec } from '../supervisors/spec.ts';
+import type { ChildSpec, OnBudgetSpent } from '../supervisors/spec.ts';
 import { countsOf } from './feed-metrics.ts';
 import type { Levels } from './levels.ts';
 import type { Member } from './member.ts';
@@ -19,6 +19,9 @@ import type { Member } from './member.ts';
 const HEALTHY_MS = 1_000;
 /** A store that does not answer is asked anew. */
 const COMMIT_WAIT_MS = 500;
+
+/** What always fails by its own fault costs itself, and nobody else anything: a user's code, a symbol with such ticks. */
+const ON_BUDGET_SPENT: Readonly<Record<string, OnBudgetSpent>> = { strategy: 'leave', symbol: 'leave_if_threw' };
 
 export interface Stage {
   readonly bus: Bus;
@@ -32,6 +35,8 @@ export interface Stage {
   readonly levels: Levels;
   readonly metrics: Metrics;
   readonly inspector: Inspector;
+  /** An actor goes on without this input. */
+  readonly onBuried?: (kind: string, id: string, input: Delivered) => void;
   /** Whether this node holds its lease at this moment. */
   readonly mayRun: () => boolean;
 }
@@ -43,7 +48,7 @@ export class ActorChild implements Member {
   readonly shutdownMs: number;
   /** A broker may come to a node whose strategies are there already: they depend on it. */
   readonly place: 'first' | 'last';
-  readonly onBudgetSpent: 'escalate' | 'leave';
+  readonly onBudgetSpent: OnBudgetSpent;
   restored: unknown;
   private interpreter: Interpreter | undefined;
   /** Of the last start, whatever became of it. */
@@ -66,13 +71,16 @@ export class ActorChild implements Member {
     this.id = definition.id;
     this.shutdownMs = shutdownMs;
     this.place = definition.kind === 'broker' ? 'first' : 'last';
-    // A user's code that always fails costs itself, and nobody else anything.
-    this.onBudgetSpent = definition.kind === 'strategy' ? 'leave' : 'escalate';
+    this.onBudgetSpent = ON_BUDGET_SPENT[definition.kind] ?? 'escalate';
     this.definition = definition;
     this.stage = stage;
     this.beforeStart = beforeStart;
     const { kind, id } = this;
-    this.poison = new PoisonRecord({ ...stage, kind, id, onBuried: () => stage.metrics.deadLetters.inc({ kind }) });
+    const onBuried = (input: Delivered): void => {
+      stage.metrics.deadLetters.inc({ kind });
+      stage.onBuried?.(kind, id, input);
+    };
+    this.poison = new PoisonRecord({ ...stage, kind, id, onBuried });
   }
 
   async start(onExit: Parameters<ChildSpec['start']>[0]): Promise<Interpreter> {

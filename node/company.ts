@@ -1,8 +1,10 @@
 /** The actors that run on this node, and what is asked of all of them. */
 import type { SymbolContext } from '../actors/symbol/market.ts';
 import { actorKey } from '../runtime/bus/topics.ts';
+import type { Delivered } from '../runtime/hub.ts';
 import type { SupervisorEvent } from '../supervisors/spec.ts';
 import type { Member } from './member.ts';
+import type { PassedTicks } from './passed-ticks.ts';
 import type { Planned } from './plan.ts';
 
 /** A few turns of the interpreter. */
@@ -19,8 +21,14 @@ export class Company {
   private list: readonly Member[] | undefined;
   /** Who has failed and is to be started again. */
   private readonly missing = new Set<string>();
-  /** Who has been given up, and stays down until an operator acts. */
-  private readonly down = new Set<string>();
+  /** Who has been given up, and stays down until an operator acts; with the cause. */
+  private readonly down = new Map<string, string>();
+  private passed: PassedTicks | undefined;
+
+  /** Ticks that go past a symbol actor are counted from now on. */
+  countPassed(passed: PassedTicks): void {
+    this.passed = passed;
+  }
 
   add(planned: Planned, member: Member): void {
     this.placed.set(actorKey(planned.kind, planned.id), { planned, member });
@@ -31,16 +39,33 @@ export class Company {
     if (this.placed.delete(actorKey(kind, id))) this.list = undefined;
     this.missing.delete(actorKey(kind, id));
     this.down.delete(actorKey(kind, id));
+    if (kind === 'symbol') this.passed?.up(id);
   }
 
   /** What its supervisor tells of an actor. */
-  supervised({ kind, id, event }: Pick<SupervisorEvent, 'kind' | 'id' | 'event'>): void {
+  supervised({ kind, id, event, cause }: Pick<SupervisorEvent, 'kind' | 'id' | 'event' | 'cause'>): void {
     const key = actorKey(kind, id);
     this.missing.delete(key);
     this.down.delete(key);
     if (!this.placed.has(key)) return;
     if (event === 'failed') this.missing.add(key);
-    else if (event === 'given_up') this.down.add(key);
+    else if (event === 'given_up') this.down.set(key, cause);
+    if (kind !== 'symbol') return;
+    if (event === 'given_up') this.passed?.down(id);
+    else this.passed?.up(id);
+  }
+
+  /** An actor goes on without this input. */
+  buried(kind: string, id: string, input: Delivered): void {
+    if (kind === 'symbol') this.passed?.buried(id, input);
+  }
+
+  /** Who stays down until an operator acts. */
+  get failed(): { readonly kind: string; readonly id: string; readonly cause: string }[] {
+    return [...this.down].map(([key, cause]) => {
+      const { kind, id } = this.placed.get(key)!.planned;
+      return { kind, id, cause };
+    });
   }
 
   get size(): number {
@@ -67,16 +92,19 @@ export class Company {
   get behind(): boolean {
     if (this.missing.size > 0) return true;
     // A loop over an array: this is asked up to a thousand times a second.
-    for (const member of this.members) if (member.depth > BACKLOG_EVENTS) return true;
+    for (const member of this.members) if (member.depth > BACKLOG_EVENTS && !this.isDown(member)) return true;
     return false;
   }
 
   /**
-   * Ticks that a symbol actor of this node has applied; 0 where it does not run here. Its own count: one that was
-   * restarted reads some ticks again, and they count once.
+   * Ticks that a symbol actor of this node has applied, or that went past it for good; 0 where it does not run here. By
+   * their numbers: one that was restarted reads some ticks again, and they count once.
    */
-  ticksApplied(symbol: string): number {
-    return (this.get('symbol', symbol)?.member.summary as SymbolContext | undefined)?.ticksApplied ?? 0;
+  ticksDone(symbol: string): number {
+    const placed = this.get('symbol', symbol);
+    if (placed === undefined) return 0;
+    const context = placed.member.summary as SymbolContext | undefined;
+    return this.passed?.count(symbol, context?.numbering) ?? context?.ticksApplied ?? 0;
   }
 
   /** Closes every open bar: no more ticks will come. */
@@ -88,10 +116,14 @@ export class Company {
   async settled(): Promise<boolean> {
     // Those on this thread answer at once; one that is busy makes the rest needless.
     for (const member of this.members) {
-      if (this.down.size > 0 && this.down.has(actorKey(member.kind, member.id))) continue;
+      if (this.isDown(member)) continue;
       if (!(await member.settled())) return false;
     }
     return true;
+  }
+
+  private isDown({ kind, id }: Member): boolean {
+    return this.down.size > 0 && this.down.has(actorKey(kind, id));
   }
 
   private get members(): readonly Member[] {

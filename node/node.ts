@@ -32,6 +32,7 @@ import { inParallel } from './in-parallel.ts';
 import { Levels } from './levels.ts';
 import type { Member } from './member.ts';
 import { Operations } from './operations.ts';
+import { PassedTicks } from './passed-ticks.ts';
 import { Placer } from './placer.ts';
 import type { Latencies, Planned } from './plan.ts';
 import { planCompany } from './plan.ts';
@@ -78,7 +79,7 @@ export interface NodeOptions {
   readonly onDrain?: () => void;
   /** Once, when nothing of the node runs any more; not after `kill`. */
   readonly onEnd: (outcome: Outcome) => void;
-  /** A symbol actor of this node has applied ticks. Called for every frame. */
+  /** A symbol actor of this node has applied ticks, or they went past it. Called for every frame. */
   readonly onTicksApplied?: (symbol: string) => void;
 }
 
@@ -115,6 +116,12 @@ export class Node {
       symbols: Object.keys(config.market.symbols),
       onFailure: (error) => this.fail(error),
     });
+    this.company.countPassed(
+      new PassedTicks({
+        ...{ hub: this.hub, source: config.market.source, log },
+        onPassed: (symbol) => options.onTicksApplied?.(symbol),
+      }),
+    );
     this.tree = new Tree({
       ...{ node: this.name, config, clock, random, log },
       onEvent: (event) => this.supervised(event),
@@ -172,6 +179,7 @@ export class Node {
       levels,
       metrics,
       inspector: this.operations.inspector,
+      onBuried: (kind, id, input) => this.company.buried(kind, id, input),
       mayRun: () => lease.held,
     };
     await lease.acquire();

@@ -18,13 +18,14 @@ const FLOOD_PER_MS = 4_000;
 export const MS_PER_ACTOR = 0.01;
 
 export interface Paced {
-  ticksApplied(symbol: string): number;
+  /** Applied, or passed over for good. */
+  ticksDone(symbol: string): number;
   readonly behind: boolean;
   /** How many actors it has. */
   readonly size: number;
 }
 
-/** Ticks applied so far by each symbol actor whose count has changed. */
+/** Ticks done with so far by each symbol actor whose count has changed. */
 export type Applied = Readonly<Record<string, number>>;
 
 export class Pace {
@@ -47,7 +48,7 @@ export class Pace {
     this.tell = tell;
   }
 
-  /** A symbol actor has applied ticks. Cheap: called for every frame. */
+  /** A symbol actor has applied ticks, or they went past it. Cheap: called for every frame. */
   applied(symbol: string): void {
     this.changed.add(symbol);
     if (this.cancel !== undefined) return;
@@ -77,10 +78,10 @@ export class Pace {
     const symbols: Record<string, number> = {};
     let ticks = 0;
     for (const symbol of this.changed) {
-      const applied = this.company.ticksApplied(symbol);
-      ticks += applied - (this.told.get(symbol) ?? 0);
-      this.told.set(symbol, applied);
-      symbols[symbol] = applied;
+      const done = this.company.ticksDone(symbol);
+      ticks += done - (this.told.get(symbol) ?? 0);
+      this.told.set(symbol, done);
+      symbols[symbol] = done;
     }
     const nowMs = this.clock.monotonicMs();
     const flood = ticks >= FLOOD_PER_MS * (nowMs - this.toldMs);

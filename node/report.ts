@@ -19,7 +19,22 @@ function quantiles(histogram: LatencyHistogram): Quantiles {
   };
 }
 
-export function symbolStatus(symbol: string, digits: number, state: string, context: SymbolContext): SymbolStatus {
+/** What is known of a symbol whose actor has never come up here. */
+const NEVER_UP: Pick<
+  SymbolContext,
+  'bid' | 'ask' | 'lastTickMs' | 'ticksApplied' | 'ticksLate' | 'ticksDuplicate' | 'ticksMissing' | 'barCounts'
+> = {
+  ...{ bid: Number.NaN, ask: Number.NaN, lastTickMs: Number.NEGATIVE_INFINITY, barCounts: {} },
+  ...{ ticksApplied: 0, ticksLate: 0, ticksDuplicate: 0, ticksMissing: 0 },
+};
+
+export function symbolStatus(
+  symbol: string,
+  digits: number,
+  state: string,
+  context: typeof NEVER_UP,
+  ticksDone: number,
+): SymbolStatus {
   const { bid, ask, lastTickMs, ticksApplied, ticksLate, ticksDuplicate, ticksMissing, barCounts } = context;
   return {
     symbol,
@@ -29,6 +44,7 @@ export function symbolStatus(symbol: string, digits: number, state: string, cont
     ask,
     timeMs: lastTickMs,
     ticksApplied,
+    ticksDone,
     ticksLate,
     ticksDuplicate,
     ticksMissing,
@@ -85,13 +101,16 @@ export function statusOf({ node, company, levels, latencies, restarts, digitsOf,
   const counters = broker?.counters;
   const denials = counters?.denied ?? {};
   const live = Object.values(broker?.orders ?? {});
+  const { failed } = company;
   const brokerLevel = here === undefined ? undefined : levels.get('broker', here.id);
   return {
     event: 'status',
     node,
     symbols: company.of('symbol').flatMap(({ member: { id, summary } }) => {
-      const context = summary as SymbolContext | undefined;
-      return context === undefined ? [] : [symbolStatus(id, digitsOf(id), stateOf('symbol', id), context)];
+      const isDown = failed.some((one) => one.kind === 'symbol' && one.id === id);
+      const context = (summary as SymbolContext | undefined) ?? (isDown ? NEVER_UP : undefined);
+      const done = company.ticksDone(id);
+      return context === undefined ? [] : [symbolStatus(id, digitsOf(id), stateOf('symbol', id), context, done)];
     }),
     strategies: company.of('strategy').flatMap(({ planned: { id, symbol }, member }) => {
       const memory = member.summary as StrategySummary | undefined;
@@ -121,6 +140,7 @@ export function statusOf({ node, company, levels, latencies, restarts, digitsOf,
     fills: counters?.fills ?? 0,
     ledger: company.of('recorder')[0] === undefined ? { state: '', detail: '' } : levels.get('recorder', 'ledger'),
     latencyMs: { tickToBar: quantiles(latencies.tickToBar), intentToTerminal: quantiles(latencies.intentToTerminal) },
+    failed,
     restarts,
   };
 }

@@ -20,6 +20,8 @@ export interface SymbolStatus {
   /** Market time of the last tick, UTC milliseconds. */
   readonly timeMs: number;
   readonly ticksApplied: number;
+  /** Applied, or passed over for good: in dead letters, and while the actor stays down. 0 where nobody counts them. */
+  readonly ticksDone: number;
   readonly ticksLate: number;
   readonly ticksDuplicate: number;
   readonly ticksMissing: number;
@@ -56,6 +58,13 @@ export interface OrderCounts {
   readonly open: number;
 }
 
+/** An actor that has been given up and stays down until an operator restarts it. */
+export interface FailedActor {
+  readonly kind: string;
+  readonly id: string;
+  readonly cause: string;
+}
+
 export interface Status {
   readonly event: 'status';
   readonly node: string;
@@ -77,6 +86,7 @@ export interface Status {
   readonly fills: number;
   readonly ledger: { readonly state: string; readonly detail: string };
   readonly latencyMs: { readonly tickToBar: Quantiles; readonly intentToTerminal: Quantiles };
+  readonly failed: readonly FailedActor[];
   /** Actor restarts since the node began. */
   readonly restarts: number;
 }

@@ -43,6 +43,9 @@ export const errorTable = {
   BUS_REFUSED: fatal('JetStream refused a request for the reason that the message gives.'),
   // Actors
   ACTOR_CRASHED: retry('The machine or an effect threw. The supervisor restarts the actor from its snapshot.'),
+  ACTOR_THREW: retry(
+    'The machine threw at an input. The supervisor restarts the actor from its snapshot; at the fifth time the input goes to sys.dlq.',
+  ),
   ACTOR_POISONED: operator(
     'An input at which the actor failed 5 times was put to sys.dlq; the actor went on without it.',
   ),

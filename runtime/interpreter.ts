@@ -431,7 +431,7 @@ export class Interpreter implements Subscriber, Inspectable {
         this.accept(step(this.o.definition.machine, this.snapshot, this.stamped(event)), event, [delivered]);
       } catch (thrown) {
         poison.failed(delivered, messageOf(thrown));
-        throw thrown;
+        throw new TroupeError('ACTOR_THREW', messageOf(thrown), { cause: thrown });
       }
     }
     this.applied.set(family, sequence);

@@ -4,7 +4,7 @@ import type { Backoff, Budget } from './policy.ts';
 import { BACKOFF, CHILD_BUDGET, SUPERVISOR_BUDGET } from './policy.ts';
 import type { Keyed, Roster } from './roster.ts';
 import { emptyRoster } from './roster.ts';
-import type { ChildExit, ChildPhase, RestartKind, Strategy } from './spec.ts';
+import type { ChildExit, ChildPhase, OnBudgetSpent, RestartKind, Strategy } from './spec.ts';
 
 /** What follows when a child that runs has been stopped. */
 export type After = 'start' | 'idle' | 'remove';
@@ -13,7 +13,7 @@ export interface ChildState extends Keyed {
   readonly kind: string;
   readonly id: string;
   readonly restart: RestartKind;
-  readonly onBudgetSpent: 'escalate' | 'leave';
+  readonly onBudgetSpent: OnBudgetSpent;
   readonly phase: ChildPhase;
   /** Number of the instance; what an older one says does not count. Never falls, whatever happens. */
   readonly run: number;
@@ -124,7 +124,7 @@ export type SupervisorMachineEvent =
       readonly kind: string;
       readonly id: string;
       readonly restart: RestartKind;
-      readonly onBudgetSpent: 'escalate' | 'leave';
+      readonly onBudgetSpent: OnBudgetSpent;
     }
   | { readonly type: 'remove'; readonly ref: number; readonly cause: string }
   | { readonly type: 'restart'; readonly ref: number; readonly cause: string }

@@ -165,7 +165,7 @@ function failed(turn: Turn, child: ChildState, event: ExitedEvent): void {
   const before = child.phase === 'running' ? recent(child.failuresMs, atMs, childBudget) : child.failuresMs;
   const failuresMs = [...before, atMs];
   const streak = nextStreak(child.streak, ranMs, backoff);
-  const escalates = child.onBudgetSpent === 'escalate' && !isItsOwn(code);
+  const escalates = child.onBudgetSpent !== 'leave' && !isItsOwn(code, child.onBudgetSpent);
   if (escalates) turn.change({ failuresMs: [...recent(turn.context.failuresMs, atMs, budget), atMs] });
   const down = turn.update(child, { phase: 'failed', fresh: false, failuresMs, streak, cause: message });
   turn.tell(down, 'failed', message);

@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from '../runtime/errors.ts';
 import { errorTable } from '../runtime/errors.ts';
+import type { OnBudgetSpent } from './spec.ts';
 
 export interface Budget {
   /** Restarts allowed ... */
@@ -70,7 +71,10 @@ const MAY_PASS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 const UNUSABLE_SNAPSHOT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['SNAPSHOT_CORRUPT', 'SNAPSHOT_VERSION']);
 
 /** Faults of one actor's own: it stays down, because its node would end for it, and the next one, and the next. */
-export const isItsOwn = (code: ErrorCode | undefined): boolean => code !== undefined && UNUSABLE_SNAPSHOT.has(code);
+export function isItsOwn(code: ErrorCode | undefined, onBudgetSpent: OnBudgetSpent): boolean {
+  if (code === undefined) return false;
+  return UNUSABLE_SNAPSHOT.has(code) || (code === 'ACTOR_THREW' && onBudgetSpent === 'leave_if_threw');
+}
 
 /** Errors that starting again cannot mend: everything of class `fatal` but those above. A new code is one of them. */
 export function isHopeless(code: ErrorCode | undefined): boolean {

@@ -45,8 +45,9 @@ export interface ChildSpec {
    * - `escalate` (default): the supervisor gives up and the level above decides.
    * - `leave`: the child stays down as `failed` until an operator restarts it; the others go on, and its failures do not
    *   count in the supervisor's budget. So also, whatever stands here, a child whose snapshot cannot be used.
+   * - `leave_if_threw`: so where its machine threw at an input, `escalate` otherwise.
    */
-  readonly onBudgetSpent?: 'escalate' | 'leave';
+  readonly onBudgetSpent?: OnBudgetSpent;
   /**
    * `first`: before all children that are there already, which is how what they depend on can come later than they (a
    * broker that moves to the node of its strategies). Default: `last`. Nobody is restarted because of it.
@@ -83,6 +84,8 @@ export interface SupervisorEvent {
 
 /** Why a supervisor does not have a child any more. `ended`: it was temporary. */
 export type Removal = 'removed' | 'fenced' | 'ended';
+
+export type OnBudgetSpent = 'escalate' | 'leave' | 'leave_if_threw';
 
 export type ChildPhase =
   /** The supervisor itself is down. */

@@ -1,14 +1,19 @@
 /** The figures of a run: as JSON for machines, as a table for people. */
 import type { Status } from '../../node/status.ts';
+import { actorKey } from '../../runtime/bus/topics.ts';
 import { columns, formatCount, formatDuration, formatMoney, formatMs } from './view.ts';
 
 export interface Report {
   readonly ticks: {
     readonly sent: number;
     readonly applied: number;
+    /** Ticks that went past their symbol's actor, in dead letters or while it was down; symbols without any are absent. */
+    readonly passed_over: Readonly<Record<string, number>>;
     /** Ticks of the files that could not be used, by reason. */
     readonly unusable: Readonly<Record<string, number>>;
   };
+  /** Actors that were given up, by key, with the cause. */
+  readonly failed: Readonly<Record<string, string>>;
   readonly bars: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly orders: {
     readonly intended: number;
@@ -50,8 +55,14 @@ export function reportOf(run: RunFigures): Report {
     ticks: {
       sent: run.ticksSent,
       applied: status.symbols.reduce((sum, { ticksApplied }) => sum + ticksApplied, 0),
+      passed_over: Object.fromEntries(
+        status.symbols
+          .map(({ symbol, ticksDone, ticksApplied }): [string, number] => [symbol, ticksDone - ticksApplied])
+          .filter(([, ticks]) => ticks > 0),
+      ),
       unusable: run.unusable,
     },
+    failed: Object.fromEntries(status.failed.map(({ kind, id, cause }) => [actorKey(kind, id), cause])),
     bars: Object.fromEntries(status.symbols.map(({ symbol, bars }) => [symbol, bars])),
     orders: { intended, denied, rejected, filled, cancelled, unknown },
     denials: status.denials,
@@ -70,7 +81,11 @@ export function reportOf(run: RunFigures): Report {
 export function disagreements(report: Report): string[] {
   const found: string[] = [];
   const { ticks, balance, positions } = report;
-  if (ticks.sent !== ticks.applied) found.push(`${ticks.sent} ticks sent, ${ticks.applied} applied`);
+  if (ticks.sent !== ticks.applied) {
+    const past = Object.entries(ticks.passed_over).map(([symbol, n]) => `${n} of ${symbol}`);
+    const which = past.length > 0 ? `, passed over ${past.join(', ')}` : '';
+    found.push(`${ticks.sent} ticks sent, ${ticks.applied} applied${which}`);
+  }
   if (Math.abs(balance.terminal - balance.ledger) >= 0.005) {
     found.push(`balance ${balance.terminal} at the terminal, ${balance.ledger} in the ledger`);
   }
@@ -80,6 +95,10 @@ export function disagreements(report: Report): string[] {
   }
   return found;
 }
+
+/** Whether nothing of it has failed: every book agrees, and nobody had to be given up. */
+export const isWell = (report: Report): boolean =>
+  disagreements(report).length === 0 && Object.keys(report.failed).length === 0;
 
 const lots = (positions: Readonly<Record<string, number>>): string => {
   const text = Object.entries(positions)
@@ -128,6 +147,7 @@ export function summaryOf(report: Report, status: Status): string[] {
     `Positions ${lots(positions.terminal)} at the terminal, ${lots(positions.ledger)} in the ledger`,
     `Latency   tick to bar p50 ${formatMs(latency_ms.tick_to_bar.p50)}, p99 ${formatMs(latency_ms.tick_to_bar.p99)}; ` +
       `intent to terminal p50 ${formatMs(latency_ms.intent_to_terminal.p50)}, p99 ${formatMs(latency_ms.intent_to_terminal.p99)}`,
+    ...Object.entries(report.failed).map(([key, cause]) => `Failed    ${key}, given up: ${cause}`),
     found.length === 0 ? 'Books     agree' : `Books     DISAGREE: ${found.join('; ')}`,
   ];
 }

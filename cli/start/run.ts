@@ -6,6 +6,7 @@ import { ledgerBalance, ledgerPositions } from '../../actors/recorder/ledger.ts'
 import type { TapeInfo } from '../../backtest/tape.ts';
 import { COMPANY_MS } from '../../node/deadlines.ts';
 import type { Status } from '../../node/status.ts';
+import { actorKey } from '../../runtime/bus/topics.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Config, loadConfig } from '../../runtime/config/index.ts';
 import { messageOf, TroupeError } from '../../runtime/errors.ts';
@@ -42,6 +43,7 @@ class Watched {
   phase = 'starting';
   /** Once everything has been played and written. */
   report: Report | undefined;
+  private failed: ReadonlySet<string> = new Set();
   private startedMs = 0;
   private readonly clock: Clock;
   private readonly total: number;
@@ -60,6 +62,15 @@ class Watched {
   begin(): void {
     this.startedMs = this.clock.monotonicMs();
     this.phase = 'trading';
+  }
+
+  /** A line for each actor that has been given up since the last time. */
+  newlyFailed({ failed }: Status): string[] {
+    const before = this.failed;
+    this.failed = new Set(failed.map(({ kind, id }) => actorKey(kind, id)));
+    return failed
+      .filter(({ kind, id }) => !before.has(actorKey(kind, id)))
+      .map(({ kind, id, cause }) => `${kind} ${id} has been given up and stays down, the others go on: ${cause}`);
   }
 
   sent(ticks: number, marketMs: number): void {
@@ -162,6 +173,7 @@ async function runClaimed(options: RunOptions, config: Config, screen: Screen, e
     onSay: (text) => screen.say(text),
     onStatus: (status) => {
       watched.status = status;
+      for (const text of watched.newlyFailed(status)) screen.say(text);
     },
     onProgress: (ticks, marketMs) => watched.sent(ticks, marketMs),
     onFailure: (error) => fail(error),

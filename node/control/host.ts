@@ -138,8 +138,10 @@ function figures({ company, levels, digitsOf }: HostParts, { planned, member }: 
   if (summary === undefined) return { mailbox: depth };
   const { state } = levels.get(kind, id);
   switch (kind) {
-    case 'symbol':
-      return { mailbox: depth, ...symbolStatus(id, digitsOf(id), state, summary as SymbolContext) };
+    case 'symbol': {
+      const done = company.ticksDone(id);
+      return { mailbox: depth, ...symbolStatus(id, digitsOf(id), state, summary as SymbolContext, done) };
+    }
     case 'strategy': {
       const broker = company.of('broker')[0]?.member.summary as BrokerContext | undefined;
       const money = moneyPerUnit(broker, symbol);

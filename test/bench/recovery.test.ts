@@ -34,13 +34,13 @@ describe('an actor has gone on when', () => {
 const none = { count: 0, p50: 0, p99: 0, max: 0 };
 const symbol = (name: string, ticksApplied: number): SymbolStatus => ({
   ...{ symbol: name, state: 'live', digits: 5, bid: 1, ask: 1, timeMs: 0, bars: {} },
-  ...{ ticksApplied, ticksLate: 0, ticksDuplicate: 0, ticksMissing: 0 },
+  ...{ ticksApplied, ticksDone: ticksApplied, ticksLate: 0, ticksDuplicate: 0, ticksMissing: 0 },
 });
 const strategy = (id: string): StrategyStatus => ({
   ...{ id, symbol: 'A', state: 'flat', lots: 0, realised: 0, unrealised: 0, openUnits: 0, intents: 0, fills: 0 },
 });
 const node = (name: string, more: Partial<Status> = {}): Status => ({
-  ...{ event: 'status', node: name, symbols: [], strategies: [], fills: 0, denials: {}, restarts: 7 },
+  ...{ event: 'status', node: name, symbols: [], strategies: [], fills: 0, denials: {}, failed: [], restarts: 7 },
   account: { id: '', state: '', currency: '', balance: 0, equity: 0, detail: '', moneyPerUnit: {} },
   orders: { intended: 0, denied: 0, rejected: 0, filled: 0, cancelled: 0, expired: 0, unknown: 0, open: 0 },
   ledger: { state: '', detail: '' },

@@ -6,12 +6,12 @@ import type { Status, SymbolStatus } from '../../node/status.ts';
 
 const symbol = (name: string, ticksApplied: number, more: Partial<SymbolStatus> = {}): SymbolStatus => ({
   ...{ symbol: name, state: 'live', digits: 5, bid: 1, ask: 1, timeMs: 0, bars: {} },
-  ...{ ticksApplied, ticksLate: 0, ticksDuplicate: 0, ticksMissing: 0, ...more },
+  ...{ ticksApplied, ticksDone: ticksApplied, ticksLate: 0, ticksDuplicate: 0, ticksMissing: 0, ...more },
 });
 
 const none = { count: 0, p50: 0, p99: 0, max: 0 };
 const status = (more: Partial<Status> = {}): Status => ({
-  ...{ event: 'status', node: 'n', strategies: [], fills: 2, denials: {}, restarts: 0 },
+  ...{ event: 'status', node: 'n', strategies: [], fills: 2, denials: {}, failed: [], restarts: 0 },
   symbols: [symbol('A', 60), symbol('B', 40)],
   account: { id: 'x', state: 'trading.active', currency: 'USD', balance: 0, equity: 0, detail: '', moneyPerUnit: {} },
   orders: { intended: 2, denied: 0, rejected: 0, filled: 2, cancelled: 0, expired: 0, unknown: 0, open: 0 },

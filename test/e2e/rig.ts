@@ -27,6 +27,8 @@ export interface CompanyOptions {
   readonly args: readonly string[];
   readonly natsUrl?: string;
   readonly postgresUrl?: string;
+  /** Of the nodes' own Node.js. */
+  readonly nodeArgs?: readonly string[];
 }
 
 /** Played at thousands of times its speed, the market is minutes older after a tenth of a second of a busy machine. */
@@ -92,6 +94,7 @@ export class Company {
       ledger: true,
       natsUrl: options.natsUrl,
       postgresUrl: options.postgresUrl,
+      ...(options.nodeArgs === undefined ? {} : { nodeArgs: options.nodeArgs }),
       onSay: () => undefined,
       onStatus: (status) => {
         company!.status = status;

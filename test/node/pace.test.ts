@@ -10,11 +10,11 @@ const SHORTEST_MS = 1;
 function stage() {
   const clock = new VirtualClock(0);
   const counts = new Map<string, number>();
-  const company = { ticksApplied: (symbol: string) => counts.get(symbol) ?? 0, behind: false, size: 20 };
+  const company = { ticksDone: (symbol: string) => counts.get(symbol) ?? 0, behind: false, size: 20 };
   const told: [number, Applied][] = [];
   const pace = new Pace(clock, company, SHORTEST_MS, (symbols) => told.push([clock.nowMs(), symbols]));
   const apply = (ticks: number, symbol = 'EURUSD'): void => {
-    counts.set(symbol, company.ticksApplied(symbol) + ticks);
+    counts.set(symbol, company.ticksDone(symbol) + ticks);
     pace.applied(symbol);
   };
   return { clock, company, told, pace, apply };

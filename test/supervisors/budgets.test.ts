@@ -212,6 +212,24 @@ test('a child that is left down costs nobody else anything, and comes back by an
   assert.equal(wild[0]?.alive, 1);
 });
 
+test('a child that may be left down where its machine threw stays down for that, and escalates for anything else', async () => {
+  for (const [code, escalations] of [
+    ['ACTOR_THREW', 0],
+    ['BUS_TIMEOUT', 1],
+  ] as const) {
+    const { supervisor, log, gaveUp, phases } = makeStage({ strategy: 'pool', random: none });
+    const a = new Puppet('a', log, { onBudgetSpent: 'leave_if_threw' });
+    await supervisor.add(a);
+    await supervisor.add(new Puppet('b', log));
+    for (let i = 0; i < 6; i++) {
+      a.exit({ reason: 'crash', error: new TroupeError(code, 'boom') });
+      await settle();
+    }
+    assert.equal(gaveUp.length, escalations, code);
+    assert.equal(phases(), 'a failed, b running');
+  }
+});
+
 test('what no start can mend is not tried again, also when it happens later', async () => {
   for (const onBudgetSpent of ['escalate', 'leave'] as const) {
     const { supervisor, log, gaveUp, advance } = makeStage();

@@ -4,7 +4,7 @@ import { systemClock, VirtualClock } from '../../runtime/clock.ts';
 import type { TroupeError } from '../../runtime/errors.ts';
 import { seededRandom } from '../../runtime/random.ts';
 import { silentLogger } from '../../runtime/telemetry/log.ts';
-import type { ChildExit, ChildSpec, RestartKind, SupervisorEvent } from '../../supervisors/spec.ts';
+import type { ChildExit, ChildSpec, OnBudgetSpent, RestartKind, SupervisorEvent } from '../../supervisors/spec.ts';
 import type { SupervisorOptions } from '../../supervisors/supervisor.ts';
 import { Supervisor } from '../../supervisors/supervisor.ts';
 
@@ -16,7 +16,7 @@ export class Puppet implements ChildSpec {
   readonly id: string;
   readonly shutdownMs = 1_000;
   readonly restart?: RestartKind;
-  readonly onBudgetSpent?: 'escalate' | 'leave';
+  readonly onBudgetSpent?: OnBudgetSpent;
   readonly place?: 'first' | 'last';
   readonly log: string[];
   starts = 0;

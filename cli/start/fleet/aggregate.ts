@@ -60,6 +60,7 @@ export function mergeStatus(nodes: readonly Status[], company: Company, before?:
       tickToBar: mergeQuantiles(nodes.map(({ latencyMs }) => latencyMs.tickToBar)),
       intentToTerminal: mergeQuantiles(nodes.map(({ latencyMs }) => latencyMs.intentToTerminal)),
     },
+    failed: nodes.flatMap(({ failed }) => failed),
     restarts: nodes.reduce((sum, { restarts }) => sum + restarts, 0),
   };
 }

@@ -91,10 +91,11 @@ const empty = (node: string): Status => ({
   orders: { intended: 0, denied: 0, rejected: 0, filled: 0, cancelled: 0, expired: 0, unknown: 0, open: 0 },
   ...{ denials: {}, fills: 0, ledger: { state: '', detail: '' } },
   latencyMs: { tickToBar: none, intentToTerminal: none },
+  failed: [],
   restarts: 1,
 });
 const symbol = (name: string, ticksApplied: number): Status['symbols'][number] => ({
-  ...{ symbol: name, digits: 5, state: 'live', bid: 1.1, ask: 1.2, timeMs: 0, ticksApplied },
+  ...{ symbol: name, digits: 5, state: 'live', bid: 1.1, ask: 1.2, timeMs: 0, ticksApplied, ticksDone: ticksApplied },
   ...{ ticksLate: 0, ticksDuplicate: 0, ticksMissing: 0, bars: {} },
 });
 const cross: Status['strategies'][number] = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { disagreements, reportOf, summaryOf } from '../../../cli/start/report.ts';
+import { disagreements, isWell, reportOf, summaryOf } from '../../../cli/start/report.ts';
 import type { Progress, Seen } from '../../../cli/start/view.ts';
 import { columns, formatDuration, formatMs, lineOf, linesOf, pageOf } from '../../../cli/start/view.ts';
 import type { Status } from '../../../node/status.ts';
@@ -26,6 +26,7 @@ const status: Status = {
       ask: 1.10002,
       timeMs: progress.marketMs,
       ticksApplied: 250_000,
+      ticksDone: 250_000,
       ticksLate: 0,
       ticksDuplicate: 0,
       ticksMissing: 0,
@@ -58,6 +59,7 @@ const status: Status = {
   denials: { RISK_STALE_PRICE: 1 },
   fills: 2,
   ledger: { state: 'writing', detail: '' },
+  failed: [],
   latencyMs: {
     tickToBar: { count: 110, p50: 1.5, p99: 9.99, max: 12 },
     intentToTerminal: { count: 2, p50: 2.5, p99: 4, max: 4 },
@@ -139,7 +141,8 @@ describe('what a person sees', () => {
 describe('the report', () => {
   test('has the keys that were promised', () => {
     assert.deepEqual(reportOf(figures), {
-      ticks: { sent: 250_000, applied: 250_000, unusable: { bid_above_ask: 7 } },
+      ticks: { sent: 250_000, applied: 250_000, passed_over: {}, unusable: { bid_above_ask: 7 } },
+      failed: {},
       bars: { EURUSD: { '1s': 100, '1m': 10 } },
       orders: { intended: 3, denied: 1, rejected: 0, filled: 2, cancelled: 0, unknown: 0 },
       denials: { RISK_STALE_PRICE: 1 },
@@ -166,6 +169,23 @@ describe('the report', () => {
       /250001 ticks sent.*\n.*100010.51 in the ledger\nUSDJPY: 0 lots at the terminal, -1/,
     );
     assert.ok(summaryOf(off, status).some((line) => line.startsWith('Books     DISAGREE')));
+  });
+
+  test('who was given up and what went past it is told, and the run is not well', () => {
+    const [eurusd] = status.symbols;
+    const ill: Status = {
+      ...status,
+      symbols: [eurusd!, { ...eurusd!, symbol: 'GBPUSD', ticksApplied: 10, ticksDone: 40 }],
+      failed: [{ kind: 'symbol', id: 'GBPUSD', cause: 'cannot take this frame' }],
+    };
+    const report = reportOf({ ...figures, status: ill, ticksSent: 250_040 });
+    assert.deepEqual(report.ticks.passed_over, { GBPUSD: 30 });
+    assert.deepEqual(disagreements(report), ['250040 ticks sent, 250010 applied, passed over 30 of GBPUSD']);
+    const text = summaryOf(report, ill).join('\n');
+    assert.match(text, /^Failed {4}symbol\.GBPUSD, given up: cannot take this frame$/m);
+    // Its books may agree all the same.
+    const given = reportOf({ ...figures, status: { ...status, failed: ill.failed } });
+    assert.deepEqual([disagreements(given), isWell(given), isWell(reportOf(figures))], [[], false, true]);
   });
 
   test('unusable ticks and denials stand in the summary', () => {
