@@ -6,6 +6,12 @@
  * to every failure that may pass: on a lost connection, a late acknowledgement or a stream without leader, *all*
  * unacknowledged messages of the lane are sent again in their order. The first token of the subject is the lane
  * (`md`, `trade`, `$KV`, ...): order matters within a stream only, and a stream in trouble must not hold up the others.
+ *
+ * A server may refuse one message and take the next that was on its way with it (a leader is elected between the two), and
+ * sending the first again puts it behind the second. Where the order of a subject matters, `trade` and `sys`, a message
+ * therefore leaves when the one before it on its subject has been acknowledged. Market data does not wait: a bar a
+ * millisecond of one symbol is more than acknowledgements allow, and whoever hears it knows what is old by its time.
+ * In `$KV` compare-and-set is the order.
  */
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import { createInbox, headers } from '@nats-io/transport-node';
@@ -58,6 +64,8 @@ interface Pending {
 }
 
 interface Lane {
+  /** By subject, what waits for its turn on it, the one whose turn it is first; undefined where nobody waits. */
+  readonly queues: Map<string, Pending[]> | undefined;
   /** In order of publishing: a Map keeps the order of insertion. */
   readonly pending: Map<string, Pending>;
   /** While set, nothing is sent; everything pending is sent again when it fires. */
@@ -65,6 +73,8 @@ interface Lane {
   rounds: number;
 }
 
+/** Lanes in which the order on each subject holds whatever is refused. */
+const IN_ORDER: ReadonlySet<string> = new Set(['trade', 'sys']);
 const SWEEP_MS = 250;
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 2_000;
@@ -122,7 +132,10 @@ export class Publisher {
       };
       this.pending.set(token, entry);
       lane.pending.set(token, entry);
-      if (this.connected && !lane.round) {
+      const queue = lane.queues?.get(subject);
+      if (queue !== undefined) queue.push(entry);
+      else lane.queues?.set(subject, [entry]);
+      if (queue === undefined && this.connected && !lane.round) {
         this.together.push(entry);
         if (!patient) this.flush();
         else if (this.together.length === 1) void this.options.clock.yield().then(() => this.flush());
@@ -165,7 +178,8 @@ export class Publisher {
     const name = dot < 0 ? subject : subject.slice(0, dot);
     let lane = this.lanes.get(name);
     if (!lane) {
-      lane = { pending: new Map(), round: undefined, rounds: 0 };
+      const queues = IN_ORDER.has(name) ? new Map<string, Pending[]>() : undefined;
+      lane = { queues, pending: new Map(), round: undefined, rounds: 0 };
       this.lanes.set(name, lane);
     }
     return lane;
@@ -229,6 +243,8 @@ export class Publisher {
     }
     entry.lane.rounds = 0;
     this.forget(entry);
+    const next = this.nextAfter(entry);
+    if (next !== undefined && this.connected && !next.lane.round) this.transmit(next);
     entry.resolve({ sequence: answer.seq, duplicate: answer.duplicate === true, attempts: entry.attempts });
   }
 
@@ -245,7 +261,8 @@ export class Publisher {
     const delayMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** lane.rounds++);
     lane.round = this.options.clock.setTimer(delayMs, () => {
       lane.round = undefined;
-      if (this.connected) for (const entry of [...lane.pending.values()]) this.transmit(entry);
+      if (!this.connected) return;
+      for (const entry of [...lane.pending.values()]) if (this.isItsTurn(entry)) this.transmit(entry);
     });
   }
 
@@ -256,16 +273,48 @@ export class Publisher {
         const waited = `no acknowledgement within ${this.options.giveUpAfterMs} ms`;
         const code = this.connected ? 'BUS_TIMEOUT' : 'BUS_UNAVAILABLE';
         this.settle(entry, entry.lastError ?? new TroupeError(code, `publish to ${entry.subject}: ${waited}`));
-      } else if (this.connected && !entry.lane.round && nowMs - entry.sentMs >= this.options.ackTimeoutMs) {
+      } else if (this.isLate(entry, nowMs)) {
         this.startRound(entry.lane);
       } else if (nowMs - entry.firstMs < this.options.ackTimeoutMs) break; // the rest is younger
     }
     this.sweepTimer = this.pending.size === 0 ? undefined : this.options.clock.setTimer(SWEEP_MS, () => this.sweep());
   }
 
+  private isLate({ lane, attempts, sentMs }: Pending, nowMs: number): boolean {
+    if (!this.connected || lane.round) return false;
+    const wasSent = lane.queues === undefined || attempts > 0;
+    return wasSent && nowMs - sentMs >= this.options.ackTimeoutMs;
+  }
+
+  private isItsTurn({ lane, subject, token }: Pending): boolean {
+    if (!lane.pending.has(token)) return false;
+    const queue = lane.queues?.get(subject);
+    return queue === undefined || queue[0]!.token === token;
+  }
+
+  /** `entry` has come to its end: whose turn it is on its subject now. */
+  private nextAfter({ lane, subject, token }: Pending): Pending | undefined {
+    const queue = lane.queues?.get(subject);
+    if (queue?.[0]?.token !== token) return undefined;
+    queue.shift();
+    if (queue.length === 0) lane.queues?.delete(subject);
+    return queue[0];
+  }
+
+  /**
+   * Ends it with `error`, and those that wait for it on its subject: who said them may say all of them again, and then
+   * they are in order.
+   */
   private settle(entry: Pending, error: TroupeError): void {
-    this.forget(entry);
-    entry.reject(new PublishFailure(error, entry.attempts));
+    const { queues } = entry.lane;
+    const queue = queues?.get(entry.subject);
+    const at = queue?.indexOf(entry) ?? -1;
+    const ended = queue === undefined || at < 0 ? [entry] : queue.splice(at);
+    if (queue?.length === 0) queues?.delete(entry.subject);
+    for (const one of ended) {
+      this.forget(one);
+      one.reject(new PublishFailure(error, one.attempts));
+    }
   }
 
   private forget(entry: Pending): void {
