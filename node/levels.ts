@@ -71,6 +71,8 @@ interface Level {
   revision: number;
   /** The outcome of the last write is not known. */
   doubtful: boolean;
+  /** What a claim was made over (0: nothing) of which nobody knows whether it was stored, or still will be. */
+  over: number | undefined;
   writing: Promise<void> | undefined;
   /** It has changed since the write that is under way was made. */
   stale: boolean;
@@ -133,9 +135,25 @@ export class Levels {
     level.writtenMs = level.sinceMs;
     const value = this.encode(level, this.o.node);
     const { actors } = this.o;
-    level.revision =
-      revision === 0 ? await actors.create(level.key, value) : await actors.update(level.key, value, revision);
+    try {
+      level.revision =
+        revision === 0 ? await actors.create(level.key, value) : await actors.update(level.key, value, revision);
+    } catch (error) {
+      if (!isConflict(error)) {
+        level.doubtful = true;
+        level.over = revision;
+      }
+      throw error;
+    }
+    level.doubtful = false;
+    level.over = undefined;
     return level.revision;
+  }
+
+  /** Whether the actor is claimed by this node, or may be: a claim's answer was lost. */
+  mayHold(kind: string, id: string): boolean {
+    const level = this.levels.get(actorKey(kind, id));
+    return level !== undefined && (level.revision > 0 || level.doubtful);
   }
 
   /** Claims again what is held, which raises the fence. Throws FENCED where it is not held any more. */
@@ -161,7 +179,7 @@ export class Levels {
     level.cancel?.();
     level.stale = false;
     while (level.writing !== undefined) await level.writing;
-    if (level.revision === 0 || this.killed) return;
+    if ((level.revision === 0 && !level.doubtful) || this.killed) return;
     level.state = RELEASED;
     level.detail = `by ${this.o.node}`;
     level.sinceMs = this.o.clock.nowMs();
@@ -172,12 +190,16 @@ export class Levels {
     if (this.killed || this.flushed) return;
     try {
       if (level.doubtful) await this.clear(level);
+      // A claim that is still on its way is forestalled: it finds this where it wants what it was made over.
+      const revision = level.revision > 0 ? level.revision : level.over;
       // Claimed anew meanwhile, or somebody else's.
-      if (this.levels.has(level.key) || level.revision === 0) return;
-      await this.o.actors.update(level.key, this.encode(level, ''), level.revision);
+      if (this.levels.has(level.key) || revision === undefined) return;
+      const value = this.encode(level, '');
+      if (revision === 0) await this.o.actors.create(level.key, value);
+      else await this.o.actors.update(level.key, value, revision);
     } catch (error) {
       this.o.log.warn({ key: level.key, error: messageOf(error) }, 'a claim could not be given back');
-      if (isConflict(error)) return;
+      if (isConflict(error) && level.over === undefined) return;
       level.doubtful = true;
       this.o.clock.setTimer(AGAIN_MS, () => void this.giveBack(level));
     }
@@ -257,7 +279,7 @@ export class Levels {
       level = {
         ...{ kind, id, key, state: 'starting', detail: '', restarts: 0, sinceMs },
         ...{ writtenMs: 0, dueMs: 0, cancel: undefined },
-        ...{ revision: 0, doubtful: false, writing: undefined, stale: false },
+        ...{ revision: 0, doubtful: false, over: undefined, writing: undefined, stale: false },
       };
       this.levels.set(key, level);
     }
@@ -324,6 +346,7 @@ export class Levels {
   private async clear(level: Level): Promise<void> {
     const entry = await this.o.actors.get(level.key);
     const owner = entry && parseLevel(entry);
+    if ((entry?.revision ?? 0) !== level.over) level.over = undefined;
     if (entry !== undefined && owner?.node === this.o.node && owner.instance === this.o.instance) {
       level.revision = entry.revision;
       level.doubtful = false;

@@ -177,7 +177,7 @@ export class Placer {
   }
 
   private async place(): Promise<void> {
-    const { plan, node, isHere } = this.o;
+    const { plan, node, isHere, levels } = this.o;
     const nodes = this.takers;
     const units = new Map<string, string | undefined>();
     const owner = ({ unit }: Planned): string | undefined => {
@@ -192,6 +192,9 @@ export class Placer {
         await inParallel(group, CLAIMS, (planned) => this.give(planned, `it belongs to ${owner(planned)}`));
       }
     }
+    // Claims of an earlier pass that failed before what it had claimed was run: nobody else would ever have it.
+    const strays = plan.filter((one) => !isHere(one) && owner(one) !== node && levels.mayHold(one.kind, one.id));
+    if (nodes.length > 0) await inParallel(strays, CLAIMS, ({ kind, id }) => levels.release(kind, id));
     this.pending = new Set();
     this.verdicts = new Map();
     if (coming.length === 0) {

@@ -62,6 +62,48 @@ function cuttable() {
   };
 }
 
+/** A node's bus that loses the answers to claims of symbols: they are stored, and it hears of a timeout. */
+function forgetful() {
+  let left = 0;
+  let lost = 0;
+  const lose = async (write: Promise<unknown>): Promise<never> => {
+    lost++;
+    await write;
+    throw new TroupeError('BUS_TIMEOUT', 'no answer');
+  };
+  const wrap = (bus: Bus): Bus =>
+    new Proxy(bus, {
+      get(target, name) {
+        if (name !== 'kv') return Reflect.get(target, name).bind(target);
+        return async (bucket: never) => {
+          const kv = await target.kv(bucket);
+          if (bucket !== 'actors') return kv;
+          return new Proxy(kv, {
+            get: (store, method) => {
+              if (method === 'then') return undefined;
+              const call = Reflect.get(store, method).bind(store);
+              if (method !== 'create' && method !== 'update') return call;
+              return (key: string, value: Uint8Array, ...rest: never[]) => {
+                const isClaim = key.startsWith('symbol.') && new TextDecoder().decode(value).includes('"starting"');
+                return isClaim && left-- > 0 ? lose(call(key, value, ...rest)) : call(key, value, ...rest);
+              };
+            },
+          });
+        };
+      },
+    });
+  return {
+    wrap,
+    /** From now on it loses so many. */
+    forget: (claims: number): void => {
+      left = claims;
+    },
+    get lost() {
+      return lost;
+    },
+  };
+}
+
 describe('one node', () => {
   test('runs everything, claims everything, and gives everything back when it stops', async () => {
     const rig = new Rig();
@@ -175,6 +217,37 @@ describe('several nodes', () => {
     assert.ok(here(two).length > 0);
     rig.stop(one, two);
   });
+
+  for (const [what, claims] of [
+    ['all of them were lost', ALL],
+    ['one of them was, and the other claims were never acted upon', 1],
+  ] as const) {
+    test(`claims whose answers were lost, of actors that belong to somebody else by now: ${what}`, async () => {
+      const rig = new Rig();
+      const store = forgetful();
+      const one = await rig.start('node-1');
+      const two = await rig.start('node-2', {}, { wrap: store.wrap });
+      await rig.until(
+        'both have their share',
+        () => here(two).length > 0 && here(one).length + here(two).length === ALL,
+      );
+      const kept = here(two).length;
+      store.forget(claims);
+      one.node.kill();
+      await rig.until('node-2 claims what node-1 had', () => store.lost > 0);
+      assert.equal(here(two).length, kept);
+      // Before node-2 tries again.
+      const others = [rig.begin('node-3'), rig.begin('node-4')];
+      await rig.pass(15_000);
+      assertShared([two, ...others]);
+      assert.ok(others.some((run) => here(run).length > 0));
+      for (const [key, level] of await rig.levels()) {
+        const owner = [two, ...others].find((run) => here(run).includes(key));
+        assert.equal(level.node, owner?.node.name, key);
+      }
+      rig.stop(two, ...others);
+    });
+  }
 
   test('a claim that the store does not take back at once is given back when it does', async () => {
     const rig = new Rig();
