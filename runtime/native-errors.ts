@@ -86,6 +86,27 @@ export const nativeTable: Readonly<Record<string, ErrorEntry>> = {
   ),
   E_LINK_ACCOUNT_TAKEN: operator('A second terminal wants the account that one is linked for already; it is refused.'),
   E_LINK_REFUSED: operator('The bridge refused this terminal; the message has the bridge’s code and reason.'),
+  E_LINK_TLS_MISSING: operator(
+    'One side of the link speaks TLS and the other does not. Give the bridge --link-tls-cert and --link-tls-key and the terminal a fingerprint or CA, or neither of them.',
+  ),
+  E_LINK_TLS_UNEXPECTED: operator(
+    'A terminal spoke TLS to a bridge that has no certificate (or the other way round); it is refused.',
+  ),
+  E_LINK_TLS_CERTIFICATE: operator(
+    'The bridge’s certificate is not the one whose fingerprint the terminal was given, nor signed by its CA. After a new certificate, give the terminal the new fingerprint; if there was none, a stranger is at the port.',
+  ),
+  E_LINK_TLS_EXPIRED: operator(
+    'The bridge’s certificate has expired or is not valid yet. Make a new one; if it is good, look at the clock of the terminal’s machine.',
+  ),
+  E_LINK_TLS_NAME: operator(
+    'The bridge’s certificate is made out for another name or address than the one by which the terminal reaches it.',
+  ),
+  E_LINK_TLS_REJECTED: operator(
+    'A terminal does not accept the bridge’s certificate; the message has its reason, the terminal’s own log too.',
+  ),
+  E_LINK_TLS_FAILED: operator(
+    'The TLS handshake failed for another reason, which the message has: no version or cipher in common, or no TLS at all.',
+  ),
   E_LINK_SILENT: retry('Nothing was heard for 5 seconds; the link counts as dead.'),
   E_LINK_NO_STORE: retry(
     'JetStream could not be asked which ticks it keeps; the terminal links again until the bridge knows.',

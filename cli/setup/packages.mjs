@@ -57,6 +57,13 @@ export const needs = [
     brew: ['cnats'],
   },
   {
+    name: 'OpenSSL 3',
+    probe: { pkgConfig: 'openssl' },
+    apt: ['libssl-dev'],
+    dnf: ['openssl-devel'],
+    brew: ['openssl@3'],
+  },
+  {
     name: 'the protobuf library',
     probe: { pkgConfig: 'protobuf' },
     apt: ['libprotobuf-dev'],

@@ -20,7 +20,8 @@ export function runConfig(config: Config, file: string, tape: TapeInfo, startedM
     );
   }
   const stamp = new Date(startedMs).toISOString().slice(0, 19).replace(/[-:]/g, '');
-  const { account } = config;
+  const { account, bridge } = config;
+  const beside = (name: string) => path.resolve(path.dirname(file), name);
   return {
     ...config,
     market: {
@@ -28,9 +29,14 @@ export function runConfig(config: Config, file: string, tape: TapeInfo, startedM
       symbols: Object.fromEntries(tape.symbols.map((name) => [name, config.market.symbols[name]!])),
     },
     ...(account === undefined ? {} : { account: { ...account, id: `${account.id}-${stamp}` } }),
+    bridge: {
+      ...bridge,
+      ...(bridge.tls_cert === undefined ? {} : { tls_cert: beside(bridge.tls_cert) }),
+      ...(bridge.tls_key === undefined ? {} : { tls_key: beside(bridge.tls_key) }),
+    },
     strategies: config.strategies
       .filter(({ symbol }) => tape.symbols.includes(symbol))
       // The node reads its configuration from the run's folder; the user's own files stand beside the user's.
-      .map((one) => (isStrategyFile(one.use) ? { ...one, use: path.resolve(path.dirname(file), one.use) } : one)),
+      .map((one) => (isStrategyFile(one.use) ? { ...one, use: beside(one.use) } : one)),
   };
 }

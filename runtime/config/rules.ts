@@ -96,6 +96,17 @@ export function* rulesBetween(raw: unknown): Generator<RawFault> {
   if (isNumber(latency_ms) && isNumber(latency_jitter_ms) && latency_jitter_ms > latency_ms) {
     yield { path: ['terminal', 'latency_jitter_ms'], allowed: `at most latency_ms, ${latency_ms} ms` };
   }
+  const { tls_cert, tls_key } = section(config.bridge);
+  for (const [key, given, other] of [
+    ['tls_cert', tls_cert, tls_key],
+    ['tls_key', tls_key, tls_cert],
+  ] as const) {
+    if (given !== undefined || other === undefined) continue;
+    yield {
+      path: ['bridge', key],
+      allowed: `a file, because there is a ${key === 'tls_cert' ? 'tls_key' : 'tls_cert'}`,
+    };
+  }
   const { first_ms = 100, longest_ms = 10_000 } = section(section(config.supervision).backoff);
   if (isNumber(first_ms) && isNumber(longest_ms) && longest_ms < first_ms) {
     yield { path: ['supervision', 'backoff', 'longest_ms'], allowed: `at least first_ms, ${first_ms} ms` };

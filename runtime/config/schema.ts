@@ -208,6 +208,23 @@ const terminal = section(
   'The simulated terminal',
 );
 
+const pemFile = (description: string) => text(/^\S.{0,4095}$/, 'the path of a file in PEM format', description);
+
+const bridge = section(
+  {
+    daylight: oneOf(
+      ['fixed', 'us', 'eu'],
+      'When the broker’s clock goes to summer time: never, or with New York, or with Europe',
+    ).default('fixed'),
+    metrics_port: port.default(0),
+    tls_cert: pemFile(
+      'Certificate of the link to the terminal, and what has signed it; absent: the link is not TLS',
+    ).optional(),
+    tls_key: pemFile('Key of that certificate; absent: the link is not TLS').optional(),
+  },
+  'The bridge of the account; paths count from the folder of this file',
+);
+
 const budget = (restarts: number, description: string) =>
   section(
     {
@@ -276,6 +293,7 @@ export const configSchema = section(
       .array(strategy, 'a list of strategies')
       .meta({ description: 'Strategy instances', allowed: 'a list of strategies' })
       .default([]),
+    bridge: bridge.prefault({}),
     terminal: terminal.prefault({}),
     supervision: supervision.prefault({}),
     log: log.prefault({}),

@@ -5,6 +5,7 @@ import { startProcess } from '../../processes.ts';
 import type { NatsLogin } from '../../servers/given.ts';
 import { wantedTerminal } from '../terminal-config.ts';
 import type { Keeper } from './keeper.ts';
+import { linkOptions } from './link.ts';
 import { keyEnvironment, natsEnvironment, routed } from './logins.ts';
 import type { FleetOptions, Json } from './options.ts';
 import { jsonEvent, untilReady } from './ready.ts';
@@ -38,7 +39,7 @@ export class Bridge {
           ...['--source', config.market.source, '--partitions', String(config.market.partitions)],
           ...['--journal', path.join(runFolder, 'bridge.journal')],
           ...['--spill', path.join(runFolder, 'bridge.spill'), '--spill-mb', String(config.market.spill_mb)],
-          ...['--metrics-port', '0'],
+          ...linkOptions(config),
           ...wantedTerminal(config),
         ],
         env: { ...natsEnvironment(nats), ...keyEnvironment(key) },

@@ -7,6 +7,7 @@ import { TerminalConfigSchema } from '../../../proto/gen/troupe/bridge/v1/bridge
 import { startProcess } from '../../processes.ts';
 import { terminalConfig } from '../terminal-config.ts';
 import type { Keeper } from './keeper.ts';
+import { trustEnvironment } from './link.ts';
 import { keyEnvironment } from './logins.ts';
 import type { FleetOptions, Json } from './options.ts';
 import { jsonEvent, untilReady } from './ready.ts';
@@ -35,7 +36,7 @@ export class Terminal {
         name: 'terminal',
         command: path.join(fleet.root, 'build', 'native', 'terminal'),
         args: ['--config', file, '--hold'],
-        env: { PATH: process.env.PATH, TZ: 'UTC', ...keyEnvironment(key) },
+        env: { PATH: process.env.PATH, TZ: 'UTC', ...keyEnvironment(key), ...trustEnvironment(fleet.config) },
         logFile: path.join(logs, 'terminal.log'),
         chatty: true,
         stdin: 'lifeline',

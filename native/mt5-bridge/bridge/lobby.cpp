@@ -30,10 +30,20 @@ bool isAnswered(LinkError error) {
     case LinkError::kWrongAccount:
     case LinkError::kWrongMarginMode:
     case LinkError::kAccountTaken:
+    case LinkError::kTlsMissing:
+    case LinkError::kTlsUnexpected:
       return true;
     default:
       return false;
   }
+}
+
+// In the terminal's words: what a person there has to change. Both sides have the same errors.
+const char* adviceFor(LinkError error) {
+  if (error == LinkError::kTlsMissing)
+    return "this bridge is reached by TLS only: give the terminal its fingerprint or CA";
+  if (error == LinkError::kTlsUnexpected) return "this bridge speaks no TLS: take fingerprint and CA from the terminal";
+  return "";
 }
 
 }  // namespace
@@ -79,7 +89,7 @@ void Lobby::accept(int64_t now_us) {
       }
       visitors_.erase(idle);
     }
-    visitors_.push_back(std::make_unique<Visitor>(fd, key_, policy_, now_us));
+    visitors_.push_back(std::make_unique<Visitor>(fd, secure_ ? secure_->channel() : nullptr, key_, policy_, now_us));
   }
 }
 
@@ -100,6 +110,7 @@ void Lobby::hear(Visitor& visitor, int64_t now_us) {
     return;
   }
   if (next == link::Next::kError) return refuse(visitor, visitor.connection->error(), "", now_us);
+  if (failed != LinkError::kNone && isAnswered(failed)) return refuse(visitor, failed, adviceFor(failed), now_us);
   if (failed != LinkError::kNone) return drop(visitor, failed, now_us);
   if (visitor.stage == Stage::kGuessed) {
     if (age_us > kGuessUs) refuse(visitor, LinkError::kBadProof, "", now_us);
@@ -155,7 +166,9 @@ void Lobby::refuse(Visitor& visitor, LinkError error, const std::string& detail,
 }
 
 void Lobby::drop(Visitor& visitor, LinkError error, int64_t now_us) {
-  if (error != LinkError::kClosed) tell(error, link::messageOf(error), now_us);
+  const std::string& detail = visitor.connection->detail();
+  const std::string reason = link::messageOf(error) + (detail.empty() ? "" : " (" + detail + ")");
+  if (error != LinkError::kClosed) tell(error, reason, now_us);
   visitor.connection.reset();
 }
 

@@ -35,8 +35,15 @@ class Lobby {
  public:
   // `refused` hears code and reason of whoever is sent away, at most once a second for each code.
   using Refusal = std::function<void(link::LinkError error, const std::string& reason)>;
-  Lobby(link::Listener& listener, const link::Key& key, link::Policy policy, const Clock& clock, Refusal refused)
-      : listener_(listener), key_(key), policy_(std::move(policy)), clock_(clock), refused_(std::move(refused)) {}
+  // With `secure` only terminals that speak TLS are let in, without it only those that do not.
+  Lobby(link::Listener& listener, const link::Key& key, link::Policy policy, const Clock& clock, Refusal refused,
+        std::shared_ptr<const link::SecureServer> secure = nullptr)
+      : listener_(listener),
+        key_(key),
+        policy_(std::move(policy)),
+        clock_(clock),
+        refused_(std::move(refused)),
+        secure_(std::move(secure)) {}
 
   // Goes on with every greeting. While the holder of the seat is alive, other terminals are refused; the same feed once
   // more is the same terminal come back, and its dead connection is ended for it.
@@ -55,8 +62,9 @@ class Lobby {
  private:
   enum class Stage : uint8_t { kHello, kProof, kProven, kGuessed, kLeaving };
   struct Visitor {
-    Visitor(int fd, const link::Key& key, const link::Policy& policy, int64_t now_us)
-        : connection(std::make_shared<link::Connection>(fd, link::Peer::kTerminal)),
+    Visitor(int fd, std::unique_ptr<link::SecureChannel> channel, const link::Key& key, const link::Policy& policy,
+            int64_t now_us)
+        : connection(std::make_shared<link::Connection>(fd, link::Peer::kTerminal, std::move(channel))),
           greeter(key, policy),
           since_us(now_us) {
       connection->allowPayload(link::kMaxGreetingBytes);
@@ -86,6 +94,7 @@ class Lobby {
   const link::Policy policy_;
   const Clock& clock_;
   const Refusal refused_;
+  const std::shared_ptr<const link::SecureServer> secure_;
   std::vector<std::unique_ptr<Visitor>> visitors_;
   std::map<link::LinkError, Told> told_;
   mutable std::mutex refusals_mutex_;

@@ -103,6 +103,11 @@ int run(const Options& options) {
     logError("E_CONFIG", error);
     return 2;
   }
+  std::shared_ptr<const link::SecureServer> secure;
+  if (!options.tls_cert.empty() && !(secure = link::makeSecureServer(options.tls_cert, options.tls_key, error))) {
+    logError("E_CONFIG", "--link-tls-cert, --link-tls-key: " + error);
+    return 2;
+  }
   Journal journal;
   if (!journal.open(options.journal, error)) {
     logError("E_JOURNAL", error);
@@ -158,11 +163,13 @@ int run(const Options& options) {
     return 1;
   }
   status.start();
-  Lobby lobby(listener, key, {options.login, options.margin_mode}, clock,
-              [&](link::LinkError refused, const std::string& reason) {
-                logWarn(link::codeOf(refused), "terminal refused: " + reason);
-                status.refused(std::string(link::codeOf(refused)) + ": " + reason);
-              });
+  Lobby lobby(
+      listener, key, {options.login, options.margin_mode}, clock,
+      [&](link::LinkError refused, const std::string& reason) {
+        logWarn(link::codeOf(refused), "terminal refused: " + reason);
+        status.refused(std::string(link::codeOf(refused)) + ": " + reason);
+      },
+      secure);
   std::thread link_thread([&] { runLink(lobby, room); });
 
   Overview overview{options, clock, status, room, ticks, events, sink, desk, journal, lobby};

@@ -21,6 +21,11 @@ const char* const kUsage =
     "  --not-found-after-ms  0..600000, age of an order before its absence at the terminal is believed; default 0,\n"
     "                for a terminal that answers from one history, as the simulated one does\n"
     "  --key-file    the key that terminals must prove, 64 hex digits, in a file of mode 0600; else TROUPE_BRIDGE_KEY\n"
+    "  --link-tls-cert, --link-tls-key  the link is TLS, with this certificate (and what has signed it) and this key, "
+    "PEM\n"
+    "  --plain-link  loopback or anywhere: where the link may be without TLS; default loopback, and then --listen "
+    "must\n"
+    "                be 127.x.x.x or localhost\n"
     "  --login       only a terminal with this login is taken\n"
     "  --margin-mode netting, hedging or exchange: only a terminal whose account has it is taken\n"
     "  --daylight    fixed, us or eu: when the broker's clock goes to summer time; default fixed, one offset all year\n"
@@ -49,7 +54,8 @@ std::string parseOptions(int argc, const char* const* argv, Options& options) {
     const bool known = name == "--listen" || name == "--account" || name == "--source" || name == "--journal" ||
                        name == "--partitions" || name == "--window" || name == "--spill" || name == "--spill-mb" ||
                        name == "--not-found-after-ms" || name == "--key-file" || name == "--login" ||
-                       name == "--margin-mode" || name == "--daylight" || name == "--metrics-port";
+                       name == "--margin-mode" || name == "--link-tls-cert" || name == "--link-tls-key" ||
+                       name == "--plain-link" || name == "--daylight" || name == "--metrics-port";
     if (!known) {
       fault("unknown option " + std::string(name));
       continue;
@@ -75,6 +81,12 @@ std::string parseOptions(int argc, const char* const* argv, Options& options) {
     } else if (name == "--key-file") {
       options.key_file = value;
       if (value.empty()) fault("--key-file: no file named");
+    } else if (name == "--link-tls-cert" || name == "--link-tls-key") {
+      (name == "--link-tls-cert" ? options.tls_cert : options.tls_key) = value;
+      if (value.empty()) fault(std::string(name) + ": no file named");
+    } else if (name == "--plain-link") {
+      options.plain_anywhere = value == "anywhere";
+      if (value != "loopback" && value != "anywhere") fault("--plain-link: not loopback or anywhere: " + value);
     } else if (name == "--login") {
       options.login = value;
       if (value.empty() || value.size() > 31 || !link::isUtf8(value)) fault("--login: not UTF-8 of 1..31 bytes");
@@ -98,6 +110,15 @@ std::string parseOptions(int argc, const char* const* argv, Options& options) {
     }
   }
   if (!listen) fault("--listen: missing");
+  if (options.tls_cert.empty() != options.tls_key.empty())
+    fault(options.tls_cert.empty() ? "--link-tls-cert: missing beside --link-tls-key"
+                                   : "--link-tls-key: missing beside --link-tls-cert");
+  // Orders in the clear, and whoever stands between may change them.
+  const bool loopback = options.host == "localhost" || options.host.starts_with("127.");
+  if (!options.host.empty() && !loopback && options.tls_cert.empty() && options.tls_key.empty() &&
+      !options.plain_anywhere)
+    fault("--listen: " + options.host +
+          " is not this machine alone: give --link-tls-cert and --link-tls-key, or say --plain-link anywhere");
   const auto name = [&](const char* option, const std::string& value) {
     if (value.empty()) fault(std::string(option) + ": missing");
     if (value.size() > 64 || !link::isUtf8(value)) fault(std::string(option) + ": not UTF-8 of at most 64 bytes");

@@ -13,6 +13,8 @@ struct Options {
   uint16_t port = 0;
   std::string account, source, journal, spill;
   std::string key_file, login, margin_mode;
+  std::string tls_cert, tls_key;  // both or neither
+  bool plain_anywhere = false;
   uint32_t partitions = 12;
   uint32_t window = 256;
   uint32_t spill_mb = 256;

@@ -38,7 +38,11 @@ int32_t checkMessage(uint16_t type, uint32_t payload_bytes) {
 }  // namespace
 
 LinkClient::LinkClient(const Settings& settings)
-    : settings_(settings), ticks_(settings.send_ring_bytes), others_(kOthersBytes), in_(settings.receive_ring_bytes) {}
+    : settings_(settings),
+      ticks_(settings.send_ring_bytes),
+      others_(kOthersBytes),
+      in_(settings.receive_ring_bytes),
+      resolver_(settings.resolve) {}
 
 bool LinkClient::start() {
   uint8_t random[4];

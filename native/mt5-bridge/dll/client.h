@@ -39,7 +39,7 @@ class LinkClient {
   const std::string& instance() const { return settings_.instance; }
 
  private:
-  enum class State : uint8_t { kDown, kConnecting, kGreeting, kUp };
+  enum class State : uint8_t { kDown, kResolving, kConnecting, kGreeting, kUp };
   // How the thread sleeps: deep, and whoever has something for it must wake it; or, while ticks stream, a millisecond
   // at a time, for which ticks can wait: waking it costs more than all the rest of a tick.
   enum Sleep : uint8_t { kAwake, kNap, kDeep };
@@ -59,7 +59,9 @@ class LinkClient {
   // The thread's side.
   void run();
   void turn();
-  void connect(int64_t now_us);
+  void begin(int64_t now_us);
+  void onResolving(int64_t now_us);
+  void connect(uint32_t address, int64_t now_us);
   void onConnecting(int64_t now_us);
   // Whether there may be more to do at once.
   bool readIn(int64_t now_us);
@@ -105,6 +107,8 @@ class LinkClient {
   State state_ = State::kDown;
   uint32_t session_ = 0;
   std::string run_;  // makes the names of sessions unique
+  Resolver resolver_;
+  uint32_t attempts_ = 0;
   std::optional<Wire> wire_;
   std::optional<link::Candidate> candidate_;
   std::optional<link::FrameView> held_;

@@ -18,10 +18,11 @@ namespace {
 
 constexpr int64_t kFirstBackoffUs = 20'000, kMaxBackoffUs = 1'000'000;
 constexpr int64_t kFirmUs = 5'000'000;  // a link that lived so long was a good one: the next may come at once
-constexpr int64_t kConnectUs = 2'000'000;
+constexpr int64_t kResolveUs = 5'000'000, kConnectUs = 2'000'000;
 constexpr int64_t kBeatUs = 500'000, kSilenceUs = 5'000'000;
 constexpr int64_t kHopelessUs = 30'000'000, kMaxRetryUs = 60'000'000;
 constexpr int64_t kNapUs = 1000, kStreamUs = 20'000;
+constexpr int64_t kLookUs = 5000;  // whether the host's name is known
 constexpr int64_t kFarewellUs = 300'000;
 constexpr int kMostFramesAtOnce = 64;
 
@@ -87,7 +88,8 @@ void LinkClient::turn() {
   if (state_ == State::kUp && relink_.load() == session_) lose(TROUPE_E_RELINK, nullptr, nullptr, now);
   const bool absent = idle(now);
   if (absent && state_ != State::kDown) lose(TROUPE_E_IDLE, nullptr, nullptr, now);
-  if (state_ == State::kDown && now >= retry_us_ && events_waiting_ == 0 && !absent) connect(now);
+  if (state_ == State::kDown && now >= retry_us_ && events_waiting_ == 0 && !absent) begin(now);
+  if (state_ == State::kResolving) onResolving(now);
   if (state_ == State::kConnecting) onConnecting(now);
   if (state_ == State::kGreeting || state_ == State::kUp) {
     more |= readIn(now);
@@ -102,9 +104,25 @@ void LinkClient::turn() {
   if (!more) sleep(now);
 }
 
-void LinkClient::connect(int64_t now_us) {
+void LinkClient::begin(int64_t now_us) {
   since_us_ = now_us;
-  if (!socket_.connect(settings_.address, settings_.port)) return lose(TROUPE_E_CONNECT, nullptr, nullptr, now_us);
+  uint32_t address;
+  if (parseAddress(settings_.host, address)) return connect(address, now_us);
+  if (!resolver_.ask(settings_.host)) return lose(TROUPE_E_RESOLVE, nullptr, nullptr, now_us);
+  state_ = State::kResolving;
+}
+
+void LinkClient::onResolving(int64_t now_us) {
+  const std::vector<uint32_t>* addresses = resolver_.answer();
+  if (addresses == nullptr ? now_us - since_us_ > kResolveUs : addresses->empty())
+    return lose(TROUPE_E_RESOLVE, nullptr, nullptr, now_us);
+  // Of several, each attempt takes the next.
+  if (addresses != nullptr) connect((*addresses)[attempts_++ % addresses->size()], now_us);
+}
+
+void LinkClient::connect(uint32_t address, int64_t now_us) {
+  since_us_ = now_us;
+  if (!socket_.connect(address, settings_.port)) return lose(TROUPE_E_CONNECT, nullptr, nullptr, now_us);
   state_ = State::kConnecting;
 }
 
@@ -120,7 +138,7 @@ void LinkClient::onConnecting(int64_t now_us) {
   link::setTextCut(hello.session, run_ + "-" + std::to_string(session_));
   hello.wall_us = wallUs();
   if (!link::prepare(hello)) return lose(LinkError::kIo, now_us);
-  wire_.emplace(socket_);
+  wire_.emplace(socket_, settings_.secure ? settings_.secure->channel(settings_.host) : nullptr);
   wire_->allowPayload(link::kMaxGreetingBytes);
   candidate_.emplace(settings_.key, hello);
   wire_->put(FrameType::kHello, hello);
@@ -148,12 +166,11 @@ bool LinkClient::readIn(int64_t now_us) {
       case Next::kNeedMore: {
         if (read) return again;
         read = true;
-        const size_t before = wire_->bufferedBytes();
         if (const LinkError e = wire_->read(again); e != LinkError::kNone) {
           lose(e, now_us);
           return true;
         }
-        if (wire_->bufferedBytes() > before) heard_us_ = now_us;
+        if (wire_->heard()) heard_us_ = now_us;
         break;
       }
     }
@@ -294,6 +311,8 @@ int64_t LinkClient::sleepUs(int64_t now_us) const {
     case State::kDown:
       // Looks now and then whether an expert that was gone makes calls again.
       return std::clamp<int64_t>(retry_us_ - now_us, kNapUs, 50'000);
+    case State::kResolving:
+      return kLookUs;
     case State::kConnecting:
       return since_us_ + kConnectUs - now_us;
     default:

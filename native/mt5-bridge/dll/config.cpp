@@ -27,7 +27,6 @@ bool named(const char (&text)[N]) {
 }  // namespace
 
 bool parseAddress(std::string_view host, uint32_t& address) {
-  if (host == "localhost") host = "127.0.0.1";
   uint8_t bytes[4];
   size_t at = 0;
   for (int i = 0; i < 4; ++i) {
@@ -43,6 +42,24 @@ bool parseAddress(std::string_view host, uint32_t& address) {
   return at == host.size();
 }
 
+bool isHostName(std::string_view host) {
+  bool letters = false;
+  size_t label = 0;
+  for (size_t i = 0; i < host.size(); ++i) {
+    const char c = host[i];
+    if (c == '.') {
+      if (label == 0 || host[i - 1] == '-') return false;
+      label = 0;
+      continue;
+    }
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    if (!letter && !(c >= '0' && c <= '9') && !(c == '-' && label > 0)) return false;
+    letters |= letter;
+    ++label;
+  }
+  return letters && host.back() != '-';
+}
+
 int32_t readConfig(const uint8_t* config, int32_t length, Settings& settings) {
   if (config == nullptr || length < 0) return TROUPE_E_ARGUMENT;
   if (length != sizeof(TroupeConfig)) return TROUPE_E_CONFIG_SIZE;
@@ -50,7 +67,10 @@ int32_t readConfig(const uint8_t* config, int32_t length, Settings& settings) {
   std::memcpy(&c, config, sizeof c);
   if (c.size != sizeof(TroupeConfig)) return TROUPE_E_CONFIG_SIZE;
   if (c.version != TROUPE_CONFIG_VERSION) return TROUPE_E_CONFIG_VERSION;
-  if (!link::isText(c.host) || !parseAddress(link::textOf(c.host), settings.address)) return TROUPE_E_CONFIG_HOST;
+  uint32_t address;
+  if (!link::isText(c.host)) return TROUPE_E_CONFIG_HOST;
+  settings.host = link::textOf(c.host);
+  if (!parseAddress(settings.host, address) && !isHostName(settings.host)) return TROUPE_E_CONFIG_HOST;
   if (c.port == 0) return TROUPE_E_CONFIG_PORT;
   if (!link::isText(c.key) || !link::parseKey(link::textOf(c.key), settings.key)) return TROUPE_E_CONFIG_KEY;
   if (!named(c.instance) || !named(c.feed) || !named(c.login) || !named(c.terminal) || !named(c.margin_mode))
@@ -63,6 +83,14 @@ int32_t readConfig(const uint8_t* config, int32_t length, Settings& settings) {
     return TROUPE_E_CONFIG_RING;
   if (c.idle_limit_ms != 0 && (c.idle_limit_ms < 1000 || c.idle_limit_ms > 600'000)) return TROUPE_E_CONFIG_IDLE;
   if (c.flags != 0) return TROUPE_E_CONFIG_FLAGS;
+  if (!link::isText(c.tls_fingerprint) || !link::isText(c.tls_ca_file)) return TROUPE_E_CONFIG_TLS;
+  const std::string_view fingerprint = link::textOf(c.tls_fingerprint);
+  settings.trust.ca_file = link::textOf(c.tls_ca_file);
+  settings.trust.pinned = !fingerprint.empty();
+  settings.tls = settings.trust.pinned || !settings.trust.ca_file.empty();
+  if (settings.trust.pinned &&
+      (!settings.trust.ca_file.empty() || !link::parseFingerprint(fingerprint, settings.trust.fingerprint)))
+    return TROUPE_E_CONFIG_TLS;
   settings.port = c.port;
   settings.instance = link::textOf(c.instance);
   std::memcpy(settings.hello.feed, c.feed, sizeof c.feed);

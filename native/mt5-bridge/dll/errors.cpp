@@ -57,6 +57,18 @@ int32_t numberOf(link::LinkError error) {
       return TROUPE_E_LINK_KEY;
     case LinkError::kRefused:
       return TROUPE_E_LINK_REFUSED;
+    case LinkError::kTlsMissing:
+      return TROUPE_E_LINK_TLS_MISSING;
+    case LinkError::kTlsUnexpected:
+      return TROUPE_E_LINK_TLS_UNEXPECTED;
+    case LinkError::kTlsCertificate:
+      return TROUPE_E_LINK_TLS_CERTIFICATE;
+    case LinkError::kTlsExpired:
+      return TROUPE_E_LINK_TLS_EXPIRED;
+    case LinkError::kTlsName:
+      return TROUPE_E_LINK_TLS_NAME;
+    case LinkError::kTlsFailed:
+      return TROUPE_E_LINK_TLS_FAILED;
     default:
       return TROUPE_E_INTERNAL;  // what only a bridge finds
   }

@@ -78,6 +78,8 @@ void endInstance(const std::string& instance) {
 int32_t startClient(const uint8_t* config, int32_t length) {
   Settings settings;
   if (const int32_t bad = readConfig(config, length, settings); bad != 0) return bad;
+  std::string why;
+  if (settings.tls && !(settings.secure = link::makeSecureClient(settings.trust, why))) return TROUPE_E_CONFIG_TLS_CA;
   pinModule();
   endInstance(settings.instance);
   Slot* slot = nullptr;

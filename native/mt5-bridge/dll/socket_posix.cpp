@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -8,6 +9,7 @@
 
 #include <cerrno>
 
+#include "dll/resolve.h"
 #include "dll/socket.h"
 
 namespace troupe::dll {
@@ -98,6 +100,20 @@ long Socket::receive(void* to, size_t bytes) {
 }
 
 long Socket::send(const void* from, size_t bytes) { return outcome(::send(state_->fd, from, bytes, MSG_NOSIGNAL)); }
+
+// IPv4 alone, as the bridge listens.
+std::vector<uint32_t> systemResolve(const std::string& host) {
+  addrinfo wanted{}, *found = nullptr;
+  wanted.ai_family = AF_INET;
+  wanted.ai_socktype = SOCK_STREAM;
+  std::vector<uint32_t> out;
+  if (::getaddrinfo(host.c_str(), nullptr, &wanted, &found) == 0) {
+    for (const addrinfo* at = found; at != nullptr; at = at->ai_next)
+      out.push_back(reinterpret_cast<const sockaddr_in*>(at->ai_addr)->sin_addr.s_addr);
+    ::freeaddrinfo(found);
+  }
+  return out;
+}
 
 // Fine enough as they are.
 FineTimers::FineTimers() = default;

@@ -1,4 +1,5 @@
 #include <winsock2.h>
+#include <ws2tcpip.h>
 // After winsock2.h: by itself it would bring that one's predecessor.
 #include <windows.h>
 // After windows.h, which it needs.
@@ -6,6 +7,7 @@
 
 #include <algorithm>
 
+#include "dll/resolve.h"
 #include "dll/socket.h"
 
 namespace troupe::dll {
@@ -127,6 +129,22 @@ long Socket::receive(void* to, size_t bytes) {
 
 long Socket::send(const void* from, size_t bytes) {
   return outcome(::send(state_->fd, static_cast<const char*>(from), static_cast<int>(bytes), 0));
+}
+
+// IPv4 alone, as the bridge listens.
+std::vector<uint32_t> systemResolve(const std::string& host) {
+  if (!startWinsock()) return {};
+  addrinfo wanted{}, *found = nullptr;
+  wanted.ai_family = AF_INET;
+  wanted.ai_socktype = SOCK_STREAM;
+  std::vector<uint32_t> out;
+  if (::getaddrinfo(host.c_str(), nullptr, &wanted, &found) == 0) {
+    for (const addrinfo* at = found; at != nullptr; at = at->ai_next)
+      out.push_back(reinterpret_cast<const sockaddr_in*>(at->ai_addr)->sin_addr.s_addr);
+    ::freeaddrinfo(found);
+  }
+  ::WSACleanup();
+  return out;
 }
 
 // The system's default is 15.6 ms, and ticks would wait for that.

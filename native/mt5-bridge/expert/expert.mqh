@@ -8,6 +8,8 @@
 input string InpHost = "127.0.0.1";  // Host: where the bridge listens
 input int InpPort = 7080;            // Port: of the bridge
 input string InpKey = "";            // Key: 64 hex digits, the key of the bridge
+input string InpTlsFingerprint = "";  // TLS fingerprint: SHA-256 of the bridge's certificate; empty: no TLS, or by CA
+input string InpTlsCa = "";  // TLS CA: PEM file of who signed it, or system for those whom Windows trusts
 input string InpSymbols = "";        // Symbols: with commas between; empty: all of the Market Watch
 input int InpLogMb = 64;             // Log size: MB of ticks that can be sent again
 input int InpNotFoundAfterS = 10;    // Not found after: seconds until an order without a trace counts as not sent
@@ -30,6 +32,8 @@ int OnInit() {
   g_settings.host = InpHost;
   g_settings.port = InpPort;
   g_settings.key = InpKey;
+  g_settings.tls_fingerprint = InpTlsFingerprint;
+  g_settings.tls_ca = InpTlsCa;
   g_settings.symbols = InpSymbols;
   g_settings.log_mb = InpLogMb;
   g_settings.not_found_after_s = InpNotFoundAfterS;

@@ -18,7 +18,7 @@ int troupe_error_text(int error, uchar &buffer[], int capacity);
 #endif
 
 int g_link_handle = 0;
-uchar g_link_config[512];
+uchar g_link_config[1024];
 Text128 g_link_error;
 
 int LinkHandle() { return g_link_handle; }

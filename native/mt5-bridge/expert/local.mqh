@@ -9,7 +9,7 @@
 #pragma pack(push, 1)
 #endif
 
-#define LINK_CONFIG_VERSION 1
+#define LINK_CONFIG_VERSION 2
 // Longest message that is received.
 #define LINK_RECEIVE_BYTES 65536
 
@@ -39,6 +39,8 @@ struct LinkConfig {
   uint receive_ring_bytes;
   uint idle_limit_ms;
   uint flags;
+  Text96 tls_fingerprint;
+  Text256 tls_ca_file;
 };
 
 struct MessageHead {

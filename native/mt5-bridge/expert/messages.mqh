@@ -73,8 +73,14 @@ struct Text64 {
 struct Text72 {
   uchar c[72];
 };
+struct Text96 {
+  uchar c[96];
+};
 struct Text128 {
   uchar c[128];
+};
+struct Text256 {
+  uchar c[256];
 };
 
 struct WireSpec {

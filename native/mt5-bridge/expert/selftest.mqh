@@ -70,7 +70,7 @@ void ReportSizes() {
   Compare("sizeof(WirePlace)", (long)sizeof(WirePlace), 144);
   Compare("sizeof(WireResult)", (long)sizeof(WireResult), 248);
   Compare("sizeof(WireHello)", (long)sizeof(WireHello), 188);
-  Compare("sizeof(LinkConfig)", (long)sizeof(LinkConfig), 304);
+  Compare("sizeof(LinkConfig)", (long)sizeof(LinkConfig), 656);
 }
 
 void ReportEnums() {

@@ -22,6 +22,8 @@ struct Settings {
   string host;
   int port;
   string key;
+  string tls_fingerprint;
+  string tls_ca;
   string symbols;
   int log_mb;
   int not_found_after_s;
@@ -108,6 +110,8 @@ void StartLink() {
   g_config.port = (ushort)g_settings.port;
   SetText(g_config.host, g_settings.host);
   SetText(g_config.key, g_settings.key);
+  SetText(g_config.tls_fingerprint, g_settings.tls_fingerprint);
+  SetText(g_config.tls_ca_file, g_settings.tls_ca);
   SetText(g_config.instance, StringFormat("%s-%I64d", LoginText(), ChartID()));
   SetText(g_config.feed, LogFeed());
   SetText(g_config.login, LoginText());
@@ -349,6 +353,11 @@ string BadSetting() {
   if (g_settings.port < 1 || g_settings.port > 65535) return "Port: must be 1 to 65535";
   if (StringLen(g_settings.host) == 0) return "Host: empty";
   if (StringLen(g_settings.key) != 64) return "Key: must be 64 hex digits, the key of the bridge";
+  const int fingerprint = StringLen(g_settings.tls_fingerprint);
+  if (fingerprint != 0 && fingerprint != 64 && fingerprint != 95)
+    return "TLS fingerprint: must be 64 hex digits, with or without colons, or empty";
+  if (StringLen(g_settings.tls_ca) > 200) return "TLS CA: must have at most 200 characters";
+  if (fingerprint != 0 && StringLen(g_settings.tls_ca) > 0) return "TLS CA: must be empty when there is a TLS fingerprint";
   if (g_settings.log_mb < 4 || g_settings.log_mb > 4096) return "Log size: must be 4 to 4096 MB";
   if (g_settings.not_found_after_s < 1 || g_settings.not_found_after_s > 600)
     return "Not found after: must be 1 to 600 s";

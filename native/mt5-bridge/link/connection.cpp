@@ -20,6 +20,7 @@ namespace {
 // Wide enough for a few hundred microseconds at full speed, small enough that an answer to a command does not wait
 // long behind ticks that are already in the kernel.
 constexpr int kSocketBufferBytes = 1 << 20;
+constexpr size_t kSealedBytes = 64u << 10;  // of TLS, read at once
 
 void prepare(int fd) {
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -41,8 +42,12 @@ std::string systemError(const std::string& what) { return what + ": " + std::str
 
 }  // namespace
 
-Connection::Connection(int fd, Peer peer) : fd_(fd), wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), decoder_(peer) {
+Connection::Connection(int fd, Peer peer, std::unique_ptr<SecureChannel> channel)
+    : fd_(fd), wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), decoder_(peer), channel_(std::move(channel)) {
   prepare(fd_);
+  if (!channel_) return;
+  // What cannot leave now, or cannot leave at all, is noticed by wait().
+  if (channel_->begin(queue_) == LinkError::kNone) flushLocked();
 }
 
 Connection::~Connection() {
@@ -51,7 +56,7 @@ Connection::~Connection() {
 }
 
 std::unique_ptr<Connection> Connection::connect(const std::string& host, uint16_t port, Peer peer, int timeout_ms,
-                                                std::string& error) {
+                                                std::string& error, const SecureClient* secure) {
   sockaddr_in to;
   if (!addressOf(host, port, to)) {
     error = "not an IPv4 address: " + host;
@@ -78,7 +83,7 @@ std::unique_ptr<Connection> Connection::connect(const std::string& host, uint16_
       return nullptr;
     }
   }
-  return std::make_unique<Connection>(fd, peer);
+  return std::make_unique<Connection>(fd, peer, secure != nullptr ? secure->channel(host) : nullptr);
 }
 
 LinkError Connection::waitMicros(int64_t timeout_us, bool want_read) {
@@ -100,19 +105,44 @@ LinkError Connection::waitMicros(int64_t timeout_us, bool want_read) {
     std::lock_guard lock(write_mutex_);
     if (const LinkError e = flushLocked(); e != LinkError::kNone) return e;
   }
-  if (want_read && (fds[0].revents & (POLLIN | POLLHUP | POLLERR))) {
+  if (want_read && (fds[0].revents & (POLLIN | POLLHUP | POLLERR))) return receive();
+  return LinkError::kNone;
+}
+
+LinkError Connection::receive() {
+  uint8_t sealed[kSealedBytes];
+  size_t room = sizeof sealed;
+  uint8_t* to = channel_ ? sealed : decoder_.room(room);
+  const ssize_t got = ::recv(fd_, to, room, 0);
+  if (got == 0) return closed();
+  if (got < 0) {
+    if (errno == EAGAIN || errno == EINTR) return LinkError::kNone;
+    return errno == ECONNRESET ? closed() : LinkError::kIo;
+  }
+  const bool first = received_.fetch_add(static_cast<uint64_t>(got), std::memory_order_relaxed) == 0;
+  if (channel_) return receiveSecure(sealed, static_cast<size_t>(got));
+  if (first && looksLikeTls(to, static_cast<size_t>(got))) return LinkError::kTlsUnexpected;
+  decoder_.filled(static_cast<size_t>(got));
+  return LinkError::kNone;
+}
+
+LinkError Connection::receiveSecure(const uint8_t* from, size_t bytes) {
+  std::lock_guard lock(write_mutex_);
+  plain_.clear();
+  const LinkError error = channel_->take(from, bytes, plain_, queue_);
+  for (size_t done = 0; done < plain_.size();) {
     size_t room;
     uint8_t* to = decoder_.room(room);
-    const ssize_t got = ::recv(fd_, to, room, 0);
-    if (got == 0) return closed();
-    if (got < 0) {
-      if (errno == EAGAIN || errno == EINTR) return LinkError::kNone;
-      return errno == ECONNRESET ? closed() : LinkError::kIo;
-    }
-    decoder_.filled(static_cast<size_t>(got));
-    received_.fetch_add(static_cast<uint64_t>(got), std::memory_order_relaxed);
+    const size_t count = std::min(room, plain_.size() - done);
+    std::memcpy(to, plain_.data() + done, count);
+    decoder_.filled(count);
+    done += count;
   }
-  return LinkError::kNone;
+  const LinkError failed = flushLocked();
+  if (error == LinkError::kNone) return failed;
+  detail_ = channel_->detail();
+  if (error == LinkError::kTlsMissing) channel_.reset();
+  return error == LinkError::kClosed ? closed() : error;
 }
 
 bool Connection::peerClosed() const {
@@ -130,6 +160,7 @@ LinkError Connection::sendParts(FrameType type, const iovec* parts, int count) {
   FrameHeader header = headerOf(type, parts, count, next_sequence_++);
   iovec all[5] = {{&header, sizeof header}, {}, {}, {}, {}};
   for (int i = 0; i < count; ++i) all[i + 1] = parts[i];
+  if (channel_) return sealLocked(all, count + 1);
   size_t done = 0;
   if (queue_begin_ == queue_.size()) {
     msghdr message{};
@@ -156,6 +187,19 @@ LinkError Connection::sendParts(FrameType type, const iovec* parts, int count) {
     wake();  // the reader's wait() must now look for room to write
   }
   return LinkError::kNone;
+}
+
+// One call of the channel for a frame: each makes a record of its own.
+LinkError Connection::sealLocked(const iovec* parts, int count) {
+  plain_.clear();
+  for (int i = 0; i < count; ++i) {
+    const auto* from = static_cast<const uint8_t*>(parts[i].iov_base);
+    plain_.insert(plain_.end(), from, from + parts[i].iov_len);
+  }
+  if (const LinkError e = channel_->seal(plain_.data(), plain_.size(), queue_); e != LinkError::kNone) return e;
+  const LinkError failed = flushLocked();
+  if (pendingBytes() > 0) wake();
+  return failed;
 }
 
 LinkError Connection::flushLocked() {

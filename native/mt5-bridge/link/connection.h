@@ -14,20 +14,22 @@
 #include <vector>
 
 #include "link/codec.h"
+#include "link/secure.h"
 
 namespace troupe::link {
 
 class Connection {
  public:
-  // Takes over a connected socket. `peer` is who stands at the other end.
-  Connection(int fd, Peer peer);
+  // Takes over a connected socket. `peer` is who stands at the other end. With a channel all bytes go through TLS; a
+  // peer that turns out to speak none (kTlsMissing) can be told so: what is sent after that error goes as it is.
+  Connection(int fd, Peer peer, std::unique_ptr<SecureChannel> channel = nullptr);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   // Connects to a literal IPv4 address or "localhost". Null with `error` set when it fails.
   static std::unique_ptr<Connection> connect(const std::string& host, uint16_t port, Peer peer, int timeout_ms,
-                                             std::string& error);
+                                             std::string& error, const SecureClient* secure = nullptr);
 
   // Waits up to timeout_ms for bytes (only when want_read), for room to write, or for wake(); reads one batch and
   // writes what waits. kNone also when nothing happened. kClosed, kTruncated, kIo and decoder errors are final.
@@ -67,11 +69,16 @@ class Connection {
   // Ends both directions; wait() then reports kClosed. Thread-safe.
   void shutdown();
   int fd() const { return fd_; }
+  // More about an error of TLS; empty when there is nothing more to say. For the reader's thread.
+  const std::string& detail() const { return detail_; }
 
   static constexpr size_t kMaxQueuedBytes = 64u << 20;
 
  private:
   LinkError flushLocked();
+  LinkError receive();
+  LinkError receiveSecure(const uint8_t* from, size_t bytes);
+  LinkError sealLocked(const iovec* parts, int count);
   LinkError closed() const { return decoder_.midFrame() ? LinkError::kTruncated : LinkError::kClosed; }
 
   int fd_;
@@ -84,6 +91,9 @@ class Connection {
   size_t queue_begin_ = 0;
   std::atomic<size_t> pending_{0};
   bool write_failed_ = false;
+  std::unique_ptr<SecureChannel> channel_;  // null: no TLS. Under write_mutex_: what is read may have to be answered
+  Bytes plain_;                             // what was said, on its way to the decoder or into the channel
+  std::string detail_;
 };
 
 // A listening socket on 127.0.0.1 or another literal IPv4 address.

@@ -33,6 +33,14 @@ enum class LinkError : uint8_t {
   kWrongMarginMode,  // its account has another margin mode
   kAccountTaken,     // another terminal is linked for the account
   kRefused,          // the bridge does not want this terminal and has said why
+  // Of TLS (link/secure.h):
+  kTlsMissing,      // this side speaks TLS, the other does not
+  kTlsUnexpected,   // the other side speaks TLS, this one does not
+  kTlsCertificate,  // the bridge's certificate is not one that the terminal trusts
+  kTlsExpired,      // it has expired, or is not valid yet
+  kTlsName,         // it is made out for another host
+  kTlsRejected,     // the terminal has said that it does not take our certificate
+  kTlsFailed,       // anything else that TLS finds wrong
 };
 
 const char* codeOf(LinkError error);

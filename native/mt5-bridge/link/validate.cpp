@@ -82,6 +82,20 @@ const char* codeOf(LinkError error) {
       return "E_LINK_ACCOUNT_TAKEN";
     case LinkError::kRefused:
       return "E_LINK_REFUSED";
+    case LinkError::kTlsMissing:
+      return "E_LINK_TLS_MISSING";
+    case LinkError::kTlsUnexpected:
+      return "E_LINK_TLS_UNEXPECTED";
+    case LinkError::kTlsCertificate:
+      return "E_LINK_TLS_CERTIFICATE";
+    case LinkError::kTlsExpired:
+      return "E_LINK_TLS_EXPIRED";
+    case LinkError::kTlsName:
+      return "E_LINK_TLS_NAME";
+    case LinkError::kTlsRejected:
+      return "E_LINK_TLS_REJECTED";
+    case LinkError::kTlsFailed:
+      return "E_LINK_TLS_FAILED";
   }
   return "E_LINK";
 }
@@ -140,6 +154,20 @@ const char* messageOf(LinkError error) {
       return "another terminal is linked for this account";
     case LinkError::kRefused:
       return "the bridge refused this terminal";
+    case LinkError::kTlsMissing:
+      return "this side speaks TLS and the other side does not";
+    case LinkError::kTlsUnexpected:
+      return "the other side speaks TLS and this side does not";
+    case LinkError::kTlsCertificate:
+      return "the bridge's certificate is not the one that is trusted, nor signed by one that is";
+    case LinkError::kTlsExpired:
+      return "the bridge's certificate has expired, or is not valid yet";
+    case LinkError::kTlsName:
+      return "the bridge's certificate is made out for another host";
+    case LinkError::kTlsRejected:
+      return "the terminal does not accept this bridge's certificate";
+    case LinkError::kTlsFailed:
+      return "the TLS handshake failed";
   }
   return "";
 }

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/types.h"
 #include "link/key.h"
+#include "link/secure.h"
 #include "player/player.h"
 
 namespace troupe::terminal {
@@ -15,7 +17,8 @@ struct Config {
   std::string bridge_host;
   uint16_t bridge_port = 0;
   std::string login;
-  link::Key key;  // of the link; not in the file, see link::loadKey
+  link::Key key;                                     // of the link; not in the file, see link::loadKey
+  std::shared_ptr<const link::SecureClient> secure;  // null: no TLS; see link::secureClientOfEnvironment
   int32_t utc_offset_s = 0;
   std::string tape, history;
   double latency_ms = 0, latency_jitter_ms = 0;

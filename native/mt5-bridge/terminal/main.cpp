@@ -53,6 +53,9 @@ int main(int argc, char** argv) {
     std::vector<std::string> faults;
     Config config = loadConfig(path, faults);
     if (std::string fault; !troupe::link::loadKey("", config.key, fault)) faults.push_back(fault);
+    std::string tls;
+    config.secure = troupe::link::secureClientOfEnvironment(tls);
+    if (!tls.empty()) faults.push_back(tls);
     for (const std::string& fault : faults) log("error", "E_CONFIG", fault);
     if (!faults.empty()) return 1;
     Terminal(config, hold).run(STDIN_FILENO, signal_fd);

@@ -26,7 +26,9 @@ struct SpillTest : testing::Test {
   }
   std::vector<std::string> open(Spill& spill, uint64_t most = 1 << 20) {
     std::vector<std::string> ids;
-    EXPECT_TRUE(spill.open(path, most, [&](const Publication& p) { ids.emplace_back(p.id); }, error)) << error;
+    EXPECT_TRUE(spill.open(
+        path, most, [&](const Publication& p) { ids.emplace_back(p.id); }, error))
+        << error;
     return ids;
   }
 };
@@ -109,7 +111,8 @@ TEST_F(SpillTest, aFullOneTakesNothingAndSaysSo) {
 TEST_F(SpillTest, aForeignFileIsRefused) {
   std::ofstream(path) << "something else";
   Spill spill;
-  EXPECT_FALSE(spill.open(path, 1000, [](const Publication&) {}, error));
+  EXPECT_FALSE(spill.open(
+      path, 1000, [](const Publication&) {}, error));
   EXPECT_NE(error.find("no spill file"), std::string::npos) << error;
   EXPECT_EQ(slurp(path), "something else");
 }

@@ -202,9 +202,9 @@ class NatsServer {
 // The terminal's end of the link.
 class FakeTerminal {
  public:
-  explicit FakeTerminal(uint16_t port) {
+  explicit FakeTerminal(uint16_t port, const link::SecureClient* secure = nullptr) {
     std::string error;
-    link_ = link::Connection::connect("127.0.0.1", port, link::Peer::kBridge, 2000, error);
+    link_ = link::Connection::connect("127.0.0.1", port, link::Peer::kBridge, 2000, error, secure);
     EXPECT_TRUE(link_) << error;
   }
   link::Connection& link() { return *link_; }

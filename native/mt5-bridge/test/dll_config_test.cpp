@@ -14,6 +14,9 @@ int32_t read(const TroupeConfig& config, Settings& settings) {
   return readConfig(reinterpret_cast<const uint8_t*>(&config), sizeof config, settings);
 }
 
+const char* const kFingerprint =
+    "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff";
+
 TEST(DllConfig, EachFaultHasItsOwnError) {
   const struct {
     int32_t error;
@@ -21,8 +24,13 @@ TEST(DllConfig, EachFaultHasItsOwnError) {
   } table[] = {
       {0, [](TroupeConfig&) {}},
       {TROUPE_E_CONFIG_SIZE, [](TroupeConfig& c) { c.size -= 1; }},
-      {TROUPE_E_CONFIG_VERSION, [](TroupeConfig& c) { c.version = 2; }},
-      {TROUPE_E_CONFIG_HOST, [](TroupeConfig& c) { link::setTextCut(c.host, "broker.example"); }},
+      {TROUPE_E_CONFIG_VERSION, [](TroupeConfig& c) { c.version = 1; }},
+      {0, [](TroupeConfig& c) { link::setTextCut(c.host, "vps-7.broker.example"); }},
+      {TROUPE_E_CONFIG_HOST, [](TroupeConfig& c) { link::setTextCut(c.host, ""); }},
+      {TROUPE_E_CONFIG_HOST, [](TroupeConfig& c) { link::setTextCut(c.host, "broker..example"); }},
+      {TROUPE_E_CONFIG_HOST, [](TroupeConfig& c) { link::setTextCut(c.host, "-broker"); }},
+      {TROUPE_E_CONFIG_HOST, [](TroupeConfig& c) { link::setTextCut(c.host, "bro ker"); }},
+      {TROUPE_E_CONFIG_HOST, [](TroupeConfig& c) { link::setTextCut(c.host, "http://broker"); }},
       {TROUPE_E_CONFIG_HOST, [](TroupeConfig& c) { link::setTextCut(c.host, "127.0.0.256"); }},
       {TROUPE_E_CONFIG_HOST, [](TroupeConfig& c) { link::setTextCut(c.host, "127.0.0"); }},
       {TROUPE_E_CONFIG_HOST, [](TroupeConfig& c) { link::setTextCut(c.host, "127.0.0.1 "); }},
@@ -46,6 +54,16 @@ TEST(DllConfig, EachFaultHasItsOwnError) {
       {TROUPE_E_CONFIG_RING, [](TroupeConfig& c) { c.receive_ring_bytes = (256 << 20) + 1; }},
       {TROUPE_E_CONFIG_IDLE, [](TroupeConfig& c) { c.idle_limit_ms = 999; }},
       {TROUPE_E_CONFIG_FLAGS, [](TroupeConfig& c) { c.flags = 1; }},
+      {0, [](TroupeConfig& c) { link::setTextCut(c.tls_fingerprint, kFingerprint); }},
+      {0, [](TroupeConfig& c) { link::setTextCut(c.tls_ca_file, "/nowhere"); }},
+      {TROUPE_E_CONFIG_TLS, [](TroupeConfig& c) { link::setTextCut(c.tls_fingerprint, kFingerprint + 3); }},
+      {TROUPE_E_CONFIG_TLS, [](TroupeConfig& c) { link::setTextCut(c.tls_fingerprint, "x"); }},
+      {TROUPE_E_CONFIG_TLS,
+       [](TroupeConfig& c) {
+         link::setTextCut(c.tls_fingerprint, kFingerprint);
+         link::setTextCut(c.tls_ca_file, "/nowhere");
+       }},
+      {TROUPE_E_CONFIG_TLS, [](TroupeConfig& c) { std::memset(c.tls_ca_file, 'x', sizeof c.tls_ca_file); }},
   };
   int at = 0;
   for (const auto& row : table) {
@@ -60,6 +78,9 @@ TEST(DllConfig, EachFaultHasItsOwnError) {
   EXPECT_EQ(troupe_start(nullptr, sizeof config), TROUPE_E_ARGUMENT);
   EXPECT_EQ(troupe_start(bytes, -1), TROUPE_E_ARGUMENT);
   EXPECT_EQ(troupe_start(bytes, sizeof config - 1), TROUPE_E_CONFIG_SIZE);
+  TroupeConfig no_ca = config;
+  link::setTextCut(no_ca.tls_ca_file, "/nowhere");
+  EXPECT_EQ(start(no_ca), TROUPE_E_CONFIG_TLS_CA);
 }
 
 TEST(DllConfig, SaysWhatTheHelloNeeds) {

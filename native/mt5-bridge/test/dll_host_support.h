@@ -39,10 +39,11 @@ class Daemon {
     Environment environment{
         {"TROUPE_NATS_URL", url_}, {"TROUPE_NATS_USER", "admin"}, {"TROUPE_NATS_PASSWORD", "admin"}};
     environment.insert(environment.end(), more.begin(), more.end());
-    child = std::make_unique<Child>(std::vector<std::string>{program_, "--listen", "127.0.0.1:" + std::to_string(port),
-                                                             "--account", account_, "--source", "SIM" + account_,
-                                                             "--journal", (folder_ / (account_ + ".journal")).string()},
-                                    folder_ / (name + ".out"), folder_ / (name + ".err"), environment);
+    std::vector<std::string> words{program_,         "--listen",  "127.0.0.1:" + std::to_string(port),
+                                   "--account",      account_,    "--source",
+                                   "SIM" + account_, "--journal", (folder_ / (account_ + ".journal")).string()};
+    words.insert(words.end(), options.begin(), options.end());
+    child = std::make_unique<Child>(words, folder_ / (name + ".out"), folder_ / (name + ".err"), environment);
     ASSERT_TRUE(eventually([&] { return child->out().find(R"("event":"listening")") != std::string::npos; }))
         << child->err();
     const std::string text = child->out();
@@ -57,6 +58,7 @@ class Daemon {
 
   std::unique_ptr<Child> child;
   uint16_t port = 0;
+  std::vector<std::string> options;  // more of them
 
  private:
   const fs::path folder_;

@@ -112,6 +112,8 @@ SAME_PLACE(LinkConfig, TroupeConfig, margin_mode);
 SAME_PLACE(LinkConfig, TroupeConfig, utc_offset_s);
 SAME_PLACE(LinkConfig, TroupeConfig, idle_limit_ms);
 SAME_PLACE(LinkConfig, TroupeConfig, flags);
+SAME_PLACE(LinkConfig, TroupeConfig, tls_fingerprint);
+SAME_PLACE(LinkConfig, TroupeConfig, tls_ca_file);
 SAME_SIZE(MessageHead, TroupeMessage);
 SAME_SIZE(LinkUp, TroupeLinkUp);
 SAME_PLACE(LinkUp, TroupeLinkUp, session);

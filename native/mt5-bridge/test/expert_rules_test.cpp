@@ -390,7 +390,7 @@ TEST_F(Rules, TheOtherMessagesOfTheLinkDoNoHarm) {
 }
 
 TEST(Settings, EachHasItsError) {
-  const Settings good{"127.0.0.1", 7080, kTestKey, "", 64, 10};
+  const Settings good{"127.0.0.1", 7080, kTestKey, "", "", "", 64, 10};
   g_settings = good;
   EXPECT_EQ(BadSetting(), "");
   g_settings.port = 0;
@@ -401,6 +401,17 @@ TEST(Settings, EachHasItsError) {
   g_settings = good;
   g_settings.key = "abc";
   EXPECT_EQ(BadSetting(), "Key: must be 64 hex digits, the key of the bridge");
+  g_settings = good;
+  g_settings.tls_fingerprint = "abc";
+  EXPECT_EQ(BadSetting(), "TLS fingerprint: must be 64 hex digits, with or without colons, or empty");
+  g_settings.tls_fingerprint = kTestKey;
+  EXPECT_EQ(BadSetting(), "");
+  g_settings.tls_ca = "ca.pem";
+  EXPECT_EQ(BadSetting(), "TLS CA: must be empty when there is a TLS fingerprint");
+  g_settings.tls_fingerprint = "";
+  EXPECT_EQ(BadSetting(), "");
+  g_settings.tls_ca = std::string(201, 'x');
+  EXPECT_EQ(BadSetting(), "TLS CA: must have at most 200 characters");
   g_settings = good;
   g_settings.log_mb = 1;
   EXPECT_EQ(BadSetting(), "Log size: must be 4 to 4096 MB");

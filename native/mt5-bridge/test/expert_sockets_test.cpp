@@ -93,8 +93,9 @@ class Sockets : public ::testing::Test {
     LinkStop();
     begin(kKey);
   }
-  void begin(const char* key) {
+  void begin(const char* key, const char* ca = "") {
     LinkConfig config{};
+    SetText(config.tls_ca_file, ca);
     SetText(config.host, "127.0.0.1");
     config.port = 7080;
     SetText(config.key, key);
@@ -115,6 +116,44 @@ class Sockets : public ::testing::Test {
     return 0;
   }
 };
+
+TEST_F(Sockets, UnderTlsEverythingGoesThroughTheTerminalsOwn) {
+  Bridge bridge(kKey);
+  LinkStop();
+  begin(kKey, "system");
+  // The terminal does not take the certificate: nothing of ours has left.
+  ASSERT_EQ(next(bridge), LOCAL_LINK_LOST);
+  LinkLost lost{};
+  ASSERT_TRUE(ReadOne(g_in, lost));
+  EXPECT_EQ(TextOf(lost.code), "E_LINK_TLS_FAILED");
+  EXPECT_FALSE(bridge.greeter && bridge.greeter->hello().version_low != 0);
+  EXPECT_TRUE(wireOf().to_bridge.empty());
+  wireOf().certified = true;
+  ASSERT_EQ(next(bridge, 200), LOCAL_LINK_UP);
+  EXPECT_EQ(wireOf().tls, "127.0.0.1");
+  BeginMessage(g_out, FRAME_SYMBOLS);
+  WireSpec spec{};
+  Append(g_out, spec);
+  ASSERT_EQ(LinkSend(g_out), 1);
+  bridge.step();
+  EXPECT_EQ(bridge.heard.size(), 1u);
+  WireCancel cancel{};
+  cancel.ticket = 42;
+  bridge.send(wire::FrameType::kCancel, cancel);
+  EXPECT_EQ(next(bridge), FRAME_CANCEL);
+  LinkStop();
+}
+
+TEST_F(Sockets, TheTerminalsTlsKnowsNeitherFingerprintsNorFiles) {
+  LinkConfig config{};
+  SetText(config.key, kKey);
+  SetText(config.tls_ca_file, "ca.pem");
+  EXPECT_EQ(LinkStart(config), TROUPE_E_CONFIG_TLS);
+  SetText(config.tls_ca_file, "");
+  SetText(config.tls_fingerprint, kKey);
+  EXPECT_EQ(LinkStart(config), TROUPE_E_CONFIG_TLS);
+  EXPECT_NE(LinkErrorText(TROUPE_E_CONFIG_TLS).find("TLS CA must be system"), std::string::npos);
+}
 
 TEST_F(Sockets, BothProveTheKeyAndFramesGoBothWays) {
   Bridge bridge(kKey);

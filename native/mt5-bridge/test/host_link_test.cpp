@@ -1,6 +1,7 @@
 // The host program, in which several experts use the library in threads of their own, against the daemon and a real
 // nats-server. With the Windows build of both under Wine this is the way of the binary that a terminal loads.
 #include "dll_host_support.h"
+#include "tls_support.h"
 
 using namespace troupe;
 using namespace troupe::dll::testing_support;
@@ -63,6 +64,61 @@ TEST_F(HostLink, SeveralExpertsStoreEveryTickOnceThroughKillsAndReloadsAndStopUn
     const std::string stopped = host.line({R"("event":"stopped")", expert});
     EXPECT_EQ(Host::number(stopped, "answer"), 0) << stopped;
     EXPECT_LT(Host::number(stopped, "ms"), 1000) << stopped;
+  }
+}
+
+// Schannel under Wine, OpenSSL on Linux: the same answers.
+TEST_F(HostLink, SpeaksTlsToWhomItTrustsAndSaysWhyToNobodyElse) {
+  link::testing_support::TestCa ca(folder), other(folder, "other");
+  const auto good = ca.issue("good", "DNS:localhost,IP:127.0.0.1");
+  const auto expired = ca.issue("expired", "DNS:localhost", -7200, -3600);
+  const auto elsewhere = ca.issue("elsewhere", "DNS:elsewhere.example");
+  // A path of Unix as a program under Wine has it.
+  const std::string drive = std::getenv("TROUPE_DLL_HOST_COMMAND") != nullptr ? "Z:" : "";
+  const auto pin = link::testing_support::TestCa::hex(good.fingerprint);
+  const struct {
+    const char* what;
+    const link::testing_support::TestCa::Issued* bridge;  // null: a bridge without TLS
+    std::vector<std::string> trust;
+    const char* code;  // null: it comes up
+  } table[] = {
+      {"signed by the CA, for this name", &good, {"--ca", drive + ca.file, "--host", "localhost"}, nullptr},
+      {"signed by the CA, for this address", &good, {"--ca", drive + ca.file}, nullptr},
+      {"pinned", &good, {"--fingerprint", pin}, nullptr},
+      {"another's fingerprint", &expired, {"--fingerprint", pin}, "E_LINK_TLS_CERTIFICATE"},
+      {"another's signature", &good, {"--ca", drive + other.file}, "E_LINK_TLS_CERTIFICATE"},
+      {"expired", &expired, {"--ca", drive + ca.file, "--host", "localhost"}, "E_LINK_TLS_EXPIRED"},
+      {"expired, pinned",
+       &expired,
+       {"--fingerprint", link::testing_support::TestCa::hex(expired.fingerprint)},
+       "E_LINK_TLS_EXPIRED"},
+      {"for another name", &elsewhere, {"--ca", drive + ca.file, "--host", "localhost"}, "E_LINK_TLS_NAME"},
+      {"for another address", &elsewhere, {"--ca", drive + ca.file}, "E_LINK_TLS_NAME"},
+      {"a bridge without TLS", nullptr, {"--fingerprint", pin}, "E_LINK_TLS_MISSING"},
+      {"a terminal without TLS", &good, {}, "E_LINK_TLS_MISSING"},
+  };
+  int number = 0;
+  for (const auto& row : table) {
+    SCOPED_TRACE(row.what);
+    const std::string account = "TLS" + std::to_string(++number);
+    Daemon daemon(folder, account, *nats);
+    if (row.bridge != nullptr)
+      daemon.options = {"--link-tls-cert", row.bridge->certificate, "--link-tls-key", row.bridge->key};
+    daemon.start();
+    std::vector<std::string> more{"--expert", "A:" + std::to_string(daemon.port), "--ticks", "20000"};
+    more.insert(more.end(), row.trust.begin(), row.trust.end());
+    Host host(folder, options(more));
+    if (row.code == nullptr) {
+      EXPECT_TRUE(eventually([&] { return countTicks(*nats, "SIM" + account) == 20'000; }))
+          << host.child->out() << daemon.child->err();
+      const auto placed = ask(*nats, account, placeOf("o1"));
+      EXPECT_EQ(placed.outcome(), bridge::v1::OUTCOME_DONE) << placed.ShortDebugString();
+    } else {
+      EXPECT_FALSE(host.line({row.trust.empty() ? R"("event":"refused")" : R"("event":"lost")", row.code}).empty())
+          << host.child->out() << daemon.child->err();
+      EXPECT_EQ(host.child->out().find(R"("event":"up")"), std::string::npos);
+    }
+    EXPECT_EQ(host.stop(), 0);
   }
 }
 

@@ -216,14 +216,18 @@ TEST(KeyText, sixtyFourHexDigitsAndNoPlaceholder) {
   EXPECT_EQ(key.bytes[0], 0x00);
   EXPECT_EQ(key.bytes[1], 0x11);
   EXPECT_EQ(key.bytes[31], 0x10);
-  const std::string bad[] = {"", kText.substr(1), kText + "0", "g" + kText.substr(1), " " + kText.substr(1),
-                             std::string(64, '0'), std::string(64, 'f')};
+  const std::string bad[] = {"",
+                             kText.substr(1),
+                             kText + "0",
+                             "g" + kText.substr(1),
+                             " " + kText.substr(1),
+                             std::string(64, '0'),
+                             std::string(64, 'f')};
   for (const auto& text : bad) EXPECT_FALSE(parseKey(text, key)) << text;
 }
 
 struct KeySource : testing::Test {
-  std::filesystem::path file =
-      std::filesystem::path(testing::TempDir()) / ("key-" + std::to_string(::getpid()));
+  std::filesystem::path file = std::filesystem::path(testing::TempDir()) / ("key-" + std::to_string(::getpid()));
   Key key;
   std::string error;
   void TearDown() override {

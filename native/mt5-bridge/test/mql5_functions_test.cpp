@@ -1,8 +1,16 @@
 // Text, files, hashes and profiles.
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <thread>
 
+#include "link/connection.h"
 #include "test/mql5_support.h"
+#include "test/tls_support.h"
 
 namespace mql5_test {
 namespace {
@@ -76,6 +84,85 @@ TEST_F(MqlTest, HandlesOfAProgramEndWithIt) {
   EXPECT_EQ(FileOpen("mine.bin", FILE_READ), INVALID_HANDLE);
   terminal->detach(0, REASON_REMOVE);
   EXPECT_GE(FileOpen("mine.bin", FILE_READ), 0);
+}
+
+// A bridge of one connection that answers each message with itself, on the other side of a program's socket.
+struct EchoBridge {
+  explicit EchoBridge(const troupe::link::testing_support::TestCa::Issued& issued) {
+    std::string error;
+    secure = troupe::link::makeSecureServer(issued.certificate, issued.key, error);
+    EXPECT_TRUE(secure && listener.listen("127.0.0.1", 0, error)) << error;
+    thread = std::thread([this] { run(); });
+  }
+  ~EchoBridge() {
+    ending = true;
+    thread.join();
+  }
+  void run() {
+    using namespace troupe::link;
+    std::unique_ptr<Connection> link;
+    while (!ending) {
+      if (!link) {
+        const int fd = listener.accept();
+        if (fd >= 0) link = std::make_unique<Connection>(fd, Peer::kTerminal, secure->channel());
+        std::this_thread::yield();
+        continue;
+      }
+      const LinkError failed = link->wait(10);
+      for (FrameView frame; link->next(frame) == Next::kFrame;) {
+        Heartbeat beat;
+        if (readOne(frame, beat)) link->send(FrameType::kHeartbeat, beat);
+      }
+      if (failed != LinkError::kNone) link.reset();
+    }
+  }
+  troupe::link::Listener listener;
+  std::shared_ptr<const troupe::link::SecureServer> secure;
+  std::thread thread;
+  std::atomic<bool> ending{false};
+};
+
+TEST_F(MqlTest, SocketsSpeakTlsToWhomTheMachineTrusts) {
+  namespace link = troupe::link;
+  const auto folder = std::filesystem::path(testing::TempDir()) / ("mql-tls-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  link::testing_support::TestCa ca(folder);
+  EchoBridge bridge(ca.issue("bridge", "IP:127.0.0.1"));
+  start();
+  const auto connected = [&] {
+    const int handle = SocketCreate();
+    EXPECT_TRUE(SocketConnect(handle, "127.0.0.1", bridge.listener.port(), 2000));
+    return handle;
+  };
+  int handle = connected();
+  EXPECT_FALSE(SocketTlsHandshake(handle, "127.0.0.1")) << "signed by nobody whom this machine knows";
+  EXPECT_EQ(GetLastError(), ERR_NETSOCKET_HANDSHAKE_FAILED);
+  EXPECT_FALSE(SocketIsConnected(handle));
+  SocketClose(handle);
+  ::setenv("SSL_CERT_FILE", ca.file.c_str(), 1);
+  handle = connected();
+  ASSERT_TRUE(SocketTlsHandshake(handle, "127.0.0.1"));
+  const link::Heartbeat beat{42};
+  const iovec part{const_cast<link::Heartbeat*>(&beat), sizeof beat};
+  const link::FrameHeader header = link::headerOf(link::FrameType::kHeartbeat, &part, 1, 1);
+  uchar frame[sizeof header + sizeof beat], back[sizeof frame];
+  std::memcpy(frame, &header, sizeof header);
+  std::memcpy(frame + sizeof header, &beat, sizeof beat);
+  EXPECT_EQ(SocketTlsSend(handle, frame, sizeof frame), static_cast<int>(sizeof frame));
+  size_t have = 0;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (have < sizeof back && std::chrono::steady_clock::now() < end) {
+    uchar piece[7];
+    const int got = SocketTlsReadAvailable(handle, piece, sizeof piece);
+    ASSERT_GE(got, 0);
+    ASSERT_LE(have + static_cast<size_t>(got), sizeof back);
+    std::copy_n(piece, got, back + have);
+    have += static_cast<size_t>(got);
+  }
+  EXPECT_EQ(std::memcmp(frame, back, sizeof back), 0);
+  SocketClose(handle);
+  ::unsetenv("SSL_CERT_FILE");
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(MqlTest, HashesAndGlobalVariables) {

@@ -119,6 +119,13 @@ log: { level: loud }
       [{ ...good, account: { id: 'a', kind: 'mt4' } }, /account\.kind: found "mt4"; allowed: mt5/],
       [{ ...good, terminal: { seed: -1 } }, /terminal\.seed: found -1; allowed: a whole number, 0\.\./],
       [{ ...good, terminal: { rates: { usd: 1 } } }, /terminal\.rates\.usd: as a name, allowed: a currency code/],
+      [{ ...good, bridge: { daylight: 'uk' } }, /bridge\.daylight: found "uk"; allowed: one of fixed, us, eu/],
+      [{ ...good, bridge: { metrics_port: 'on' } }, /bridge\.metrics_port: .*0\.\.65535, or off/],
+      [
+        { ...good, bridge: { tls_cert: 'a' } },
+        /bridge\.tls_key: missing; allowed: a file, because there is a tls_cert/,
+      ],
+      [{ ...good, bridge: { tls_key: 'a' } }, /bridge\.tls_cert: missing; allowed: a file, because there is a tls_key/],
       [{ ...good, zzzz: 1 }, /zzzz: unknown key; allowed: node, market, account/],
       [
         { ...good, supervision: { backoff: { longest_ms: 5 } } },

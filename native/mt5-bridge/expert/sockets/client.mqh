@@ -17,6 +17,7 @@
 #define BEAT_US 500000
 #define SILENCE_US 5000000
 #define ERROR_CONFIG_KEY (-6)
+#define ERROR_CONFIG_TLS (-13)
 #define ERROR_HANDLE (-20)
 #define ERROR_CONNECT (-40)
 #define ERROR_RELINK (-42)
@@ -26,12 +27,14 @@
 #define ERROR_SILENT (-113)
 #define ERROR_KEY (-115)
 #define ERROR_REFUSED (-116)
+#define ERROR_TLS (-122)
 
 struct Client {
   int state;
   int socket;
   string host;
   int port;
+  bool tls;
   WireHello hello;
   Bytes32 challenge;
   bool challenged;
@@ -57,6 +60,8 @@ string LinkErrorText(int error) {
   switch (error) {
     case ERROR_CONFIG_KEY:
       return "E_DLL_CONFIG_KEY: config: key must be 64 hex digits, not all the same";
+    case ERROR_CONFIG_TLS:
+      return "E_DLL_CONFIG_TLS: config: without the DLL the terminal checks the certificate itself: TLS CA must be system, TLS fingerprint empty";
     case ERROR_HANDLE:
       return "E_DLL_HANDLE: the link is stopped";
     case ERROR_CONNECT:
@@ -83,6 +88,8 @@ string LinkErrorText(int error) {
       return "E_LINK_KEY: the bridge does not know the key";
     case ERROR_REFUSED:
       return "E_LINK_REFUSED: the bridge has sent us away";
+    case ERROR_TLS:
+      return "E_LINK_TLS_FAILED: no TLS: the bridge has none, or its certificate has expired, is for another host, or not trusted by Windows";
     default:
       return StringFormat("E_LINK_%d: an error of the link", -error);
   }
@@ -104,7 +111,8 @@ void Drop(int error) {
 void SendQueued() {
   while (g_send.used > 0 && SocketIsWritable(g_client.socket)) {
     const int count = NextChunk();
-    const int sent = SocketSend(g_client.socket, g_chunk, (uint)count);
+    const int sent = g_client.tls ? SocketTlsSend(g_client.socket, g_chunk, (uint)count)
+                                  : SocketSend(g_client.socket, g_chunk, (uint)count);
     if (sent < 0) {
       Drop(ERROR_IO);
       return;
@@ -122,6 +130,10 @@ void Connect() {
   }
   // Without limits a call could wait for ever.
   SocketTimeouts(g_client.socket, 1000, 1000);
+  if (g_client.tls && !SocketTlsHandshake(g_client.socket, g_client.host)) {
+    Drop(ERROR_TLS);
+    return;
+  }
   FramesReset();
   g_client.connections++;
   g_client.challenged = false;
@@ -202,8 +214,9 @@ void ReadSocket() {
       return;
     }
     const uint wanted = readable < (uint)room ? readable : (uint)room;
-    // It may say 1 of an empty buffer; then this waits for its millisecond.
-    const int got = SocketRead(g_client.socket, g_chunk, wanted, 1);
+    // It may say 1 of an empty buffer; then this waits for its millisecond. With TLS it counts what has come sealed.
+    const int got = g_client.tls ? SocketTlsReadAvailable(g_client.socket, g_chunk, (uint)room)
+                                 : SocketRead(g_client.socket, g_chunk, wanted, 1);
     if (got <= 0) {
       if (!SocketIsConnected(g_client.socket)) Drop(ERROR_CLOSED);
       return;
@@ -248,6 +261,9 @@ void Pump() {
 
 int LinkStart(const LinkConfig &config) {
   if (!ParseKey(config.key, g_shared_key)) return ERROR_CONFIG_KEY;
+  const string ca = TextOf(config.tls_ca_file);
+  g_client.tls = StringLen(ca) > 0;
+  if (StringLen(TextOf(config.tls_fingerprint)) > 0 || (g_client.tls && ca != "system")) return ERROR_CONFIG_TLS;
   ZeroMemory(g_client.hello);
   g_client.hello.feed = config.feed;
   g_client.hello.login = config.login;

@@ -67,6 +67,10 @@ bool SocketClose(int handle) { return MqlApi::sockets().close(handle) || MqlApi:
 bool SocketIsConnected(int handle) { return MqlApi::sockets().connected(handle); }
 uint SocketIsReadable(int handle) { return MqlApi::sockets().readable(handle); }
 bool SocketIsWritable(int handle) { return MqlApi::sockets().writable(handle); }
+bool SocketTlsHandshake(int handle, const string& host) {
+  int error = 0;
+  return MqlApi::sockets().tlsHandshake(handle, host.utf8(), error) || MqlApi::fail(error);
+}
 bool SocketTimeouts(int handle, uint send_ms, uint) { return MqlApi::sockets().timeouts(handle, send_ms); }
 
 namespace mql5 {
@@ -94,6 +98,18 @@ int socketRead(int handle, uchar* to, uint most, uint timeout_ms) {
   const int got = MqlApi::sockets().read(handle, to, most, timeout_ms, error);
   if (error != 0) MqlApi::fail(error);
   return got;
+}
+int socketTlsRead(int handle, uchar* to, uint most) {
+  int error = 0;
+  const int got = MqlApi::sockets().tlsRead(handle, to, most, error);
+  if (got < 0) MqlApi::fail(error);
+  return got;
+}
+int socketTlsSend(int handle, const uchar* from, uint bytes) {
+  int error = 0;
+  const int sent = MqlApi::sockets().tlsSend(handle, from, bytes, error);
+  if (sent < 0) MqlApi::fail(error);
+  return sent;
 }
 int socketSend(int handle, const uchar* from, uint bytes) {
   int error = 0;

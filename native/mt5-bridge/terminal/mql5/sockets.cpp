@@ -46,7 +46,7 @@ int MqlSockets::create(const void* owner, int& error) {
     return INVALID_HANDLE;
   }
   if (free == sockets_.size()) sockets_.emplace_back();
-  sockets_[free] = {true, -1, -1, owner};
+  sockets_[free] = {true, -1, -1, owner, nullptr};
   return static_cast<int>(free);
 }
 
@@ -82,6 +82,7 @@ bool MqlSockets::drop(int handle) {
   Socket& socket = sockets_[static_cast<size_t>(handle)];
   if (socket.fd >= 0) ::close(socket.fd);
   socket.fd = -1;
+  socket.tls.reset();
   return true;
 }
 

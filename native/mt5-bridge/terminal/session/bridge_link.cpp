@@ -27,8 +27,8 @@ constexpr int kSendBufferBytes = 128 << 10;
 
 void BridgeLink::connect(int64_t now_us) {
   std::string error;
-  connection_ =
-      link::Connection::connect(identity_.host, identity_.port, link::Peer::kBridge, kConnectTimeoutMs, error);
+  connection_ = link::Connection::connect(identity_.host, identity_.port, link::Peer::kBridge, kConnectTimeoutMs, error,
+                                          identity_.secure.get());
   if (!connection_) {
     backoff_us_ = std::clamp(backoff_us_ * 2, kFirstBackoffUs, kMaxBackoffUs);
     retry_at_us_ = now_us + backoff_us_;
@@ -116,7 +116,10 @@ void BridgeLink::receive(int64_t now_us, const std::function<void()>& onUp,
       onFrame(frame);
     }
   }
-  if (failed != LinkError::kNone) drop(failed);
+  if (failed != LinkError::kNone && connected()) {
+    drop(failed);
+    if (!connection_->detail().empty()) loss_->reason += " (" + connection_->detail() + ")";
+  }
 }
 
 }  // namespace troupe::terminal

@@ -25,6 +25,7 @@ class BridgeLink {
     std::string run;   // unique per start of the terminal, at most 16 bytes
     std::string feed;  // see link::Hello
     link::Key key{};
+    std::shared_ptr<const link::SecureClient> secure;  // null: no TLS
   };
   struct Loss {
     link::LinkError error = link::LinkError::kNone;

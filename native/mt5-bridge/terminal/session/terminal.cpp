@@ -65,7 +65,15 @@ Terminal::Terminal(const Config& config, bool hold)
       engine_(engineConfig(config, tape_)),
       player_(tape_.view(), config.player),
       desk_(config.latency_ms, config.latency_jitter_ms, config.engine.execution.seed),
-      link_({config.bridge_host, config.bridge_port, config.login, marginModeOf(config), config.utc_offset_s, runName(), {}, config.key}),
+      link_({config.bridge_host,
+             config.bridge_port,
+             config.login,
+             marginModeOf(config),
+             config.utc_offset_s,
+             runName(),
+             {},
+             config.key,
+             config.secure}),
       hold_(hold),
       batch_(link::kMaxTicksPerFrame) {
   if (tape_.utc_offset_s() != config.utc_offset_s) {

@@ -44,7 +44,9 @@ void Expert::run() {
   config.size = sizeof config;
   config.version = TROUPE_CONFIG_VERSION;
   config.port = plan_.port;
-  link::setTextCut(config.host, "127.0.0.1");
+  link::setTextCut(config.host, plan_.host);
+  link::setTextCut(config.tls_fingerprint, plan_.fingerprint);
+  link::setTextCut(config.tls_ca_file, plan_.ca);
   link::setTextCut(config.key, plan_.key);
   link::setTextCut(config.instance, plan_.name);
   link::setTextCut(config.feed, plan_.feed + plan_.name);

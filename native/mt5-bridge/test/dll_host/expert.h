@@ -20,6 +20,7 @@ class Expert {
     std::string key, feed, margin_mode;
     uint64_t ticks = 0;
     uint32_t batch = 100;
+    std::string host, fingerprint, ca;
   };
   Expert(const Library& library, Plan plan, Book& book) : library_(library), plan_(std::move(plan)), book_(book) {}
 

@@ -18,7 +18,7 @@ using namespace troupe::dll::host;
 namespace {
 
 struct Options {
-  std::string library, book, key, feed = "feed", margin_mode = "netting";
+  std::string library, book, key, feed = "feed", margin_mode = "netting", host = "127.0.0.1", fingerprint, ca;
   std::vector<std::pair<std::string, uint16_t>> experts;
   uint64_t ticks = 0;
   uint32_t batch = 100;
@@ -37,6 +37,12 @@ bool parse(const std::vector<std::string>& words, Options& out) {
       out.key = value;
     } else if (name == "--feed") {
       out.feed = value;
+    } else if (name == "--host") {
+      out.host = value;
+    } else if (name == "--fingerprint") {
+      out.fingerprint = value;
+    } else if (name == "--ca") {
+      out.ca = value;
     } else if (name == "--margin-mode") {
       out.margin_mode = value;
     } else if (name == "--ticks") {
@@ -92,7 +98,8 @@ int run(const std::vector<std::string>& words) {
     for (const auto& [name, port] : options.experts)
       experts.push_back(std::make_unique<Expert>(
           library,
-          Expert::Plan{name, port, options.key, options.feed, options.margin_mode, options.ticks, options.batch},
+          Expert::Plan{name, port, options.key, options.feed, options.margin_mode, options.ticks, options.batch,
+                       options.host, options.fingerprint, options.ca},
           book));
     for (auto& expert : experts) expert->begin();
   };

@@ -13,6 +13,8 @@ struct Wire {
   std::vector<uint8_t> to_bridge, to_terminal;
   size_t most = 1 << 20;  // bytes that one call takes or gives
   int connects = 0;
+  bool certified = false;  // whether the terminal takes the bridge's certificate
+  std::string tls;         // the host that TLS was begun with; empty: none
 };
 inline Wire& wireOf() {
   static Wire wire;
@@ -27,6 +29,7 @@ inline bool SocketConnect(int, const string&, uint, uint) {
   ++wire.connects;
   if (!wire.listening) return false;
   wire.open = true;
+  wire.tls.clear();
   wire.to_bridge.clear();
   wire.to_terminal.clear();
   return true;
@@ -39,10 +42,33 @@ inline bool SocketTimeouts(int, uint, uint) { return true; }
 inline bool SocketIsConnected(int) { return mql5::wireOf().open; }
 inline bool SocketIsWritable(int) { return mql5::wireOf().open && mql5::wireOf().most > 0; }
 inline uint SocketIsReadable(int) { return static_cast<uint>(mql5::wireOf().to_terminal.size()); }
+inline bool SocketTlsHandshake(int, const string& host) {
+  mql5::Wire& wire = mql5::wireOf();
+  if (!wire.certified || !wire.open) return false;
+  wire.tls = host;
+  return true;
+}
+template <size_t N>
+int SocketTlsSend(int, const uchar (&bytes)[N], uint count) {
+  mql5::Wire& wire = mql5::wireOf();
+  if (!wire.open || wire.tls.empty()) return -1;
+  const size_t n = std::min<size_t>(count, wire.most);
+  wire.to_bridge.insert(wire.to_bridge.end(), bytes, bytes + n);
+  return static_cast<int>(n);
+}
+template <size_t N>
+int SocketTlsReadAvailable(int, uchar (&bytes)[N], uint most) {
+  mql5::Wire& wire = mql5::wireOf();
+  const size_t n = std::min({static_cast<size_t>(most), wire.most, wire.to_terminal.size()});
+  if (n == 0 || wire.tls.empty()) return -1;
+  std::copy_n(wire.to_terminal.begin(), n, bytes);
+  wire.to_terminal.erase(wire.to_terminal.begin(), wire.to_terminal.begin() + static_cast<long>(n));
+  return static_cast<int>(n);
+}
 template <size_t N>
 int SocketSend(int, const uchar (&bytes)[N], uint count) {
   mql5::Wire& wire = mql5::wireOf();
-  if (!wire.open) return -1;
+  if (!wire.open || !wire.tls.empty()) return -1;
   const size_t n = std::min<size_t>(count, wire.most);
   wire.to_bridge.insert(wire.to_bridge.end(), bytes, bytes + n);
   return static_cast<int>(n);
@@ -51,7 +77,7 @@ template <size_t N>
 int SocketRead(int, uchar (&bytes)[N], uint count, uint) {
   mql5::Wire& wire = mql5::wireOf();
   const size_t n = std::min({static_cast<size_t>(count), wire.most, wire.to_terminal.size()});
-  if (n == 0) return -1;
+  if (n == 0 || !wire.tls.empty()) return -1;
   std::copy_n(wire.to_terminal.begin(), n, bytes);
   wire.to_terminal.erase(wire.to_terminal.begin(), wire.to_terminal.begin() + static_cast<long>(n));
   return static_cast<int>(n);
