@@ -2,7 +2,6 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { ConnectionOptions, NatsConnection } from '@nats-io/transport-node';
-import { connect } from '@nats-io/transport-node';
 import type { Clock } from '../clock.ts';
 import { messageOf, TroupeError } from '../errors.ts';
 import { secretToken } from '../random.ts';
@@ -15,6 +14,7 @@ import { Publisher, PublishFailure } from './nats-publisher.ts';
 import type { ReaderLink } from './nats-reader.ts';
 import { OrderedReader } from './nats-reader.ts';
 import { natsService } from './nats-service.ts';
+import { connect } from './nats-transport.ts';
 import type { RunningService, ServiceSpec } from './service.ts';
 
 export { checkStreams, ensureStreams } from './nats-streams.ts';
@@ -74,7 +74,7 @@ export async function connectNats(options: NatsOptions): Promise<NatsBus> {
   if (options.inboxPrefix !== undefined) settings.inboxPrefix = options.inboxPrefix;
   let connection: NatsConnection;
   try {
-    connection = await connect(settings);
+    connection = await connect(settings, options.clock);
   } catch (error) {
     throw busError(error, `connect to ${withoutSecrets(options.url)}`);
   }
