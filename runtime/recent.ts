@@ -8,6 +8,8 @@ import type { StoredMessage } from './bus/bus.ts';
 export const RECENT_BYTES = 8 * 2 ** 20;
 /** A message weighs this much besides its data. */
 const MESSAGE_BYTES = 256;
+/** What is kept of a message keeps all that came in one piece with it; a small one is taken out of it. */
+const SMALL_BYTES = 4_096;
 /** The forgotten part is cut off when it is so long: shifting each time would cost O(n). */
 const CUT = 4_096;
 
@@ -32,7 +34,7 @@ export class Recent {
   }
 
   add(message: StoredMessage): void {
-    this.messages.push(message);
+    this.messages.push(message.data.length > SMALL_BYTES ? message : { ...message, data: message.data.slice() });
     this.bytes += message.data.length + MESSAGE_BYTES;
     while (this.bytes > this.mostBytes) {
       const { data, sequence } = this.messages[this.head++]!;

@@ -15,6 +15,7 @@ import { REST_MS, ReadPace } from './read-pace.ts';
 
 /** A piece is at most so long: whoever keeps one message of it keeps the piece. */
 const READ_BYTES = 64 * 1024;
+const LEAST_READ_BYTES = 16 * 1024;
 
 class GatheringTransport extends NodeTransport {
   private readonly clock: Clock;
@@ -24,6 +25,10 @@ class GatheringTransport extends NodeTransport {
     this.clock = clock;
   }
 
+  /**
+   * As the client's own, which hears of data by events. Nothing comes while nobody listens yet: the server's first words
+   * arrive after the listener is there, its next ones answer ours.
+   */
   override dial(server: { hostname: string; port: number }): Promise<Socket> {
     return new Promise((resolve, reject) => {
       let fault: Error | undefined;
@@ -49,12 +54,21 @@ class GatheringTransport extends NodeTransport {
   }
 
   private gather(hand: (data: Uint8Array) => void, resume: () => void): OnReadOpts {
-    const room = new Uint8Array(READ_BYTES);
     const pace = new ReadPace();
+    let room = Buffer.allocUnsafeSlow(READ_BYTES);
+    let used = 0;
     return {
-      buffer: room,
+      buffer: () => {
+        if (room.length - used < LEAST_READ_BYTES) {
+          room = Buffer.allocUnsafeSlow(READ_BYTES);
+          used = 0;
+        }
+        return room.subarray(used);
+      },
       callback: (bytes) => {
-        hand(room.slice(0, bytes));
+        // Not a Buffer, whose parts are dearer to make, and there is one for each message.
+        hand(new Uint8Array(room.buffer, used, bytes));
+        used += bytes;
         if (!pace.isBusy(this.clock.monotonicMs())) return true;
         this.clock.setTimer(REST_MS, resume);
         return false;
