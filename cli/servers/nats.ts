@@ -1,5 +1,6 @@
 /** The private nats-server of a run: started, awaited, stopped. */
 import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { COMPANY_PARTS_MS } from '../../node/deadlines.ts';
 import { TroupeError } from '../../runtime/errors.ts';
@@ -56,6 +57,13 @@ const READY_WITHIN_MS = 20_000;
 const STOP_WITHIN_MS = 10_000;
 const PASSWORD_BYTES = 24;
 
+/**
+ * Cores that the server's own code may use at once: half of them, the rest is for those who publish and read. With all of
+ * them every message of a market that leaves it time wakes threads on the other cores: it then costs half as much again,
+ * and orders wait for the core that this takes (docs/benchmarks.md, order-path). Who starts us may set GOMAXPROCS.
+ */
+export const coresOfServer = (cores: number): number => Math.max(1, Math.floor(cores / 2));
+
 /** Throws TroupeError ALREADY_RUNNING, PORT_IN_USE, DISK_FULL or SERVER_FAILED, each naming what to change. */
 export async function startNatsServer(options: NatsServerOptions): Promise<NatsServer> {
   const program = options.program ?? findNatsServer()?.path;
@@ -83,6 +91,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
       name: 'nats-server',
       command: program,
       args: ['-c', configFile],
+      env: { GOMAXPROCS: String(coresOfServer(availableParallelism())), ...process.env },
       logFile: options.logFile,
       onLine: whenDiskFull(folder, 'the NATS server', options.onDiskFull),
       stop: { signal: 'SIGTERM', deadlineMs: COMPANY_PARTS_MS.nats },

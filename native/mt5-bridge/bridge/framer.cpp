@@ -97,9 +97,18 @@ void Framer::pass(int64_t now_us) {
     if (symbols_[s].must_close && !close(s)) return;
     s = next;
   }
-  // One that is due takes all others along: they were due a moment later, and every departure wakes the server and
-  // whoever reads.
-  if (open_head_ != kNone && now_us - symbols_[open_head_].opened_us >= lingerUs()) flush();
+  // Those that leave may take so much of the window that the rest is due at once.
+  while (now_us >= nextDueUs() && depart(now_us)) {
+  }
+}
+
+bool Framer::depart(int64_t now_us) {
+  const uint32_t departures = std::max(1u, config_.departures);
+  const uint32_t most = isCalm() ? (open_frames_ + departures - 1) / departures : open_frames_;
+  for (uint32_t left = 0; left < most; ++left)
+    if (!close(open_head_)) return false;
+  departed_us_ = now_us;
+  return true;
 }
 
 bool Framer::flush() {
@@ -109,8 +118,13 @@ bool Framer::flush() {
 }
 
 int64_t Framer::nextDueUs() const {
-  return open_head_ == kNone ? INT64_MAX : symbols_[open_head_].opened_us + lingerUs();
+  if (open_head_ == kNone) return INT64_MAX;
+  const int64_t linger_us = lingerUs();
+  const int64_t due_us = symbols_[open_head_].opened_us + linger_us;
+  return isCalm() ? std::max(due_us, departed_us_ + linger_us / std::max(1u, config_.departures)) : due_us;
 }
+
+bool Framer::isCalm() const { return sink_.room() * 2 >= sink_.window(); }
 
 int64_t Framer::lingerUs() const {
   const auto used = static_cast<int64_t>(sink_.window() - std::min(sink_.window(), sink_.room()));

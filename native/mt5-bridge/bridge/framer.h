@@ -1,12 +1,18 @@
 // Ticks of many symbols in, columnar frames of one symbol out.
 //
 // A frame closes when it holds max_ticks, or when its first tick has waited for the linger: 1 ms when the publisher is
-// idle, stretching to 5 ms as its window of unacknowledged messages fills. When more than five symbols tick at once it
-// stretches with their number, up to 50 ms, so that frames cut by the linger stay near 5,000 a second: a message costs
-// its reader as much as some thousand ticks do (bench/, order-path: at 20,000 a second it was the frames, not the
-// ticks, that orders waited for). When the oldest is due all open frames leave with it. Once the window is full nothing
-// closes: open frames simply grow, and when a tick belongs to a frame that is full already, add() takes no more. The
-// caller then stops reading from the terminal: back-pressure, never loss.
+// idle, stretching to 5 ms as its window of unacknowledged messages fills. When more than two symbols tick at once it
+// stretches with their number, up to 50 ms, so that frames cut by the linger stay near 2,000 a second: a message costs
+// its reader as much as some thousand ticks do, and orders wait for the processor that it takes.
+//
+// Frames do not leave one by one, because every departure wakes the server and whoever reads; nor all at once, because
+// an order that is decided on a tick would then stand behind the frames of all other symbols. When the oldest is due a
+// quarter of the open ones leave, the oldest, and the next quarter at least a quarter of the linger later: after a few
+// of these the symbols are spread over the linger. Only what the server takes without delay is spread: once half of the
+// window is unacknowledged, all that is open leaves with the first that is due.
+//
+// Once the window is full nothing closes: open frames simply grow, and when a tick belongs to a frame that is full
+// already, add() takes no more. The caller then stops reading from the terminal: back-pressure, never loss.
 //
 // Pure: no clock, no socket. Time comes as an argument, frames leave through the sink.
 #pragma once
@@ -36,8 +42,9 @@ struct FramerConfig {
   uint32_t max_ticks = 256;
   int64_t linger_us = 1000;
   int64_t linger_loaded_us = 5000;
-  int64_t linger_per_open_us = 200;  // 5,000 frames a second
+  int64_t linger_per_open_us = 500;  // 2,000 frames a second
   int64_t linger_most_us = 50'000;
+  uint32_t departures = 4;  // per linger; at least 1
 };
 
 class Framer {
@@ -57,7 +64,7 @@ class Framer {
   // On a tick that is no tick (`error` set) it stops before it.
   size_t add(const link::Tick* ticks, size_t count, uint64_t sent_us, int64_t now_us, link::LinkError& error);
 
-  // Publishes what is full or due, oldest first, as far as the window allows.
+  // Publishes what is full, and a share of the open frames when the oldest is due, as far as the window allows.
   void pass(int64_t now_us);
   // As pass, but everything is due. True when nothing is left open.
   bool flush();
@@ -90,6 +97,8 @@ class Framer {
   bool close(uint32_t symbol);
   void unlink(uint32_t symbol);
   int64_t lingerUs() const;
+  bool depart(int64_t now_us);  // false when not all could be taken
+  bool isCalm() const;
 
   FramerConfig config_;
   FrameSink& sink_;
@@ -101,6 +110,7 @@ class Framer {
   int64_t offset_ms_ = 0, offset_from_ms_ = 0, offset_until_ms_ = 0;
   uint32_t open_head_ = kNone, open_tail_ = kNone;
   uint32_t open_frames_ = 0;
+  int64_t departed_us_ = INT64_MIN / 2;  // steady; when frames left last because they were due
   uint32_t full_ = 0;
   uint64_t ticks_ = 0;
 };

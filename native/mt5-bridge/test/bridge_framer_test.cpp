@@ -67,13 +67,73 @@ TEST_F(FramerTest, lingersOneMillisecondWhenIdle) {
   EXPECT_EQ(framer.nextDueUs(), INT64_MAX);
 }
 
-TEST_F(FramerTest, whatIsOpenLeavesWithTheFirstThatIsDue) {
-  begin();
-  add({tick(1, 0)}, 0);
-  add({tick(1, 1)}, 900);
+TEST_F(FramerTest, aQuarterLeavesAtATimeTheOldestFirst) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 8; ++i) names.push_back("S" + std::to_string(i));
+  sink.size = 1'000'000;  // so that it does not stretch the linger
+  begin(names);
+  for (uint32_t s = 0; s < 8; ++s) add({tick(1, s)}, s);
   framer.pass(999);
   EXPECT_TRUE(sink.frames.empty());
   framer.pass(1000);
+  ASSERT_EQ(sink.frames.size(), 2u);
+  EXPECT_EQ(sink.frames[0].symbol(), "S0");
+  EXPECT_EQ(sink.frames[1].symbol(), "S1");
+  EXPECT_EQ(framer.nextDueUs(), 1250) << "overdue, and yet not right behind the others";
+  framer.pass(1249);
+  EXPECT_EQ(sink.frames.size(), 2u);
+  framer.pass(1250);
+  ASSERT_EQ(sink.frames.size(), 4u);
+  EXPECT_EQ(sink.frames[2].symbol(), "S2");
+}
+
+TEST_F(FramerTest, symbolsThatTickWithoutAPauseSettleApart) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 8; ++i) names.push_back("S" + std::to_string(i));
+  sink.size = 1000;
+  Framer busy({.linger_us = 1000, .linger_per_open_us = 500}, sink);
+  busy.begin("SRC", "s1", 0, names, std::vector<uint64_t>(8, 0));
+  std::map<std::string, int64_t> left;
+  std::vector<size_t> together;
+  int64_t longest = 0;
+  for (int64_t now = 0; now < 100'000; now += 50) {
+    for (uint32_t s = 0; s < 8; ++s) {
+      const auto one = tick(now / 1000, s);
+      ASSERT_EQ(busy.add(&one, 1, 77, now, error), 1u);
+    }
+    const size_t before = sink.frames.size();
+    busy.pass(now);
+    if (sink.frames.size() > before) together.push_back(sink.frames.size() - before);
+    for (size_t i = before; i < sink.frames.size(); ++i) {
+      int64_t& last = left[sink.frames[i].symbol()];
+      if (now > 20'000) longest = std::max(longest, now - last);
+      last = now;
+    }
+  }
+  EXPECT_LE(*std::max_element(together.begin(), together.end()), 2u);
+  EXPECT_LE(longest, 4'500) << "eight open frames linger 4 ms";
+  EXPECT_NEAR(static_cast<double>(sink.frames.size()), 200, 20) << "2,000 frames a second";
+}
+
+TEST_F(FramerTest, theRestLeavesTooOnceTheDepartedFillHalfOfTheWindow) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 8; ++i) names.push_back("S" + std::to_string(i));
+  sink.size = 10;
+  sink.used = 4;
+  begin(names);
+  for (uint32_t s = 0; s < 8; ++s) add({tick(1, s)}, 0);
+  framer.pass(10'000);
+  EXPECT_EQ(sink.used, sink.size);
+  EXPECT_EQ(sink.frames.size(), 6u);
+}
+
+TEST_F(FramerTest, whenTheServerIsBehindAllLeaveWithTheFirst) {
+  begin();
+  sink.size = 10;
+  sink.used = 6;
+  add({tick(1, 0)}, 0);
+  add({tick(1, 1)}, 900);
+  framer.pass(framer.nextDueUs());
   ASSERT_EQ(sink.frames.size(), 2u);
   EXPECT_EQ(framer.nextDueUs(), INT64_MAX);
 }
@@ -113,6 +173,7 @@ TEST_F(FramerTest, oldestFirst) {
   add({tick(1, 1)}, 0);
   add({tick(1, 0)}, 10);
   framer.pass(5000);
+  framer.pass(10'000);
   ASSERT_EQ(sink.frames.size(), 2u);
   EXPECT_EQ(sink.frames[0].symbol(), "B");
   EXPECT_EQ(sink.frames[1].symbol(), "A");

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { startNatsServer } from '../../../cli/servers/nats.ts';
+import { coresOfServer, startNatsServer } from '../../../cli/servers/nats.ts';
 import { type NatsUser, natsConfigText, permissions } from '../../../cli/servers/nats-config.ts';
 import { commandLine } from '../../../cli/servers/orphan.ts';
 import { findNatsServer } from '../../../cli/setup/find.mjs';
@@ -187,6 +188,34 @@ describe('the private NATS server', { timeout: 240_000 }, () => {
       assert.equal(readFileSync(options.logFile, 'utf8').includes(password), false);
       assert.equal(commandLine(second.process.pid), undefined);
     } finally {
+      scratch.remove();
+    }
+  });
+
+  test('leaves half of the cores to those who publish and read', async () => {
+    assert.deepEqual([1, 2, 3, 4, 64].map(coresOfServer), [1, 1, 1, 2, 32]);
+    const scratch = scratchFolder('nats-cores');
+    const program = path.join(scratch.path, 'nats-server');
+    const said = [
+      `echo "cores $GOMAXPROCS"`,
+      `echo 'Listening for client connections on 127.0.0.1:1'`,
+      `echo 'Server is ready'`,
+      `trap 'kill $!; exit 0' TERM`,
+      'tail -f /dev/null & wait $!',
+    ];
+    writeFileSync(program, `#!/bin/sh\n${said.join('\n')}\n`, { mode: 0o755 });
+    const logFile = path.join(scratch.path, 'nats.log');
+    const { GOMAXPROCS } = process.env;
+    delete process.env.GOMAXPROCS;
+    try {
+      const server = await startNatsServer({
+        ...{ program, logFile, account: 'a', source: 's' },
+        folder: scratch.path,
+      });
+      await server.stop();
+      assert.match(readFileSync(logFile, 'utf8'), new RegExp(`^cores ${coresOfServer(availableParallelism())}$`, 'm'));
+    } finally {
+      if (GOMAXPROCS !== undefined) process.env.GOMAXPROCS = GOMAXPROCS;
       scratch.remove();
     }
   });
