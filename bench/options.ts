@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util';
 
 import type { Scenario } from './order-path/scenario.ts';
 import { SCENARIOS } from './order-path/scenario.ts';
+import type { Victim } from './recovery/watch.ts';
+import { VICTIMS } from './recovery/watch.ts';
 
 export type Question = 'ingest' | 'order-path' | 'recovery' | 'runtime' | 'inspect' | 'bridge';
 
@@ -20,6 +22,8 @@ export interface BenchOptions {
   readonly scenario: Scenario | 'both';
   /** Ticks of one round; bridge only. */
   readonly ticks: number;
+  /** Who is killed; recovery only. */
+  readonly kinds: readonly Victim[];
   /** Folder for a CPU profile of the node per round. */
   readonly profile: string | undefined;
 }
@@ -31,6 +35,7 @@ export class UsageError extends Error {
 
 interface Usual {
   readonly rounds: number;
+  readonly mostRounds?: number;
   readonly symbols: number;
   readonly seconds: number;
   readonly mostSymbols: number;
@@ -40,7 +45,7 @@ interface Usual {
 const USUAL: Readonly<Record<Question, Usual>> = {
   ingest: { rounds: 5, symbols: 3, seconds: 60, mostSymbols: 5_000, leastSeconds: 1 },
   'order-path': { rounds: 3, symbols: 20, seconds: 60, mostSymbols: 100, leastSeconds: 15 },
-  recovery: { rounds: 40, symbols: 10, seconds: 1, mostSymbols: 1_000, leastSeconds: 1 },
+  recovery: { rounds: 200, mostRounds: 2_000, symbols: 10, seconds: 1, mostSymbols: 1_000, leastSeconds: 1 },
   runtime: { rounds: 5, symbols: 10_000, seconds: 20, mostSymbols: 20_000, leastSeconds: 5 },
   bridge: { rounds: 3, symbols: 3, seconds: 1, mostSymbols: 5_000, leastSeconds: 1 },
   inspect: { rounds: 9, symbols: 1, seconds: 3, mostSymbols: 1, leastSeconds: 1 },
@@ -72,7 +77,7 @@ export const HELP = `npm run bench -- QUESTION [options]
   inspect      What does it cost an actor to be watched at full rate, and that it could be?
 
   --rounds N     How often each is measured, 1 to 100 (${usual('rounds', 'ingest', 'order-path', 'recovery', 'runtime', 'bridge', 'inspect')});
-                 the figure is the median; recovery kills each kind so often, and gives the p99.
+                 the figure is the median; recovery (up to 2000) kills an actor of each kind so often, and gives the p99.
   --symbols N    1 to 5000 (${usual('symbols', 'ingest', 'order-path', 'recovery', 'runtime', 'bridge')});
                  at most 100 for order-path, 1000 for recovery, 20000 for runtime.
   --seconds N    About how long one round plays, 1 to 3600 (${usual('seconds', 'ingest', 'order-path', 'runtime', 'inspect')});
@@ -81,6 +86,8 @@ export const HELP = `npm run bench -- QUESTION [options]
                  (default ${DEFAULT_ORDERS}).
   --scenario S   order-path: spread, burst or both (default), in turn.
   --orders N     order-path: orders decided at the same moment, every second, 1 to the number of symbols (default ${DEFAULT_ORDERS}).
+  --kinds LIST   recovery: who is killed, of ${VICTIMS.join(',')} (default all of them). A node is killed once for every
+                 fifty actors of a kind, at least three times.
   --ticks N      bridge: ticks of one round, ${LEAST_TICKS} to ${MOST_TICKS} (default ${DEFAULT_TICKS}); 20 bytes of disk each.
   --json FILE    Write {name, value, unit, ratio, rounds, verified} and the details there.
   --profile DIR  Write a CPU profile of the node per round there. Slows it down: not for figures.
@@ -106,6 +113,14 @@ function scenarioOf(text = 'both'): Scenario | 'both' {
   return known;
 }
 
+function kindsOf(list: string | undefined): readonly Victim[] {
+  if (list === undefined) return VICTIMS;
+  const wanted = list.split(',');
+  const wrong = wanted.find((one) => !VICTIMS.some((kind) => kind === one));
+  if (wrong !== undefined) throw new UsageError(`--kinds ${list}: want some of ${VICTIMS.join(',')}`);
+  return VICTIMS.filter((kind) => wanted.includes(kind));
+}
+
 /** Options of a command line, or 'help'. Throws UsageError. */
 export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
   let parsed: ReturnType<typeof read>;
@@ -128,15 +143,17 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
   const trading = asked === 'order-path';
   if (!trading && values.orders !== undefined) throw new UsageError('--orders: for order-path only');
   if (!trading && values.scenario !== undefined) throw new UsageError('--scenario: for order-path only');
+  if (asked !== 'recovery' && values.kinds !== undefined) throw new UsageError('--kinds: for recovery only');
   if (asked !== 'bridge' && values.ticks !== undefined) throw new UsageError('--ticks: for bridge only');
   const symbols = whole('symbols', values.symbols, usually.symbols, 1, mostSymbols);
   return {
     question: asked,
     json: values.json,
-    rounds: whole('rounds', values.rounds, usually.rounds, 1, 100),
+    rounds: whole('rounds', values.rounds, usually.rounds, 1, usually.mostRounds ?? 100),
     symbols,
     orders: whole('orders', values.orders, Math.min(DEFAULT_ORDERS, symbols), 1, symbols),
     scenario: scenarioOf(values.scenario),
+    kinds: kindsOf(values.kinds),
     ticks: whole('ticks', values.ticks, DEFAULT_TICKS, LEAST_TICKS, MOST_TICKS),
     seconds: whole('seconds', values.seconds, usually.seconds, leastSeconds, 3600),
     profile: values.profile,
@@ -155,6 +172,7 @@ function read(args: readonly string[]) {
       seconds: { type: 'string' },
       orders: { type: 'string' },
       scenario: { type: 'string' },
+      kinds: { type: 'string' },
       ticks: { type: 'string' },
       profile: { type: 'string' },
       help: { type: 'boolean', short: 'h' },

@@ -1,12 +1,17 @@
 /** The actors that run on this node, and what is asked of all of them. */
 import type { SymbolContext } from '../actors/symbol/market.ts';
 import { actorKey } from '../runtime/bus/topics.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Delivered } from '../runtime/hub.ts';
 import type { SupervisorEvent } from '../supervisors/spec.ts';
 import type { Member } from './member.ts';
 import type { PassedTicks } from './passed-ticks.ts';
 import type { Planned } from './plan.ts';
 
+/** Each says some ten messages. */
+const FLUSHED_AT_ONCE = 128;
+const FLUSH_AGAIN_MS = 1;
+const FLUSH_MS = 1_000;
 /** A few turns of the interpreter. */
 const BACKLOG_EVENTS = 256;
 
@@ -107,9 +112,24 @@ export class Company {
     return this.passed?.count(symbol, context?.numbering) ?? context?.ticksApplied ?? 0;
   }
 
-  /** Closes every open bar: no more ticks will come. */
-  flush(): void {
-    for (const { planned, member } of this.all) if (planned.kind === 'symbol') member.tell({ type: 'control.flush' });
+  /**
+   * Closes every open bar: no more ticks will come. Some symbols after the other: ten thousand that speak in the same
+   * moment keep the event loop from everything else for seconds, and their node loses its lease. Resolves when all have
+   * been told; one that is held up is not waited for longer than `FLUSH_MS`.
+   */
+  async flush(clock: Clock): Promise<void> {
+    const symbols = this.of('symbol').map(({ member }) => member);
+    for (let at = 0; at < symbols.length; at += FLUSHED_AT_ONCE) {
+      const some = symbols.slice(at, at + FLUSHED_AT_ONCE).filter((member) => !this.isDown(member));
+      for (const member of some) member.tell({ type: 'control.flush' });
+      const untilMs = clock.monotonicMs() + FLUSH_MS;
+      const isBusy = async (): Promise<boolean> => {
+        for (const member of some) if (!(await member.settled())) return true;
+        return false;
+      };
+      const isLast = at + FLUSHED_AT_ONCE >= symbols.length;
+      while (!isLast && clock.monotonicMs() < untilMs && (await isBusy())) await clock.sleep(FLUSH_AGAIN_MS);
+    }
   }
 
   /** Nothing is under way in those that run. One that stays down will not take any more, and nobody can wait for it. */

@@ -100,6 +100,7 @@ export class Node {
   private known = new Map<string, string>();
   private fence = 0;
   private restarts = 0;
+  private readonly flushing = new Set<Promise<void>>();
   private ending: Promise<void> | undefined;
   private safety: Promise<void> | undefined;
   private killed = false;
@@ -272,7 +273,11 @@ export class Node {
 
   /** No more ticks will come: symbols publish their open bars. */
   flush(): void {
-    this.company.flush();
+    const flushing = this.company
+      .flush(this.o.clock)
+      .catch((error: unknown) => this.fail(error))
+      .finally(() => this.flushing.delete(flushing));
+    this.flushing.add(flushing);
   }
 
   /** Everything that belongs here runs here, and nothing else does. */
@@ -286,7 +291,11 @@ export class Node {
    */
   async settle(): Promise<boolean> {
     const settled = async (): Promise<boolean> =>
-      this.settled && (await this.company.settled()) && (await this.hub.caughtUp()) && (await this.company.settled());
+      this.settled &&
+      this.flushing.size === 0 &&
+      (await this.company.settled()) &&
+      (await this.hub.caughtUp()) &&
+      (await this.company.settled());
     while (!(await settled())) {
       if (this.isOver) return false;
       await this.o.clock.sleep(SETTLE_AGAIN_MS);

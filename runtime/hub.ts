@@ -48,8 +48,15 @@ const OPEN_MARKET = 'md.*.';
 const MOST_LATE = 8;
 /** A reader that nobody hears any more stays open so long: who left because it starts again is back in a moment. */
 export const LINGER_MS = 1_000;
-/** Messages that one who comes back is handed in one go, before others have a turn. */
-const HANDED_AT_ONCE = 128;
+/**
+ * Who comes back is handed what it lacks for so long in one go, before others have a turn; the time is looked at after so
+ * many messages of its own. Of ten messages that are kept nine may be others': with a turn for everybody after every 128 of
+ * all of them, an actor that had four seconds to catch up with came back after sixty rounds of the event loop.
+ */
+const HANDING_MS = 2;
+const HANDED_AT_ONCE = 32;
+/** Messages that are looked through at once; most of them are others'. */
+const LOOKED_AT_ONCE = 4_096;
 
 interface Route {
   readonly topic: TopicName;
@@ -199,11 +206,18 @@ class FamilyReader {
   }
 
   private async handOver(subscriber: Subscriber, work: symbol): Promise<void> {
-    const wanted = this.wantedBy(subscriber);
+    const inputOf = bySubject(this.wantedBy(subscriber));
     // Over: it has left, or a reader was opened that brings everything.
     const isOver = (): boolean => this.replaying.get(subscriber) !== work;
+    const { clock } = this.hub;
+    let untilMs = clock.monotonicMs() + HANDING_MS;
+    const pause = async (): Promise<void> => {
+      await clock.yield();
+      untilMs = clock.monotonicMs() + HANDING_MS;
+    };
+    let handed = 0;
     for (let at = subscriber.taken(this.family); ; ) {
-      const messages = this.recent.after(at, HANDED_AT_ONCE);
+      const messages = this.recent.after(at, LOOKED_AT_ONCE);
       if (messages === undefined) break;
       if (messages.length === 0) {
         this.join([subscriber]);
@@ -211,13 +225,14 @@ class FamilyReader {
       }
       for (const message of messages) {
         at = message.sequence;
-        const input = wanted.find(({ filter }) => matchesSubject(filter, message.subject));
-        const wait = input && subscriber.deliver(deliveredOf(input.topic, message));
+        const input = inputOf(message.subject);
+        if (input === undefined) continue;
+        const wait = subscriber.deliver(deliveredOf(input.topic, message));
         if (wait !== undefined) await wait;
+        else if (++handed % HANDED_AT_ONCE === 0 && clock.monotonicMs() >= untilMs) await pause();
         if (isOver()) return;
       }
-      if (messages.length < HANDED_AT_ONCE) continue;
-      await this.hub.clock.yield();
+      if (messages.length === LOOKED_AT_ONCE && clock.monotonicMs() >= untilMs) await pause();
       if (isOver()) return;
     }
     // It took too long: what it lacks now is not kept any more.
@@ -390,6 +405,19 @@ export function deliveredOf(topic: TopicName, { subject, sequence, data }: Store
   } catch (thrown) {
     return { ...head, message: undefined, fault: messageOf(thrown) };
   }
+}
+
+/** Which of the inputs hears a subject; each subject is matched once. */
+function bySubject<T extends { readonly filter: string }>(inputs: readonly T[]): (subject: string) => T | undefined {
+  const met = new Map<string, T | undefined>();
+  return (subject) => {
+    let input = met.get(subject);
+    if (input === undefined && !met.has(subject)) {
+      input = inputs.find(({ filter }) => matchesSubject(filter, subject));
+      met.set(subject, input);
+    }
+    return input;
+  };
 }
 
 /** Families of the topics that a subscriber hears. */

@@ -36,6 +36,11 @@ const SKIPPED_COMMIT = 1024;
  * What can be replayed is committed after so much work: a restart has to do it again before it serves.
  */
 const REDO_MS = 10;
+/**
+ * And after so many effects, because it says all of them again, and waits for their acknowledgements where they are more
+ * than may be in flight.
+ */
+const REDO_EFFECTS = 32;
 /** A due commit waits so long for the effects under way. */
 const QUIET_WITHIN_MS = 50;
 
@@ -104,6 +109,8 @@ export class Interpreter implements Subscriber, Inspectable {
   private commitTimer: (() => void) | undefined;
   /** Time that its turns have taken since the last commit. */
   private workMs = 0;
+  /** Effects made until the last commit. */
+  private madeAtCommit = 0;
   /** A commit that waits for what has been said before it, while the actor goes on. */
   private behind: Promise<void> | undefined;
   private turning: Promise<void> | undefined;
@@ -306,6 +313,7 @@ export class Interpreter implements Subscriber, Inspectable {
     }
     for (const timer of committed.timers) this.timers.arm(timer);
     this.effects.restore(committed.outbox, committed.made, this.lineage);
+    this.madeAtCommit = committed.made;
   }
 
   private push(waiting: Waiting): void {
@@ -355,7 +363,7 @@ export class Interpreter implements Subscriber, Inspectable {
     }
     this.workMs += clock.monotonicMs() - sinceMs;
     await this.perform();
-    if (this.workMs >= REDO_MS && this.mayCommitBehind && this.behind === undefined) this.commitDue = true;
+    if (this.hasMuchToRedo && this.mayCommitBehind && this.behind === undefined) this.commitDue = true;
     this.armIdleCommit();
     this.show();
   }
@@ -491,6 +499,10 @@ export class Interpreter implements Subscriber, Inspectable {
     await this.commit();
   }
 
+  private get hasMuchToRedo(): boolean {
+    return this.workMs >= REDO_MS || this.effects.made - this.madeAtCommit >= REDO_EFFECTS;
+  }
+
   /** What it has said needs no answer, and would be said again with the same ids. */
   private get mayCommitBehind(): boolean {
     return this.o.definition.delivery === 'replay' && this.effects.onlySpeaks;
@@ -519,6 +531,7 @@ export class Interpreter implements Subscriber, Inspectable {
     this.dirty = false;
     this.commitDue = false;
     this.workMs = 0;
+    this.madeAtCommit = this.effects.made;
     for (const [family, sequence] of this.applied) this.committed.set(family, sequence);
   }
 

@@ -21,24 +21,34 @@ import { hasGoneOn, isUp } from './watch.ts';
 /** Market time runs this much faster, so that a bar of a second closes every 20 ms: a strategy hears nothing else. */
 export const SPEED = 50;
 const MARKET_TICKS_PER_S = 1_000;
-const TAPE_TICKS = 2_000_000;
+const TAPE_TICKS = 500_000;
 export const ACCOUNT = 'bench-recovery';
 const INLINE = 3;
 const WARM_UP_MS = 6_000;
 /** From one kill to the next. */
-const GAP_MS = 300;
-/** Where the spare thread is used up, also by a broker, who takes its strategies along: the next one needs some time. */
-const SPARE_GAP_MS = 2_500;
-/** Kills of one round, generously: the market must be open until the last has gone on. */
-const ROUND_MS = 9_000;
+const GAP_MS = 150;
+/** A spare thread is made when nothing has been started for a while; the next start needs one. */
+const SPARE_GAP_MS = 1_000;
+/** Of one kill with its gap, generously: the market must be open until the last has gone on. */
+const KILL_MS = 300;
+const THREAD_KILL_MS = 1_500;
 const WITHIN_MS = 20_000;
 /** An actor that is asked without a pause has less time to come back. */
 const LOOK_AGAIN_MS = 2;
-/** Of some there can be more in the same time. */
-const ROUND: readonly Kind[] = ['symbol', 'strategy', 'symbol', 'strategy', 'symbol', 'strategy', 'thread', 'broker'];
+/** A broker takes its strategies along: where one is killed there are no threads, which need a new spare each time. */
+const INLINE_KINDS: readonly Kind[] = ['symbol', 'strategy', 'broker'];
+
+export interface Kill {
+  readonly kind: Kind;
+  readonly id: string;
+  /** Until it had gone on, and until `sys.lifecycle` told that it had failed and that it was started again. */
+  readonly tookMs: number;
+  readonly failedMs: number;
+  readonly restartedMs: number;
+}
 
 export interface Times {
-  readonly byKind: Readonly<Record<Kind, readonly number[]>>;
+  readonly kills: readonly Kill[];
   /** What a restart asks of NATS, asked by itself right after each: the snapshot, a reader, its first message. */
   readonly bareMs: readonly number[];
   readonly ticksPerS: number;
@@ -74,14 +84,39 @@ export function recoveryConfig(stage: Stage, tape: TapeInfo, inline: number, thr
   });
 }
 
-export async function actorTimes(stage: Stage, symbols: number, rounds: number): Promise<Times> {
+/** Kills `rounds` actors of each of these kinds; those of threads in a company of their own. */
+export async function actorTimes(
+  stage: Stage,
+  symbols: number,
+  rounds: number,
+  victims: readonly string[],
+): Promise<Times> {
+  const inline = INLINE_KINDS.filter((kind) => victims.includes(kind));
+  const parts: Times[] = [];
+  if (inline.length > 0) parts.push(await timesOf(stage, symbols, rounds, inline, 0));
+  if (victims.includes('thread')) parts.push(await timesOf(stage, symbols, rounds, ['thread'], 1));
+  return {
+    kills: parts.flatMap(({ kills }) => kills),
+    bareMs: parts.flatMap(({ bareMs }) => bareMs),
+    ticksPerS: Math.min(...parts.map(({ ticksPerS }) => ticksPerS)),
+  };
+}
+
+async function timesOf(
+  stage: Stage,
+  symbols: number,
+  rounds: number,
+  kinds: readonly Kind[],
+  threads: number,
+): Promise<Times> {
   const tape = await recoveryTape(stage, symbols);
-  const tapeRounds = tapeRoundsFor(tape, WARM_UP_MS + rounds * ROUND_MS);
-  const config = recoveryConfig(stage, tape, INLINE, 1);
+  const killMs = threads > 0 ? THREAD_KILL_MS : KILL_MS;
+  const tapeRounds = tapeRoundsFor(tape, WARM_UP_MS + rounds * kinds.length * killMs);
+  const config = recoveryConfig(stage, tape, INLINE, threads);
   const cluster = new Cluster(stage, { config, nodes: 1, tape, tapeRounds, speed: SPEED });
   stage.watch(cluster);
   try {
-    return await Promise.race([killAll(stage, cluster, config, tape, tapeRounds, rounds), cluster.failed]);
+    return await Promise.race([killAll(stage, cluster, config, tape, tapeRounds, rounds, kinds), cluster.failed]);
   } finally {
     await stage.stop(cluster);
   }
@@ -94,6 +129,7 @@ async function killAll(
   tape: TapeInfo,
   tapeRounds: number,
   rounds: number,
+  kinds: readonly Kind[],
 ): Promise<Times> {
   const { clock } = stage;
   await cluster.start();
@@ -103,18 +139,17 @@ async function killAll(
   const sinceMs = clock.monotonicMs();
   cluster.play();
   await clock.sleep(WARM_UP_MS);
-  const byKind: Record<Kind, number[]> = { symbol: [], strategy: [], thread: [], broker: [] };
+  const kills: Kill[] = [];
   const bareMs: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    for (const kind of ROUND) {
-      const took = byKind[kind];
-      took.push(await killer.kill(kind, took.length));
+    for (const kind of kinds) {
+      kills.push(await killer.kill(kind, round));
       bareMs.push(await bareRestart(stage, bus, config, tape.symbols[bareMs.length % tape.symbols.length]!));
-      await clock.sleep(kind === 'broker' || kind === 'thread' ? SPARE_GAP_MS : GAP_MS);
+      await clock.sleep(kind === 'thread' ? SPARE_GAP_MS : GAP_MS);
     }
     if (cluster.acknowledged >= 0)
       throw new Error(`the market had ended in round ${round + 1}: the machine is too busy`);
-    if ((round + 1) % 5 === 0) stage.say(`${round + 1} of ${rounds} rounds of kills`);
+    if ((round + 1) % 50 === 0) stage.say(`${round + 1} of ${rounds} killed of each: ${kinds.join(', ')}`);
   }
   await cluster.played();
   const ticksPerS = cluster.tapeTicks / ((clock.monotonicMs() - sinceMs) / 1000);
@@ -126,7 +161,7 @@ async function killAll(
     strategies: config.strategies.map(({ id }) => id),
   });
   if (faults.length > 0) throw new NotVerified(1, faults);
-  return { byKind, bareMs, ticksPerS };
+  return { kills, bareMs, ticksPerS };
 }
 
 export class Killer {
@@ -137,7 +172,11 @@ export class Killer {
   private readonly decidedUs = new Map<string, number>();
   /** Told with what is heard of an actor. */
   private heard = (): void => undefined;
-  private restarted = '';
+  /** Who was told as started again since the last kill. */
+  private readonly restarted = new Set<string>();
+  /** Monotonic, of the actor that was killed last. */
+  private failedMs = 0;
+  private restartedMs = 0;
 
   constructor(stage: Stage, operator: Operator, ears: NatsBus, config: Config) {
     this.stage = stage;
@@ -152,7 +191,12 @@ export class Killer {
     });
     void ears.serve(topics.lifecycle.subject({}, layout), async (data) => {
       const { kind, id, event } = topics.lifecycle.decode(data);
-      if (event === 'restarted') this.restarted = actorKey(kind, id);
+      if (event === 'failed') this.failedMs = this.stage.clock.monotonicMs();
+      if (event === 'restarted') {
+        // Of those that it takes along nobody waits for.
+        if (this.restarted.size === 0) this.restartedMs = this.stage.clock.monotonicMs();
+        this.restarted.add(actorKey(kind, id));
+      }
       this.heard();
       return undefined;
     });
@@ -165,29 +209,31 @@ export class Killer {
     });
   }
 
-  /** Kills the `round`-th of the kind's actors; resolves to the milliseconds until it has gone on. */
-  async kill(kind: Kind, round: number): Promise<number> {
+  /** Kills the `round`-th of the kind's actors; resolves when it has gone on. */
+  async kill(kind: Kind, round: number): Promise<Kill> {
     const { clock } = this.stage;
     const id = this.victim(kind, round);
     const actor = kind === 'thread' ? 'strategy' : kind;
     const before = await this.operator.ask(actor, id, 'status');
     const killedUs = clock.nowUs();
     const sinceMs = clock.monotonicMs();
-    this.restarted = '';
+    this.restarted.clear();
     await this.operator.ask(actor, id, 'kill');
     // Nobody asks the actor anything before its supervisor has said that it was started again.
     const says = kind === 'thread' ? 'decides again' : 'was started again';
     await this.untilHeard(`${kind} ${id} ${says}`, () => {
-      const isStarted = this.restarted === actorKey(actor, id);
+      const isStarted = this.restarted.has(actorKey(actor, id));
       return isStarted && (kind !== 'thread' || (this.decidedUs.get(id) ?? 0) > killedUs);
     });
     const heardMs = clock.monotonicMs() - sinceMs;
+    const [failedMs, restartedMs] = [this.failedMs - sinceMs, this.restartedMs - sinceMs];
     await this.until(`${kind} ${id} has gone on`, async () => {
       const now = await this.operator.status(actor, id);
       if (now === undefined) return false;
       return kind === 'thread' ? now.restarts > before.restarts && isUp(kind, now) : hasGoneOn(kind, before, now);
     });
-    return kind === 'thread' ? heardMs : clock.monotonicMs() - sinceMs;
+    const tookMs = kind === 'thread' ? heardMs : clock.monotonicMs() - sinceMs;
+    return { kind, id, tookMs, failedMs, restartedMs };
   }
 
   private victim(kind: Kind, round: number): string {

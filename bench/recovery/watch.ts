@@ -2,6 +2,8 @@
 import type { ActorStatus } from '../operator.ts';
 
 export type Kind = 'symbol' | 'strategy' | 'thread' | 'broker';
+export type Victim = Kind | 'node';
+export const VICTIMS: readonly Victim[] = ['symbol', 'strategy', 'broker', 'thread', 'node'];
 
 /** What a supervisor says of a child that does not run; anything else is a state of the actor's own machine. */
 const DOWN: ReadonlySet<string> = new Set(['idle', 'waiting', 'starting', 'backoff', 'stopping', 'stopped', 'failed']);

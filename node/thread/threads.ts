@@ -12,7 +12,7 @@ import { isTimeToAsk, LOOK_MS } from './watchdog.ts';
 
 const MB = 2 ** 20;
 /** A spare is made this long after the last start: loading its modules must not slow down the start at hand. */
-const SPARE_AFTER_MS = 1_000;
+const SPARE_AFTER_MS = 300;
 
 /** A module may wait for something for ever while it is loaded, and its heart beats on. */
 const PLAN_MS = 20_000;

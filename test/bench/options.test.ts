@@ -35,6 +35,7 @@ describe('the command line of a benchmark', () => {
       symbols: 8,
       orders: 8,
       scenario: 'burst',
+      kinds: ['symbol', 'strategy', 'broker', 'thread', 'node'],
       ticks: 20_000_000,
       seconds: 40,
       profile: 'p',
@@ -55,7 +56,15 @@ describe('the command line of a benchmark', () => {
       assert.match(HELP, new RegExp(`^  ${question} `, 'm'));
   });
 
+  test('recovery: who is killed, in the order of the kinds', () => {
+    const some = parseOptions(['recovery', '--kinds', 'thread,symbol', '--rounds', '2000']);
+    assert.ok(some !== 'help');
+    assert.deepEqual([some.kinds, some.rounds], [['symbol', 'thread'], 2000]);
+  });
+
   const wrong: [string[], RegExp][] = [
+    [['recovery', '--kinds', 'gateway'], /--kinds gateway: want some of symbol,strategy,broker,thread,node/],
+    [['ingest', '--kinds', 'symbol'], /--kinds: for recovery only/],
     [[], /which question\? One of: ingest, order-path, recovery, runtime, bridge, inspect/],
     [['speed'], /speed: no such question/],
     [['ingest', 'order-path'], /one question at a time/],

@@ -91,3 +91,24 @@ test('it is committed after some work, once what it has said is stored, and goes
   assert.equal(said.length, INTENTS);
   await second.stop();
 });
+
+test('it is committed after it has said some, however little work that was: a restart says all of it again', async () => {
+  const server = new MemoryServer({ clock: systemClock });
+  const bus = server.connect();
+  const only = await live(bus, { ...systemClock, monotonicMs: () => 0 });
+  const snapshots = await bus.kv('snapshots');
+  const revisionNow = async (): Promise<number> => (await snapshots.get('speaker.s'))!.revision;
+  const revision = await revisionNow();
+  for (let n = 1; n <= INTENTS; n++) {
+    await bus.publish({
+      subject: topics.intent.subject({ account: 'a', strategy: 's' }, layout),
+      messageId: `i${n}`,
+      data: topics.intent.encode({ account: 'a', strategy: 's', intentId: `i${n}` }),
+    });
+  }
+  while (only.position('trading') < INTENTS) await systemClock.yield();
+  const untilMs = systemClock.monotonicMs() + 2_000;
+  while ((await revisionNow()) === revision && systemClock.monotonicMs() < untilMs) await systemClock.yield();
+  assert.ok((await revisionNow()) > revision, 'not before the timer of an idle commit');
+  only.kill();
+});

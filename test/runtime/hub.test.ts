@@ -276,6 +276,35 @@ describe('inputs of a node', () => {
     for (const one of [yen, again]) await hub.unsubscribe(one);
   });
 
+  test('who comes back among the messages of many others is handed its own in a few rounds of the event loop', async () => {
+    let rounds = 0;
+    const bus = new MemoryServer({ clock }).connect();
+    const counted = { ...clock, yield: () => clock.yield().finally(() => rounds++) };
+    const hub = new InputHub({
+      ...{ bus, layout, clock: counted, log: silentLogger },
+      onFailure: (error) => assert.fail(error),
+    });
+    const [a, b] = [new Listener({ symbol: 'A' }), new Listener({ symbol: 'B' })];
+    await Promise.all([hub.subscribe(a), hub.subscribe(b)]);
+    await hub.unsubscribe(a);
+    const own = 20;
+    for (let n = 1; n <= own; n++) {
+      await bar(bus, 'A', n);
+      for (let other = 0; other < 99; other++) await bar(bus, 'B', n * 100 + other);
+    }
+    while (b.heard.length < own * 99) await clock.yield();
+    rounds = 0;
+    await hub.subscribe(a);
+    while (a.heard.length < own) await clock.yield();
+    assert.ok(rounds < 5, `${rounds} rounds`);
+    assert.deepEqual(
+      a.heard,
+      Array.from({ length: own }, (_, i) => `A ${i + 1}`),
+    );
+    await hub.unsubscribe(a);
+    await hub.unsubscribe(b);
+  });
+
   test('who leaves and comes back while it is being handed what it lacks gets the rest once', async () => {
     const { bus, hub } = stage();
     const others = new Listener({});
