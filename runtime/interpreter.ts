@@ -16,6 +16,7 @@ import type { Inspectable, Inspector } from './inspect/inspector.ts';
 import type { Watch } from './inspect/watch.ts';
 import { Mailbox } from './mailbox.ts';
 import type { PoisonRecord } from './poison.ts';
+import { Redo } from './redo.ts';
 import type { Turn } from './run-queue.ts';
 import { RunQueue } from './run-queue.ts';
 import type { Logger } from './telemetry/log.ts';
@@ -32,15 +33,6 @@ export const JOINED_INPUTS = 32;
 const SHOW_MS = 100;
 /** So many unwanted messages are worth a commit: a restart would read them again. */
 const SKIPPED_COMMIT = 1024;
-/**
- * What can be replayed is committed after so much work: a restart has to do it again before it serves.
- */
-const REDO_MS = 10;
-/**
- * And after so many effects, because it says all of them again, and waits for their acknowledgements where they are more
- * than may be in flight.
- */
-const REDO_EFFECTS = 32;
 /** A due commit waits so long for the effects under way. */
 const QUIET_WITHIN_MS = 50;
 
@@ -107,10 +99,7 @@ export class Interpreter implements Subscriber, Inspectable {
   private dirty = false;
   private commitDue = false;
   private commitTimer: (() => void) | undefined;
-  /** Time that its turns have taken since the last commit. */
-  private workMs = 0;
-  /** Effects made until the last commit. */
-  private madeAtCommit = 0;
+  private readonly redo = new Redo();
   /** A commit that waits for what has been said before it, while the actor goes on. */
   private behind: Promise<void> | undefined;
   private turning: Promise<void> | undefined;
@@ -313,7 +302,7 @@ export class Interpreter implements Subscriber, Inspectable {
     }
     for (const timer of committed.timers) this.timers.arm(timer);
     this.effects.restore(committed.outbox, committed.made, this.lineage);
-    this.madeAtCommit = committed.made;
+    this.redo.committed(committed.made);
   }
 
   private push(waiting: Waiting): void {
@@ -361,9 +350,9 @@ export class Interpreter implements Subscriber, Inspectable {
       this.apply(waiting);
       if (clock.monotonicMs() >= sinceMs + TURN_MS) break;
     }
-    this.workMs += clock.monotonicMs() - sinceMs;
+    this.redo.worked(clock.monotonicMs() - sinceMs);
     await this.perform();
-    if (this.hasMuchToRedo && this.mayCommitBehind && this.behind === undefined) this.commitDue = true;
+    if (this.redo.isMuch(this.effects.made) && this.mayCommitBehind && this.behind === undefined) this.commitDue = true;
     this.armIdleCommit();
     this.show();
   }
@@ -499,10 +488,6 @@ export class Interpreter implements Subscriber, Inspectable {
     await this.commit();
   }
 
-  private get hasMuchToRedo(): boolean {
-    return this.workMs >= REDO_MS || this.effects.made - this.madeAtCommit >= REDO_EFFECTS;
-  }
-
   /** What it has said needs no answer, and would be said again with the same ids. */
   private get mayCommitBehind(): boolean {
     return this.o.definition.delivery === 'replay' && this.effects.onlySpeaks;
@@ -530,8 +515,7 @@ export class Interpreter implements Subscriber, Inspectable {
   private noteCommit(): void {
     this.dirty = false;
     this.commitDue = false;
-    this.workMs = 0;
-    this.madeAtCommit = this.effects.made;
+    this.redo.committed(this.effects.made);
     for (const [family, sequence] of this.applied) this.committed.set(family, sequence);
   }
 
