@@ -5,7 +5,7 @@ import type { ActorDefinition, InputEvent, StoredState } from '../../runtime/act
 import { publish } from '../../runtime/actor.ts';
 import type { Bus, KeyValue, PublishRequest } from '../../runtime/bus/bus.ts';
 import { MemoryServer } from '../../runtime/bus/memory.ts';
-import { topics } from '../../runtime/bus/topics.ts';
+import { actorKey, topics } from '../../runtime/bus/topics.ts';
 import { systemClock, VirtualClock } from '../../runtime/clock.ts';
 import { InputHub } from '../../runtime/hub.ts';
 import type { Exit } from '../../runtime/interpreter.ts';
@@ -552,6 +552,8 @@ describe('inputs that may be joined', () => {
     alone.interpreter.kill();
     const said = idsOf(w);
     assert.equal(said.length, 160);
+    // It is to take all of them again.
+    await (await bus.kv('snapshots')).delete(actorKey(alone.interpreter.kind, alone.interpreter.id));
     const joined = await live(
       bus,
       joining(w, () => true),
