@@ -2,23 +2,21 @@
  * Inside a thread: runs one strategy over a bus connection of its own, on which it commits and speaks. What it hears is
  * handed over by the main side (see feed.ts), which is told what it has to know.
  */
-import type { MessagePort } from 'node:worker_threads';
 import { strategyActor, strategyPlan } from '../../actors/strategy/actor.ts';
 import { loadStrategy } from '../../actors/strategy/registry.ts';
 import type { ActorDefinition } from '../../runtime/actor.ts';
-import type { NatsBus } from '../../runtime/bus/nats.ts';
-import { connectNats } from '../../runtime/bus/nats.ts';
+import type { Bus } from '../../runtime/bus/bus.ts';
 import { actorKey } from '../../runtime/bus/topics.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { Inspector } from '../../runtime/inspect/inspector.ts';
 import { Interpreter } from '../../runtime/interpreter.ts';
 import { PoisonRecord } from '../../runtime/poison.ts';
 import type { Logger } from '../../runtime/telemetry/log.ts';
-import { createLogger, setLogLevel } from '../../runtime/telemetry/log.ts';
+import { setLogLevel } from '../../runtime/telemetry/log.ts';
 import type { Snapshot } from '../../runtime/xstate.ts';
-import { Captive } from './captive.ts';
+import type { Captive } from './captive.ts';
 import { PortInputs } from './inputs.ts';
-import type { Assignment, Birth, BusLogin, FromThread, Needs, ToThread } from './protocol.ts';
+import type { Assignment, FromThread, Needs, ToThread } from './protocol.ts';
 import { faultOf } from './protocol.ts';
 import { rehearse } from './rehearsal.ts';
 import type { Vitals } from './vitals.ts';
@@ -31,15 +29,31 @@ const MOST_COMMITS = 4_096;
 
 type Run = Extract<ToThread, { type: 'run' }>;
 
+/** The thread's end of what it is connected by. */
+export interface Port {
+  on(event: 'message', hear: (message: ToThread) => void): unknown;
+  postMessage(message: FromThread): void;
+}
+
+export interface HostOptions {
+  readonly port: Port;
+  readonly vitals: Vitals;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Name of the node. */
+  readonly node: string;
+  readonly connect: () => Promise<Bus>;
+  /** Keeps what the strategy's code does by itself within bounds, where it can do anything. */
+  readonly captive?: Captive;
+}
+
 export class Host {
-  private readonly port: MessagePort;
-  private readonly birth: Birth;
+  private readonly port: Port;
+  private readonly o: HostOptions;
   private readonly vitals: Vitals;
   private readonly clock: Clock;
   private readonly log: Logger;
-  private readonly captive: Captive;
-  private readonly login: BusLogin;
-  private connecting: Promise<NatsBus | undefined>;
+  private connecting: Promise<Bus | undefined>;
   private readonly inputs: PortInputs;
   private interpreter: Interpreter | undefined;
   private definition: ActorDefinition | undefined;
@@ -47,30 +61,28 @@ export class Host {
   private told: Snapshot | undefined;
   private commitsMs: number[] = [];
 
-  constructor(port: MessagePort, birth: Birth, vitals: Vitals, clock: Clock) {
+  constructor(options: HostOptions) {
+    const { port, vitals, clock, log } = options;
+    this.o = options;
     this.port = port;
-    this.birth = birth;
     this.vitals = vitals;
     this.clock = clock;
-    const { bus } = birth;
-    if (bus === undefined) throw new RangeError('a thread is born once');
-    this.login = bus;
-    birth.bus = undefined;
-    this.log = createLogger(birth.log);
-    this.captive = new Captive(this.log);
+    this.log = log;
     this.inputs = new PortInputs(
       (message) => this.say(message),
       (error) => this.fail('crash', error),
     );
     // A spare connects before it is needed. Where that fails it is tried again, and reported, when it is.
-    this.connecting = this.connect().catch(() => undefined);
+    this.connecting = options.connect().catch(() => undefined);
   }
 
   listen(): void {
-    this.captive.captureOutput();
-    this.captive.limitCommands(this.birth.blockMs);
-    this.every(BREATH_MS, () => this.captive.breathe());
-    this.port.on('message', (message: ToThread) => this.hear(message));
+    const { captive } = this.o;
+    if (captive !== undefined) {
+      captive.captureOutput();
+      this.every(BREATH_MS, () => captive.breathe());
+    }
+    this.port.on('message', (message) => this.hear(message));
     this.say({ type: 'ready' });
   }
 
@@ -130,7 +142,7 @@ export class Host {
     const { clock } = this;
     this.isTaken = true;
     const { id, account, symbol, params, featureTimeframes, use, folder } = run;
-    const connected = this.connecting.then((early) => early ?? this.connect());
+    const connected = this.connecting.then((early) => early ?? this.o.connect());
     // What the store has is under way while the strategy's code is loaded.
     const asked = connected.then(async (bus) => {
       const snapshots = await bus.kv('snapshots');
@@ -181,7 +193,7 @@ export class Host {
       onCommit: (tookMs) => {
         if (this.commitsMs.length < MOST_COMMITS) this.commitsMs.push(tookMs);
       },
-      inspector: new Inspector({ bus, clock, log, node: this.birth.node }),
+      inspector: new Inspector({ bus, clock, log, node: this.o.node }),
       onState: (state, detail) => this.say({ type: 'state', state, detail }),
     });
     await this.interpreter.start();
@@ -215,10 +227,6 @@ export class Host {
   private fail(reason: 'crash' | 'fenced', thrown: unknown): void {
     this.tellNews();
     this.say({ type: 'exit', reason, error: faultOf(thrown) });
-  }
-
-  private connect(): Promise<NatsBus> {
-    return connectNats({ ...this.login, clock: this.clock, log: this.log });
   }
 
   private say(message: FromThread): void {

@@ -2,10 +2,11 @@
  * One worker thread, seen from the main side: born, watched, and ended when it hangs, holds too much memory or ends by
  * itself. It knows nothing of strategies.
  */
-import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../runtime/clock.ts';
 import { messageOf, TroupeError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/telemetry/log.ts';
+import type { Bear, Body } from './body.ts';
+import { bearWorker } from './body.ts';
 import type { Birth, BusLogin, FromThread, ToThread } from './protocol.ts';
 import { errorOf } from './protocol.ts';
 import { Vitals } from './vitals.ts';
@@ -13,13 +14,6 @@ import type { Limits, Watch } from './watchdog.ts';
 import { bytesOf, firstWatch, isHung, look } from './watchdog.ts';
 
 const MB = 2 ** 20;
-/**
- * V8's own limit on a thread's heap lies this far above ours. When a single large allocation (an array or a map that
- * doubles) does not fit below V8's limit, V8 ends the whole process, not the thread; with this room our looks, every
- * 50 ms, come first. Without it `new Map()` that grows for ever kills the node.
- */
-const ROOM_MB = 768;
-const YOUNG_MB = 16;
 /** A thread that is blocked outside JavaScript (a system call) ends when that returns; nobody waits longer for it. */
 const END_MS = 3_000;
 
@@ -42,11 +36,13 @@ export interface ThreadOptions {
   /** Name of the node. */
   readonly node: string;
   readonly clock: Clock;
+  /** Default: a worker of Node.js. */
+  readonly bear?: Bear;
 }
 
 export class Thread {
   readonly vitals = new Vitals();
-  private readonly worker: Worker;
+  private readonly body: Body;
   private readonly o: ThreadOptions;
   private hooks: ThreadHooks | undefined;
   private watch: Watch | undefined;
@@ -69,33 +65,15 @@ export class Thread {
       node,
       log: { level: log.level as Birth['log']['level'], service: `node ${node}` },
     };
-    const { TZ, LANG } = process.env;
-    this.worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: birth,
-      // Nothing of the node's own environment: there are passwords in it.
-      env: { ...(TZ === undefined ? {} : { TZ }), ...(LANG === undefined ? {} : { LANG }) },
-      execArgv: [],
-      argv: [],
-      // What it writes by itself goes to the log; the node's own standard output is for its status lines.
-      stdout: true,
-      stderr: true,
-      resourceLimits: {
-        maxOldGenerationSizeMb: Math.ceil(limits.memoryBytes / MB) + ROOM_MB,
-        maxYoungGenerationSizeMb: YOUNG_MB,
+    this.body = (options.bear ?? bearWorker)(birth, limits, log, {
+      onMessage: (message) => this.heard(message),
+      onError: (error) => {
+        this.uncaught = error;
       },
-    });
-    for (const stream of [this.worker.stdout, this.worker.stderr]) {
-      stream
-        .setEncoding('utf8')
-        .on('data', (text: string) => log.warn({ text: text.slice(0, 1_000) }, 'from a thread'));
-    }
-    this.worker.on('message', (message: FromThread) => this.heard(message));
-    this.worker.on('error', (error) => {
-      this.uncaught = error;
-    });
-    this.worker.on('exit', (code) => {
-      this.exited = true;
-      if (this.verdict === undefined) this.finish({ reason: 'crash', error: this.causeOf(code) });
+      onExit: (code) => {
+        this.exited = true;
+        if (this.verdict === undefined) this.finish({ reason: 'crash', error: this.causeOf(code) });
+      },
     });
   }
 
@@ -115,7 +93,7 @@ export class Thread {
   }
 
   post(message: ToThread, transfer: readonly ArrayBuffer[] = []): void {
-    if (this.alive) this.worker.postMessage(message, transfer);
+    if (this.alive) this.body.post(message, transfer);
   }
 
   /** Ends it, whatever it does. Resolves when nothing of it runs any more, or cannot be waited for. */
@@ -145,7 +123,7 @@ export class Thread {
     if (this.asking || !this.watched) return;
     this.asking = true;
     try {
-      const bytes = bytesOf(await this.worker.getHeapStatistics());
+      const bytes = bytesOf(await this.body.heap());
       const { memoryBytes } = this.o.limits;
       if (bytes <= memoryBytes) return;
       const held = `it held ${Math.round(bytes / MB)} MB, allowed: ${Math.round(memoryBytes / MB)} MB`;
@@ -188,7 +166,7 @@ export class Thread {
     const late = new Promise<'late'>((resolve) => {
       cancel = this.o.clock.setTimer(END_MS, () => resolve('late'));
     });
-    if ((await Promise.race([this.worker.terminate(), late])) === 'late') {
+    if ((await Promise.race([this.body.terminate(), late])) === 'late') {
       this.o.log.error(
         { code: 'ACTOR_HUNG' },
         `a thread is blocked outside JavaScript and did not end in ${END_MS} ms`,

@@ -5,6 +5,7 @@ import type { Layout } from '../../runtime/bus/topics.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { messageOf, TroupeError } from '../../runtime/errors.ts';
 import type { Logger, LogLevel } from '../../runtime/telemetry/log.ts';
+import type { Bear } from './body.ts';
 import type { Assignment, BusLogin, Needs } from './protocol.ts';
 import { Thread } from './thread.ts';
 import type { MemoryWatch } from './watchdog.ts';
@@ -32,6 +33,8 @@ export interface ThreadsOptions {
   readonly node: string;
   /** Whether a thread with everything loaded waits for the next start. It costs a connection and some 20 MB. */
   readonly spare: boolean;
+  /** What threads are made of. Default: workers of Node.js. */
+  readonly bear?: Bear;
 }
 
 export class Threads {
@@ -105,7 +108,11 @@ export class Threads {
     if (this.closed) throw new RangeError('the threads of this node are closed');
     const { bus, settings, log, node, clock } = this.o;
     const limits = { hangAfterMs: settings.hang_after_ms, memoryBytes: settings.memory_mb * MB };
-    const thread = new Thread({ bus, heartbeatMs: settings.heartbeat_ms, limits, log, node, clock });
+    const { bear } = this.o;
+    const thread = new Thread({
+      ...{ bus, heartbeatMs: settings.heartbeat_ms, limits, log, node, clock },
+      ...(bear === undefined ? {} : { bear }),
+    });
     this.alive.add(thread);
     if (this.cancelLook === undefined) this.lookAgain();
     return thread;

@@ -15,5 +15,16 @@ clock.setTimer(birth.heartbeatMs, function beat() {
 });
 
 const { Host } = await import('./host.ts');
-const host = new Host(parentPort!, birth, vitals, clock);
+const { Captive } = await import('./captive.ts');
+const { connectNats } = await import('../../runtime/bus/nats.ts');
+const { createLogger } = await import('../../runtime/telemetry/log.ts');
+const { bus, node, blockMs } = birth;
+if (bus === undefined) throw new RangeError('a thread is born once');
+// User code finds no password.
+birth.bus = undefined;
+const log = createLogger(birth.log);
+const captive = new Captive(log);
+captive.limitCommands(blockMs);
+const connect = () => connectNats({ ...bus, clock, log });
+const host = new Host({ port: parentPort!, vitals, clock, log, node, connect, captive });
 host.listen();

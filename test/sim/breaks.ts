@@ -17,6 +17,8 @@ export interface Break {
   readonly what: string;
   /** Done by the simulated bridge. */
   readonly bridge?: 'fence' | 'journal' | 'journal-disk';
+  /** Done between a node and its threads. */
+  readonly thread?: 'watchdog' | 'inputs';
   /** Done by the streams: they forget every message id at once. */
   readonly forgetsIds?: boolean;
   /** Done on the way between a node and the server. */
@@ -241,5 +243,15 @@ export const breaks: readonly Break[] = [
           return Promise.race([renewed, host.clock.sleep(1_000).then(() => revision)]);
         },
       })),
+  },
+  {
+    name: 'watchdog',
+    what: 'a thread that hangs is taken for alive',
+    thread: 'watchdog',
+  },
+  {
+    name: 'thread-inputs',
+    what: 'some of what a node hands to a thread does not arrive',
+    thread: 'inputs',
   },
 ];

@@ -10,6 +10,8 @@ export interface CompanyShape {
   readonly capacity: number;
   readonly symbols: readonly string[];
   readonly strategies: readonly { readonly id: string; readonly symbol: string }[];
+  /** Of the strategies, those that run in threads. */
+  readonly threads: readonly string[];
   readonly hedging: boolean;
   readonly safeMode: 'cancel' | 'flatten' | 'hold';
   /** Restarts that an actor, and all actors under one supervisor, may take within a minute. */
@@ -20,7 +22,7 @@ export interface CompanyShape {
 }
 
 export function simConfig(shape: CompanyShape): Config {
-  const { node, capacity, symbols, strategies, hedging, seed, untilMs, safeMode, budgets } = shape;
+  const { node, capacity, symbols, strategies, hedging, seed, untilMs, safeMode, budgets, threads } = shape;
   const symbol = (name: string) => ({
     ...{ digits: 5, contract_size: 100_000, currency_base: name.slice(0, 3), currency_profit: 'USD' },
   });
@@ -36,7 +38,7 @@ export function simConfig(shape: CompanyShape): Config {
       risk: { max_order_lots: 5, max_position_lots: 20, max_open_orders: 40 },
     },
     strategies: strategies.map(({ id, symbol: traded }, i) => ({
-      ...{ id, use: 'sim-trader', symbol: traded, isolation: 'inline' },
+      ...{ id, use: 'sim-trader', symbol: traded, isolation: threads.includes(id) ? 'thread' : 'inline' },
       params: { salt: `${seed}.${id}`, untilMs, flat: i % 2 === 0 },
     })),
     ...(budgets === undefined

@@ -1,6 +1,7 @@
 /** One node of the simulated company and whoever starts its process again: every run has its own clock, bus and state. */
 import type { Outcome } from '../../node/node.ts';
 import { Node } from '../../node/node.ts';
+import { Threads } from '../../node/thread/threads.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import type { Config } from '../../runtime/config/index.ts';
 import { seededRandom } from '../../runtime/random.ts';
@@ -9,6 +10,8 @@ import type { Metrics } from '../../runtime/telemetry/metrics.ts';
 import { createMetrics } from '../../runtime/telemetry/metrics.ts';
 import type { Ledger } from './ledger.ts';
 import { openLedger } from './ledger.ts';
+import type { SimThread, SimThreadOptions } from './thread.ts';
+import { bearIn } from './thread.ts';
 import type { ClockFault } from './world/host.ts';
 import { Host } from './world/host.ts';
 import type { Network } from './world/network.ts';
@@ -21,7 +24,10 @@ export interface SlotOptions {
   readonly ledger: Ledger;
   readonly seed: string;
   readonly clockFault: ClockFault;
-  readonly connect: (host: Host, slot: NodeSlot) => Bus;
+  readonly connect: (host: Host, slot: NodeSlot, thread?: SimThread) => Bus;
+  /** Some of its strategies run in threads. */
+  readonly threads: boolean;
+  readonly withoutInThreads?: SimThreadOptions['without'];
   readonly trace: (text: string) => void;
   /** A node that was asked to drain has ended. */
   readonly onDrained: () => void;
@@ -36,6 +42,8 @@ export class NodeSlot {
   host: Host | undefined;
   /** When it last found that it must end, or undefined while it runs. */
   failing = false;
+  /** Of the node that runs. */
+  private threads: SimThread[] = [];
   private runs = 0;
   private endedInARow = 0;
   private startedMs = 0;
@@ -49,6 +57,11 @@ export class NodeSlot {
   constructor(options: SlotOptions) {
     this.o = options;
     this.name = options.config.node.name;
+  }
+
+  /** The thread in which this strategy runs. */
+  threadOf(strategy: string): SimThread | undefined {
+    return this.threads.findLast((thread) => thread.host.alive && thread.strategy === strategy);
   }
 
   get run(): string {
@@ -65,12 +78,25 @@ export class NodeSlot {
     const { run } = this;
     const host = new Host(run, network.loop, seededRandom(`${seed} host ${run}`), clockFault);
     this.host = host;
+    this.threads = [];
+    const random = seededRandom(`${seed} threads ${run}`);
+    const bear = bearIn({
+      ...{ node: host, loop: network.loop, random, without: this.o.withoutInThreads },
+      connect: (thread) => connect(host, this, thread),
+      onBorn: (thread) => this.threads.push(thread),
+    });
+    const layout = { partitions: config.market.partitions };
+    const threads = new Threads({
+      ...{ bus: { url: 'simulated', name: run }, settings: config.supervision.thread, layout, clock: host.clock },
+      ...{ log: silentLogger, node: this.name, spare: true, bear },
+    });
     metrics ??= createMetrics();
     const node = new Node({
       ...{ config, folder: '/', bus: connect(host, this), clock: host.clock, log: silentLogger, metrics },
       random: seededRandom(`${seed} node ${run}`),
       ledger: openLedger(ledger, network.loop, seededRandom(`${seed} ledger ${run}`), host),
       instance: run,
+      ...(this.o.threads ? { threads } : {}),
       onFailure: (error) => {
         trace(`${run} fails: ${error.code} ${error.message}`);
         if (this.host === host) this.failing = true;

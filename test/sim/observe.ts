@@ -81,9 +81,11 @@ function market(world: SimWorld): Pick<History, 'frames' | 'bars'> {
 
 /** Context of the actor's machine on the one node that runs it. */
 function contextOf(world: SimWorld, kind: string, id: string): unknown {
-  const found = world.slots.flatMap(({ node }) => {
-    const placed = node?.company.get(kind, id);
-    return placed === undefined ? [] : [(placed.member as unknown as Inside).interpreter?.current?.context];
+  const found = world.slots.flatMap((slot) => {
+    const placed = slot.node?.company.get(kind, id);
+    if (placed === undefined) return [];
+    const thread = kind === 'strategy' ? slot.threadOf(id) : undefined;
+    return [thread?.context ?? (placed.member as unknown as Inside).interpreter?.current?.context];
   });
   return found.length === 1 ? found[0] : undefined;
 }

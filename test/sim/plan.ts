@@ -5,6 +5,14 @@ import { seededRandom } from '../../runtime/random.ts';
 export type Fault =
   /** The actor dies at the n-th point at which it waits for something, counted from `atMs`. */
   | { readonly kind: 'actor'; readonly atMs: number; readonly actor: string; readonly countdown: number }
+  /** A strategy's thread is ended, ends by itself or hangs at the n-th such point. */
+  | {
+      readonly kind: 'thread';
+      readonly atMs: number;
+      readonly actor: string;
+      readonly countdown: number;
+      readonly how: 'kill' | 'exit' | 'hang';
+    }
   | { readonly kind: 'node-kill'; readonly atMs: number; readonly node: number; readonly backAfterMs: number }
   | { readonly kind: 'node-drain'; readonly atMs: number; readonly node: number; readonly backAfterMs: number }
   | { readonly kind: 'node-freeze'; readonly atMs: number; readonly node: number; readonly forMs: number }
@@ -57,6 +65,8 @@ export interface Plan {
   readonly nodes: readonly { readonly skewMs: number; readonly rate: number; readonly capacity: number }[];
   readonly symbols: readonly string[];
   readonly strategies: readonly { readonly id: string; readonly symbol: string }[];
+  /** Of the strategies, those that run in threads. */
+  readonly threads: readonly string[];
   readonly hedging: boolean;
   readonly safeMode: 'cancel' | 'flatten' | 'hold';
   /** Of supervisors, where they are to be spent; otherwise the usual ones. */
@@ -235,6 +245,20 @@ function outsideOf(seed: string, { symbols }: Shape): Fault[] {
   });
 }
 
+/** Drawn apart, so that the rest of a seed's world is what it was without threads. */
+function threadsOf(seed: string, { strategies }: Shape): { threads: string[]; faults: Fault[] } {
+  const random = seededRandom(`threads ${seed}`);
+  if (random.next() < 0.5) return { threads: [], faults: [] };
+  const threads = strategies.map(({ id }) => id).filter(() => random.next() < 0.8);
+  if (threads.length === 0) return { threads, faults: [] };
+  const faults = Array.from({ length: random.nextInt(4) }, (): Fault => {
+    const atMs = between(random, FAULTS_FROM_MS, FAULTS_UNTIL_MS);
+    const how = pick(random, ['kill', 'exit', 'hang'] as const);
+    return { kind: 'thread', atMs, actor: `strategy.${pick(random, threads)}`, countdown: random.nextInt(12), how };
+  });
+  return { threads, faults };
+}
+
 const endOf = (fault: Fault): number => {
   if ('forMs' in fault) return fault.atMs + fault.forMs;
   return 'backAfterMs' in fault ? fault.atMs + fault.backAfterMs : fault.atMs;
@@ -255,17 +279,19 @@ export function planOf(seed: string): Plan {
   const shape = { nodes, symbols, strategies };
   const storm = stormOf(seed, shape);
   const house = seededRandom(`house ${seed}`);
+  const threaded = threadsOf(seed, shape);
   const count = random.next() < 0.05 ? 0 : 1 + random.nextInt(7);
   const faults = Array.from({ length: count }, () =>
     drawFault(random, between(random, FAULTS_FROM_MS, FAULTS_UNTIL_MS), shape),
   )
-    .concat(operatorOf(seed, shape), storm, outsideOf(seed, shape))
+    .concat(operatorOf(seed, shape), storm, outsideOf(seed, shape), threaded.faults)
     .sort((a, b) => a.atMs - b.atMs);
   const stormy = random.next() < 0.4;
   const rough = random.next() < 0.5;
   return {
     seed,
     ...shape,
+    threads: threaded.threads,
     hedging: random.next() < 0.5,
     safeMode: pick(house, ['cancel', 'flatten', 'hold'] as const),
     budgets: storm.length > 0 ? { child: 1, supervisor: 2 + house.nextInt(2) } : undefined,

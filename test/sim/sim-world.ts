@@ -20,6 +20,7 @@ import { Ledger } from './ledger.ts';
 import { crashActor, NodeSlot } from './node-slot.ts';
 import { Operator } from './operator.ts';
 import type { Fault, Plan } from './plan.ts';
+import type { SimThread } from './thread.ts';
 import type { ClockFault } from './world/host.ts';
 import { Host } from './world/host.ts';
 import { Loop, START_MS } from './world/loop.ts';
@@ -77,7 +78,7 @@ export class SimWorld {
   private readonly operator: Operator;
   private bridgeRuns = 0;
   private terminalRuns = 0;
-  private readonly crashes: { actor: string; left: number }[] = [];
+  private readonly crashes: { actor: string; left: number; how: 'kill' | 'exit' | 'hang' }[] = [];
   /** Orders that an earlier life of the broker had decided to send. */
   private readonly notToBeSent = new Set<string>();
   /** Run of a node that owns each actor, as the store has it. */
@@ -141,23 +142,24 @@ export class SimWorld {
   }
 
   private makeSlot(i: number, clockFault: ClockFault, capacity: number): NodeSlot {
-    const { seed, symbols, strategies, hedging, calmMs, safeMode, budgets } = this.plan;
+    const { seed, symbols, strategies, hedging, calmMs, safeMode, budgets, threads } = this.plan;
     const config = simConfig({
-      ...{ node: `node-${i + 1}`, capacity, symbols, strategies, hedging, seed, safeMode, budgets },
+      ...{ node: `node-${i + 1}`, capacity, symbols, strategies, hedging, seed, safeMode, budgets, threads },
       untilMs: START_MS + calmMs + TRADES_ON_MS,
     });
     return new NodeSlot({
       ...{ config, network: this.network, ledger: this.ledger, seed, clockFault: { ...clockFault } },
-      trace: this.trace,
+      ...{ trace: this.trace, threads: threads.length > 0, withoutInThreads: this.broken?.thread },
       onDrained: () => {
         this.drained++;
       },
-      connect: (host, slot) => this.connect(host, slot),
+      connect: (host, slot, thread) => this.connect(host, slot, thread),
     });
   }
 
-  private connect(host: Host, slot: NodeSlot): Bus {
-    const bus = new SimBus(this.network, host, (_point, what, key) => this.passes(host, slot, what, key));
+  private connect(host: Host, slot: NodeSlot, thread?: SimThread): Bus {
+    const passes = (_point: string, what: string, key: string): boolean => this.passes(host, slot, what, key, thread);
+    const bus = new SimBus(this.network, thread?.host ?? host, passes);
     return this.broken?.bus?.(bus, host) ?? bus;
   }
 
@@ -174,7 +176,7 @@ export class SimWorld {
   }
 
   /** An actor waits for something: does it live to hear of it? */
-  private passes(host: Host, slot: NodeSlot, what: string, key: string): boolean {
+  private passes(host: Host, slot: NodeSlot, what: string, key: string, thread?: SimThread): boolean {
     if (this.crashes.length === 0) return true;
     const name = what === 'request' ? `broker.${ACCOUNT}` : what === 'publish' || what === 'snapshots' ? key : '';
     const at = this.crashes.findIndex(({ actor }) => name === actor || name.startsWith(`${actor}.`));
@@ -184,6 +186,12 @@ export class SimWorld {
     const [kind, id] = crash.actor.split('.') as [string, string];
     const { node } = slot;
     if (node === undefined || slot.host !== host) return true;
+    if (thread !== undefined && crash.how !== 'kill') {
+      this.trace(`the thread of ${crash.actor} ${crash.how === 'exit' ? 'ends' : 'hangs'} at ${what} ${key}`);
+      if (crash.how === 'exit') thread.exit(0);
+      else thread.hang();
+      return false;
+    }
     const died = crashActor(node, kind, id);
     this.trace(`${crash.actor} ${died ? 'dies' : 'would die'} on ${slot.run} at ${what} ${key}`);
     return !died;
@@ -229,7 +237,10 @@ export class SimWorld {
     const { loop, network } = this;
     switch (fault.kind) {
       case 'actor':
-        this.crashes.push({ actor: fault.actor, left: fault.countdown });
+        this.crashes.push({ actor: fault.actor, left: fault.countdown, how: 'kill' });
+        return;
+      case 'thread':
+        this.crashes.push({ actor: fault.actor, left: fault.countdown, how: fault.how });
         return;
       case 'node-kill':
         this.slots[fault.node]?.kill(fault.backAfterMs);

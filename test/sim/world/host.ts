@@ -21,6 +21,11 @@ export class Host {
   readonly name: string;
   readonly clock: Clock;
   state: 'up' | 'frozen' | 'dead' = 'up';
+  /** The process that it is: itself, or of a thread the one it lives in. */
+  readonly process: Host;
+  /** It hangs: its process goes on without it. */
+  isStuck = false;
+  private readonly threads = new Set<Host>();
   readonly clockFault: ClockFault;
   private readonly loop: Loop;
   private readonly random: Random;
@@ -29,8 +34,17 @@ export class Host {
   private arrived: (() => void)[] = [];
   private readonly onDeath: (() => void)[] = [];
 
-  constructor(name: string, loop: Loop, random: Random, clockFault: ClockFault = { skewMs: 0, rate: 1 }) {
+  constructor(
+    name: string,
+    loop: Loop,
+    random: Random,
+    clockFault: ClockFault = { skewMs: 0, rate: 1 },
+    process: Host | undefined = undefined,
+  ) {
     this.name = name;
+    this.process = process ?? this;
+    if (process?.state === 'frozen') this.state = 'frozen';
+    process?.threads.add(this);
     this.loop = loop;
     this.random = random;
     this.clockFault = clockFault;
@@ -60,10 +74,12 @@ export class Host {
 
   freeze(): void {
     if (this.state === 'up') this.state = 'frozen';
+    for (const thread of this.threads) thread.freeze();
   }
 
   /** Goes on where it stood: all at once finds out what has happened meanwhile. */
   thaw(): void {
+    for (const thread of this.threads) if (!thread.isStuck) thread.thaw();
     if (this.state !== 'frozen') return;
     const timersFirst = this.random.next() < 0.7;
     const held = timersFirst ? [...this.timers, ...this.arrived] : [...this.arrived, ...this.timers];
@@ -78,6 +94,8 @@ export class Host {
   kill(): void {
     if (this.state === 'dead') return;
     this.state = 'dead';
+    this.process.threads.delete(this);
+    for (const thread of [...this.threads]) thread.kill();
     this.timers = [];
     this.arrived = [];
     for (const work of this.onDeath) work();

@@ -33,7 +33,7 @@ export class Lane {
   }
 
   isOf(host: Host): boolean {
-    return this.host === host;
+    return this.host.process === host;
   }
 
   send(work: () => void): void {
@@ -138,7 +138,7 @@ export class Network {
   }
 
   cutOf(host: Host): Cut | undefined {
-    return this.serverDown ? 'drop' : this.cuts.get(host);
+    return this.serverDown ? 'drop' : this.cuts.get(host.process);
   }
 
   cut(host: Host, how: Cut): void {
@@ -186,13 +186,15 @@ export class Network {
 
   /** Tells when the connection of `host` is mended. */
   onReconnect(host: Host, work: () => void): () => void {
-    let own = this.listeners.get(host);
+    const { process } = host;
+    let own = this.listeners.get(process);
     if (own === undefined) {
       own = new Set();
-      this.listeners.set(host, own);
+      this.listeners.set(process, own);
     }
-    own.add(work);
-    return () => own.delete(work);
+    const reach = (): void => host.receive(work);
+    own.add(reach);
+    return () => own.delete(reach);
   }
 
   private lanesOf(host: Host): Lane[] {
@@ -201,6 +203,6 @@ export class Network {
 
   private reconnected(host: Host): void {
     for (const lane of this.lanesOf(host)) lane.release();
-    for (const work of [...(this.listeners.get(host) ?? [])]) host.receive(work);
+    for (const reach of [...(this.listeners.get(host) ?? [])]) reach();
   }
 }
