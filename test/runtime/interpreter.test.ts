@@ -554,10 +554,8 @@ describe('inputs that may be joined', () => {
     assert.equal(said.length, 160);
     // It is to take all of them again.
     await (await bus.kv('snapshots')).delete(actorKey(alone.interpreter.kind, alone.interpreter.id));
-    const joined = await live(
-      bus,
-      joining(w, () => true),
-    );
+    const both = joining(w, () => true);
+    const joined = await live(bus, both);
     await until(() => stepsOf(joined).flat().length === 80 && joined.interpreter.pendingEffects === 0);
     assert.ok(stepsOf(joined).some((ids) => ids.length > 1));
     assert.ok(stepsOf(joined).every((ids) => ids.length <= JOINED_INPUTS));
