@@ -8,9 +8,11 @@ import { startProcess } from '../cli/processes.ts';
 import { startNatsServer } from '../cli/servers/nats.ts';
 import { ensureStreams } from '../runtime/bus/nats.ts';
 import { secretHex } from '../runtime/random.ts';
+import type { Usage } from './bridge-feed.ts';
+import { feedFor, usageOf } from './bridge-feed.ts';
 import type { BucketReading } from './bridge-figures.ts';
 import { bucketQuantile, histogramOf, memoryFaults } from './bridge-figures.ts';
-import type { BenchOptions } from './options.ts';
+import type { BenchOptions, FeedName } from './options.ts';
 import { rawRound } from './raw.ts';
 import type { Result } from './result.ts';
 import { NotVerified, perSecond } from './result.ts';
@@ -31,6 +33,7 @@ const SLOWEST_TICKS_PER_S = 50_000;
 type Credentials = Pick<Login, 'user' | 'password'>;
 
 interface Round {
+  readonly ticks: number;
   readonly ticksPerS: number;
   readonly seconds: number;
   readonly frames: number;
@@ -39,23 +42,30 @@ interface Round {
   readonly ratio: number;
   /** Memory of the daemon: before the first tick, at each quarter of them, at the end. */
   readonly residentMb: readonly number[];
-  readonly commandP99Us: number;
+  /** Of the terminal and the daemon, at the end of the ticks. */
+  readonly usage: { readonly terminal: Usage; readonly bridge: Usage };
+  /** With link_feed, which answers at once. */
+  readonly command: Command | undefined;
+}
+
+interface Command {
+  readonly p99Us: number;
   readonly journalP99Us: number;
   readonly toTerminal: unknown;
   readonly bareRoundTrip: unknown;
 }
 
-export async function bridge(stage: Stage, { ticks, symbols, rounds }: BenchOptions): Promise<Result> {
+export async function bridge(stage: Stage, { ticks, symbols, rounds, from }: BenchOptions): Promise<Result> {
   const done: Round[] = [];
   for (let round = 1; round <= rounds; round++) {
-    const one = await playRound(stage, ticks, symbols, round);
+    const one = await playRound(stage, { ticks, symbols, round, from });
     done.push(one);
     stage.say(
       `round ${round}/${rounds}  ${perSecond(one.ticksPerS)} kept, raw ${perSecond(one.rawTicksPerS)}, ratio ` +
-        `${one.ratio.toFixed(2)}; command in to frame out p99 <= ${one.commandP99Us} us, and the journal's disk before it p99 <= ` +
-        `${one.journalP99Us} us; memory ${one.residentMb.map((mb) => mb.toFixed(1)).join(', ')} MB`,
+        `${one.ratio.toFixed(2)}; ${said(one)}memory ${one.residentMb.map((mb) => mb.toFixed(1)).join(', ')} MB`,
     );
   }
+  const commands = done.flatMap(({ command }) => command ?? []);
   return {
     name: 'bridge',
     value: median(done.map(({ ticksPerS }) => ticksPerS)),
@@ -64,17 +74,39 @@ export async function bridge(stage: Stage, { ticks, symbols, rounds }: BenchOpti
     rounds,
     verified: true,
     details: {
-      ticksPerRound: ticks,
+      from,
+      ticksPerRound: done[0]!.ticks,
       symbols,
-      commandP99Us: median(done.map(({ commandP99Us }) => commandP99Us)),
-      journalP99Us: median(done.map(({ journalP99Us }) => journalP99Us)),
+      ...(commands.length === 0
+        ? {}
+        : {
+            commandP99Us: median(commands.map(({ p99Us }) => p99Us)),
+            journalP99Us: median(commands.map(({ journalP99Us }) => journalP99Us)),
+          }),
       residentMbAt: 'start, 25 %, 50 %, 75 %, end',
       perRound: done,
     },
   };
 }
 
-async function playRound(stage: Stage, ticks: number, symbols: number, round: number): Promise<Round> {
+function said({ command, usage, ticks }: Round): string {
+  const each = ({ cpuS }: Usage): string => `${((cpuS * 1e6) / ticks).toFixed(2)} us a tick`;
+  const { terminal, bridge: daemon } = usage;
+  const used = `processor: terminal ${each(terminal)}, bridge ${each(daemon)}; terminal at most ${terminal.peakMb.toFixed(0)} MB; `;
+  if (command === undefined) return used;
+  const { p99Us, journalP99Us } = command;
+  return `command in to frame out p99 <= ${p99Us} us, and the journal's disk before it p99 <= ${journalP99Us} us; ${used}`;
+}
+
+interface RoundPlan {
+  readonly ticks: number;
+  readonly symbols: number;
+  readonly round: number;
+  readonly from: FeedName;
+}
+
+async function playRound(stage: Stage, plan: RoundPlan): Promise<Round> {
+  const { symbols, round, from } = plan;
   const logs = path.join(stage.folder, 'logs');
   stage.remove('nats-bridge');
   stage.remove('bridge.journal');
@@ -104,6 +136,7 @@ async function playRound(stage: Stage, ticks: number, symbols: number, round: nu
       },
       logFile: path.join(logs, `${name}.log`),
       chatty: true,
+      stdin: 'lifeline',
     });
     stage.watch(child);
     children.push(child);
@@ -115,22 +148,30 @@ async function playRound(stage: Stage, ticks: number, symbols: number, round: nu
       ...['--listen', '127.0.0.1:0', '--account', ACCOUNT, '--source', SOURCE, '--partitions', String(PARTITIONS)],
       ...['--journal', path.join(stage.folder, 'bridge.journal'), '--metrics-port', '0'],
     ]);
-    const said = (event: string, timeoutMs: number) =>
-      daemon.waitForLine((line) => {
+    const heard = (child: ManagedProcess, event: string, timeoutMs: number) =>
+      child.waitForLine((line) => {
         const message = line.startsWith('{') ? (JSON.parse(line) as Record<string, unknown>) : {};
         return message.event === event ? message : undefined;
       }, timeoutMs);
-    const port = Number((await said('listening', READY_MS)).port);
-    const metricsUrl = `http://127.0.0.1:${Number((await said('metrics', READY_MS)).port)}/metrics`;
+    const port = Number((await heard(daemon, 'listening', READY_MS)).port);
+    const metricsUrl = `http://127.0.0.1:${Number((await heard(daemon, 'metrics', READY_MS)).port)}/metrics`;
     const startMb = residentMb(await scrape(metricsUrl));
 
-    const sinceMs = stage.clock.monotonicMs();
-    await start('link_feed', ['--port', String(port), '--ticks', String(ticks), '--symbols', String(symbols)]);
-    const ended = said('tape_end', (ticks / SLOWEST_TICKS_PER_S) * 1_000 + READY_MS).then(
+    const feed = await feedFor(stage, { ...plan, port });
+    const { ticks } = feed;
+    let sinceMs = stage.clock.monotonicMs();
+    const terminal = await start(feed.program, feed.args);
+    if (feed.readyEvent !== undefined) {
+      await heard(terminal, feed.readyEvent, READY_MS);
+      sinceMs = stage.clock.monotonicMs();
+      terminal.send('play');
+    }
+    const ended = heard(daemon, 'tape_end', (ticks / SLOWEST_TICKS_PER_S) * 1_000 + READY_MS).then(
       () => stage.clock.monotonicMs() - sinceMs,
     );
     const quarters = await sampleMemory(stage, metricsUrl, ticks, ended);
     const seconds = (await ended) / 1_000;
+    const usage = { terminal: usageOf(terminal), bridge: usageOf(daemon) };
     const page = await scrape(metricsUrl);
     const endMb = residentMb(page);
     const frames = await storedFrames(bus, { partitions: PARTITIONS });
@@ -141,15 +182,24 @@ async function playRound(stage: Stage, ticks: number, symbols: number, round: nu
     if (acked !== ticks) faults.push(`${ticks} ticks sent, ${acked} acknowledged`);
     if (ackedFrames !== frames) faults.push(`${ackedFrames} frames acknowledged, ${frames} stored`);
 
-    // As a node would: the bridge's own user may not command it.
-    const ping = await start('command_ping', ['--account', ACCOUNT, '--orders', String(ORDERS)], node);
-    const pinged = await ping.waitForLine((line) => (line.startsWith('{"orders"') ? line : undefined), 60_000);
-    const { orders, to_terminal, bare_nats_round_trip } = JSON.parse(pinged) as Record<string, unknown>;
-    const after = await scrape(metricsUrl);
-    const command: BucketReading = histogramOf(after, 'troupe_bridge_command_seconds');
-    const journal = histogramOf(after, 'troupe_bridge_journal_seconds');
-    if (orders !== ORDERS || command.count !== ORDERS) {
-      faults.push(`${ORDERS} orders wanted, ${String(orders)} answered, ${command.count} measured`);
+    let command: Command | undefined;
+    if (from === 'link_feed') {
+      // As a node would: the bridge's own user may not command it.
+      const ping = await start('command_ping', ['--account', ACCOUNT, '--orders', String(ORDERS)], node);
+      const pinged = await ping.waitForLine((line) => (line.startsWith('{"orders"') ? line : undefined), 60_000);
+      const { orders, to_terminal, bare_nats_round_trip } = JSON.parse(pinged) as Record<string, unknown>;
+      const after = await scrape(metricsUrl);
+      const taken: BucketReading = histogramOf(after, 'troupe_bridge_command_seconds');
+      const journal = histogramOf(after, 'troupe_bridge_journal_seconds');
+      if (orders !== ORDERS || taken.count !== ORDERS) {
+        faults.push(`${ORDERS} orders wanted, ${String(orders)} answered, ${taken.count} measured`);
+      }
+      command = {
+        p99Us: Math.round(bucketQuantile(taken, 0.99) * 1e6),
+        journalP99Us: Math.round(bucketQuantile(journal, 0.99) * 1e6),
+        toTerminal: to_terminal,
+        bareRoundTrip: bare_nats_round_trip,
+      };
     }
     if (faults.length > 0) throw new NotVerified(round, faults);
     for (const child of children.reverse()) await stage.stop(child);
@@ -158,12 +208,9 @@ async function playRound(stage: Stage, ticks: number, symbols: number, round: nu
     if (raw.faults.length > 0) throw new NotVerified(round, raw.faults);
     const ticksPerS = ticks / seconds;
     return {
-      ...{ ticksPerS, seconds, frames, ticksPerFrame, rawTicksPerS: raw.ticksPerS, residentMb: memory },
+      ...{ ticks, ticksPerS, seconds, frames, ticksPerFrame, rawTicksPerS: raw.ticksPerS, residentMb: memory },
       ratio: ticksPerS / raw.ticksPerS,
-      commandP99Us: Math.round(bucketQuantile(command, 0.99) * 1e6),
-      journalP99Us: Math.round(bucketQuantile(journal, 0.99) * 1e6),
-      toTerminal: to_terminal,
-      bareRoundTrip: bare_nats_round_trip,
+      ...{ usage, command },
     };
   } finally {
     await bus.drain();

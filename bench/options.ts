@@ -8,6 +8,9 @@ import { VICTIMS } from './recovery/watch.ts';
 
 export type Question = 'ingest' | 'order-path' | 'recovery' | 'runtime' | 'inspect' | 'bridge';
 
+export const FEEDS = ['link_feed', 'expert', 'native'] as const;
+export type FeedName = (typeof FEEDS)[number];
+
 export interface BenchOptions {
   readonly question: Question;
   /** Where the result is written as JSON. */
@@ -24,6 +27,8 @@ export interface BenchOptions {
   readonly ticks: number;
   /** Who is killed; recovery only. */
   readonly kinds: readonly Victim[];
+  /** Who sends them; bridge only. */
+  readonly from: FeedName;
   /** Folder for a CPU profile of the node per round. */
   readonly profile: string | undefined;
 }
@@ -89,6 +94,8 @@ export const HELP = `npm run bench -- QUESTION [options]
   --kinds LIST   recovery: who is killed, of ${VICTIMS.join(',')} (default all of them). A node is killed once for every
                  fifty actors of a kind, at least three times.
   --ticks N      bridge: ticks of one round, ${LEAST_TICKS} to ${MOST_TICKS} (default ${DEFAULT_TICKS}); 20 bytes of disk each.
+  --from F       bridge: who sends the ticks: link_feed, a program that does nothing else (default), or the simulated
+                 terminal with the program expert (the MQL5 expert and the DLL's link client) or native.
   --json FILE    Write {name, value, unit, ratio, rounds, verified} and the details there.
   --profile DIR  Write a CPU profile of the node per round there. Slows it down: not for figures.
   --help         This text.
@@ -121,6 +128,12 @@ function kindsOf(list: string | undefined): readonly Victim[] {
   return VICTIMS.filter((kind) => wanted.includes(kind));
 }
 
+function feedOf(text = 'link_feed'): FeedName {
+  const known = FEEDS.find((one) => one === text);
+  if (known === undefined) throw new UsageError(`--from ${text}: want ${FEEDS.join(', ')}`);
+  return known;
+}
+
 /** Options of a command line, or 'help'. Throws UsageError. */
 export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
   let parsed: ReturnType<typeof read>;
@@ -145,6 +158,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
   if (!trading && values.scenario !== undefined) throw new UsageError('--scenario: for order-path only');
   if (asked !== 'recovery' && values.kinds !== undefined) throw new UsageError('--kinds: for recovery only');
   if (asked !== 'bridge' && values.ticks !== undefined) throw new UsageError('--ticks: for bridge only');
+  if (asked !== 'bridge' && values.from !== undefined) throw new UsageError('--from: for bridge only');
   const symbols = whole('symbols', values.symbols, usually.symbols, 1, mostSymbols);
   return {
     question: asked,
@@ -155,6 +169,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
     scenario: scenarioOf(values.scenario),
     kinds: kindsOf(values.kinds),
     ticks: whole('ticks', values.ticks, DEFAULT_TICKS, LEAST_TICKS, MOST_TICKS),
+    from: feedOf(values.from),
     seconds: whole('seconds', values.seconds, usually.seconds, leastSeconds, 3600),
     profile: values.profile,
   };
@@ -174,6 +189,7 @@ function read(args: readonly string[]) {
       scenario: { type: 'string' },
       kinds: { type: 'string' },
       ticks: { type: 'string' },
+      from: { type: 'string' },
       profile: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },

@@ -133,6 +133,7 @@ export const nativeTable: Readonly<Record<string, ErrorEntry>> = {
   E_TAPE_TICK: fatal('A tick of the tape is unusable (price, order of time, or symbol); its number is named.'),
   E_TAPE_SYMBOL: fatal('The tape has a symbol that the terminal is not configured for.'),
   E_TAPE_OFFSET: retry('Tape and configuration name different clocks; the tape’s is used.'),
+  E_TERMINAL_FOLDER: fatal('The folder of the terminal’s programs, beside its history, cannot be made.'),
   E_HISTORY_OPEN: fatal('The terminal’s history file cannot be opened.'),
   E_HISTORY_WRITE: operator('The terminal’s history cannot be written; it stops rather than forget an order.'),
   E_HISTORY_DAMAGED: operator('The terminal’s history is damaged before its end. Restore it from a copy.'),

@@ -7,6 +7,8 @@ export interface Report {
   readonly ticks: {
     readonly sent: number;
     readonly applied: number;
+    /** Ticks that came after newer ones: a broker that inserts them; they are counted and change no bar. */
+    readonly late: number;
     /** Ticks that went past their symbol's actor, in dead letters or while it was down; symbols without any are absent. */
     readonly passed_over: Readonly<Record<string, number>>;
     /** Ticks of the files that could not be used, by reason. */
@@ -55,9 +57,13 @@ export function reportOf(run: RunFigures): Report {
     ticks: {
       sent: run.ticksSent,
       applied: status.symbols.reduce((sum, { ticksApplied }) => sum + ticksApplied, 0),
+      late: status.symbols.reduce((sum, { ticksLate }) => sum + ticksLate, 0),
       passed_over: Object.fromEntries(
         status.symbols
-          .map(({ symbol, ticksDone, ticksApplied }): [string, number] => [symbol, ticksDone - ticksApplied])
+          .map(({ symbol, ticksDone, ticksApplied, ticksLate }): [string, number] => [
+            symbol,
+            ticksDone - ticksApplied - ticksLate,
+          ])
           .filter(([, ticks]) => ticks > 0),
       ),
       unusable: run.unusable,
@@ -81,7 +87,7 @@ export function reportOf(run: RunFigures): Report {
 export function disagreements(report: Report): string[] {
   const found: string[] = [];
   const { ticks, balance, positions } = report;
-  if (ticks.sent !== ticks.applied) {
+  if (ticks.sent !== ticks.applied + ticks.late) {
     const past = Object.entries(ticks.passed_over).map(([symbol, n]) => `${n} of ${symbol}`);
     const which = past.length > 0 ? `, passed over ${past.join(', ')}` : '';
     found.push(`${ticks.sent} ticks sent, ${ticks.applied} applied${which}`);
@@ -114,7 +120,7 @@ export function summaryOf(report: Report, status: Status): string[] {
   const unusable = Object.entries(report.ticks.unusable);
   const found = disagreements(report);
   return [
-    `Ticks     ${formatCount(report.ticks.sent)} sent, ${formatCount(report.ticks.applied)} applied, in ${formatDuration(report.seconds)}`,
+    `Ticks     ${formatCount(report.ticks.sent)} sent, ${formatCount(report.ticks.applied)} applied${report.ticks.late > 0 ? `, ${formatCount(report.ticks.late)} came late` : ''}, in ${formatDuration(report.seconds)}`,
     ...(unusable.length > 0
       ? [`Unusable  ${unusable.map(([reason, n]) => `${reason} ${formatCount(n)}`).join(', ')}`]
       : []),

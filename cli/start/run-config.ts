@@ -4,6 +4,7 @@ import { isStrategyFile } from '../../actors/strategy/registry.ts';
 import type { TapeInfo } from '../../backtest/tape.ts';
 import type { Config } from '../../runtime/config/index.ts';
 import { TroupeError } from '../../runtime/errors.ts';
+import { isProfileFile } from './terminal-config.ts';
 
 /**
  * Throws CONFIG_INVALID where the tape has a symbol that is not configured.
@@ -20,13 +21,17 @@ export function runConfig(config: Config, file: string, tape: TapeInfo, startedM
     );
   }
   const stamp = new Date(startedMs).toISOString().slice(0, 19).replace(/[-:]/g, '');
-  const { account, bridge } = config;
+  const { account, bridge, terminal } = config;
   const beside = (name: string) => path.resolve(path.dirname(file), name);
   return {
     ...config,
     market: {
       ...config.market,
       symbols: Object.fromEntries(tape.symbols.map((name) => [name, config.market.symbols[name]!])),
+    },
+    terminal: {
+      ...terminal,
+      profile: isProfileFile(terminal.profile) ? beside(terminal.profile) : terminal.profile,
     },
     ...(account === undefined ? {} : { account: { ...account, id: `${account.id}-${stamp}` } }),
     bridge: {

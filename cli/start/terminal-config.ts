@@ -1,8 +1,11 @@
 /** What the simulated terminal is started with, from the configuration and the tape. Pure. */
+import path from 'node:path';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { TapeInfo } from '../../backtest/tape.ts';
 import type { TerminalConfigSchema } from '../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import type { Config } from '../../runtime/config/index.ts';
+
+const PROFILES = path.join(import.meta.dirname, '..', '..', 'native', 'mt5-bridge', 'terminal', 'profiles');
 
 export interface TerminalRun {
   readonly config: Config;
@@ -16,7 +19,7 @@ export interface TerminalRun {
 
 /** Which terminal the bridge is told to take, and no other: the one that `terminalConfig` makes. */
 export function wantedTerminal({ account }: Config): string[] {
-  return account === undefined ? [] : ['--login', account.id, '--margin-mode', account.margin_mode];
+  return account === undefined ? [] : ['--login', String(account.login), '--margin-mode', account.margin_mode];
 }
 
 export function terminalConfig(run: TerminalRun): MessageInitShape<typeof TerminalConfigSchema> {
@@ -24,7 +27,7 @@ export function terminalConfig(run: TerminalRun): MessageInitShape<typeof Termin
   const { account, terminal } = config;
   return {
     bridge: `127.0.0.1:${run.port}`,
-    login: account?.id ?? 'none',
+    login: String(account?.login ?? 1),
     currency: account?.currency ?? 'USD',
     balance: account?.balance ?? 0,
     leverage: account?.leverage ?? 1,
@@ -66,5 +69,14 @@ export function terminalConfig(run: TerminalRun): MessageInitShape<typeof Termin
     history: run.history,
     stopOutLevelPercent: terminal.stop_out_level_percent,
     currencyRates: { ...terminal.rates },
+    program: terminal.program,
+    profile: terminal.program === 'native' ? '' : profilePath(terminal.profile),
   };
+}
+
+/** A profile that comes with Troupe, or the user's own. */
+export const isProfileFile = (profile: string): boolean => profile.endsWith('.json');
+
+function profilePath(profile: string): string {
+  return isProfileFile(profile) ? profile : path.join(PROFILES, `${profile}.json`);
 }

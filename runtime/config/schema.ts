@@ -139,6 +139,10 @@ const account = section(
   {
     id: name('Name of the account, as it stands in subjects and in the ledger'),
     kind: oneOf(['mt5'], 'What stands behind the account: a MetaTrader 5 terminal behind the bridge').default('mt5'),
+    login: whole(
+      { min: 1, max: 99_999_999_999_999 },
+      'Login of the account at the broker; the bridge takes a terminal with this login and no other',
+    ).default(1001),
     currency: currency('Currency of balance and profit').default('USD'),
     balance: number(money, 'Opening balance of the simulated terminal').default(100_000),
     leverage: whole({ min: 1, max: 10_000 }, 'Leverage of the account, 100 for 1:100').default(100),
@@ -179,6 +183,15 @@ const probability = { min: 0, max: 1 };
 
 const terminal = section(
   {
+    program: oneOf(
+      ['expert', 'native'],
+      'Who trades in it: the MQL5 expert that real terminals run, over the same link client, or the terminal by itself: faster replays, and no MetaTrader in between',
+    ).default('expert'),
+    profile: text(
+      /^(plain|exchange|hostile|instant-netting|retail-hedging|.{1,4090}\.json)$/,
+      'plain, exchange, hostile, instant-netting or retail-hedging, or the path of a JSON file',
+      'The broker that the expert meets: execution, fillings, comments, faults',
+    ).default('plain'),
     latency_ms: number({ min: 0, max: 60_000, unit: 'ms' }, 'Mean delay of every order').default(1),
     latency_jitter_ms: number(
       { min: 0, max: 60_000, unit: 'ms' },

@@ -37,6 +37,7 @@ describe('the command line of a benchmark', () => {
       scenario: 'burst',
       kinds: ['symbol', 'strategy', 'broker', 'thread', 'node'],
       ticks: 20_000_000,
+      from: 'link_feed',
       seconds: 40,
       profile: 'p',
     });
@@ -68,6 +69,8 @@ describe('the command line of a benchmark', () => {
     [[], /which question\? One of: ingest, order-path, recovery, runtime, bridge, inspect/],
     [['speed'], /speed: no such question/],
     [['ingest', 'order-path'], /one question at a time/],
+    [['ingest', '--from', 'expert'], /--from: for bridge only/],
+    [['bridge', '--from', 'me'], /--from me: want link_feed, expert, native/],
     [['ingest', '--ticks', '1000000'], /--ticks: for bridge only/],
     [['bridge', '--ticks', '5'], /--ticks 5: want a whole number from 100000 to 1000000000/],
     [['ingest', '--rounds', '0'], /--rounds 0: want a whole number from 1 to 100/],

@@ -3,11 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { Deal } from '../../proto/gen/troupe/bridge/v1/bridge_pb.js';
-import { CommandReplySchema, CommandSchema } from '../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import { Side } from '../../proto/gen/troupe/trading/v1/trading_pb.js';
-import { actorKey, commandSubject } from '../../runtime/bus/topics.ts';
 import { Company, faultsOf, writeConfig } from './rig.ts';
 import { noneLeft, stateFolder, tickLines, writeTicks } from './support.ts';
 
@@ -68,20 +65,6 @@ function barsOf(file: string): Map<string, PlainBar> {
     }
   }
   return bars;
-}
-
-async function terminalDeals(company: Company): Promise<Deal[]> {
-  const bus = await company.nats();
-  const actors = await bus.kv('actors');
-  // Any owner at least as new as the broker may ask; nothing is traded after this.
-  const fence = (await actors.get(actorKey('broker', company.account)))!.revision;
-  const command = create(CommandSchema, {
-    commandId: 'day-deals',
-    fence,
-    body: { case: 'snapshot', value: { dealsSinceMs: 0 } },
-  });
-  const reply = await bus.request(commandSubject(company.account), toBinary(CommandSchema, command), 5_000);
-  return fromBinary(CommandReplySchema, reply).snapshot!.deals;
 }
 
 test('a day of EURUSD: bars, ticks, balance, positions and every fill', async () => {
@@ -150,7 +133,7 @@ test('a day of EURUSD: bars, ticks, balance, positions and every fill', async ()
     assert.equal(status.orders.open, 0);
     assert.equal(filled + rejected + denied + cancelled, intended, JSON.stringify(report.orders));
 
-    const deals = (await terminalDeals(company)).filter(({ symbol }) => symbol !== '');
+    const deals = (await company.terminalDeals()).filter(({ symbol }) => symbol !== '');
     const fills = await company.ledger<Record<string, string>>(
       `SELECT deal_ticket, order_id, side, volume_lots, price, profit, commission, swap, fee FROM troupe.fills
         WHERE account = $1 ORDER BY deal_ticket`,

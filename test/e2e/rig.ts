@@ -1,6 +1,7 @@
 /** A whole company under test: `Fleet` as `npm start` runs it, with every program real, and the ways to look into it. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import pg from 'pg';
 import { pino } from 'pino';
 import { Fleet } from '../../cli/start/fleet/fleet.ts';
@@ -12,9 +13,11 @@ import { disagreements, type Report, reportOf } from '../../cli/start/report.ts'
 import { ledgerBooks } from '../../cli/start/run.ts';
 import { runConfig } from '../../cli/start/run-config.ts';
 import type { Status } from '../../node/status.ts';
+import type { Deal } from '../../proto/gen/troupe/bridge/v1/bridge_pb.js';
+import { CommandReplySchema, CommandSchema } from '../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import { connectNats, type NatsBus } from '../../runtime/bus/nats.ts';
 import type { TopicMessage, TopicName } from '../../runtime/bus/topics.ts';
-import { topics } from '../../runtime/bus/topics.ts';
+import { actorKey, commandSubject, topics } from '../../runtime/bus/topics.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { loadConfig } from '../../runtime/config/index.ts';
 import { projectFolder } from '../support/source.ts';
@@ -35,13 +38,18 @@ export interface CompanyOptions {
 const RISK = 'risk: { max_intent_age_ms: 86400000, max_price_age_ms: 86400000 }';
 
 /** One symbol, the account, and these strategies (lines of YAML), in a file. Returns its name. */
-export function writeConfig(file: string, strategies: readonly string[], more: readonly string[] = []): string {
+export function writeConfig(
+  file: string,
+  strategies: readonly string[],
+  more: readonly string[] = [],
+  marginMode = 'netting',
+): string {
   const lines = [
     'market:',
     '  day: broker',
     '  symbols:',
     '    EURUSD: { digits: 5, contract_size: 100000, currency_base: EUR, currency_profit: USD }',
-    `account: { id: e2e, currency: USD, balance: 50000, leverage: 100, ${RISK} }`,
+    `account: { id: e2e, currency: USD, balance: 50000, leverage: 100, margin_mode: ${marginMode}, ${RISK} }`,
     'strategies:',
     ...strategies.map((strategy) => `  - ${strategy}`),
     ...more,
@@ -193,6 +201,21 @@ export class Company {
     await this.reaches(`${topic} is read from ${stream}`, () => reached);
     await reader.stop();
     return found;
+  }
+
+  /** Every deal that the terminal shows. */
+  async terminalDeals(): Promise<Deal[]> {
+    const bus = await this.nats();
+    const actors = await bus.kv('actors');
+    // Any owner at least as new as the broker may ask; nothing is traded after this.
+    const fence = (await actors.get(actorKey('broker', this.account)))!.revision;
+    const command = create(CommandSchema, {
+      commandId: 'all-deals',
+      fence,
+      body: { case: 'snapshot', value: { dealsSinceMs: 0 } },
+    });
+    const reply = await bus.request(commandSubject(this.account), toBinary(CommandSchema, command), 5_000);
+    return fromBinary(CommandReplySchema, reply).snapshot!.deals;
   }
 
   /** Rows of the ledger. */

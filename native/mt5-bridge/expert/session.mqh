@@ -60,7 +60,8 @@ string FilePrefix() {
   return StringFormat("troupe-%s-%u", LoginText(), h);
 }
 
-string NextFeed() { return StringFormat("%s-%I64u", LoginText(), WallUs()); }
+// The wall clock is known to the second only when the program begins; the counter tells two beginnings apart.
+string NextFeed() { return StringFormat("%s-%I64u", LoginText(), WallUs() + (ulong)(MonotonicUs() % 1000000)); }
 
 // One symbol a pass: the first question may take the terminal long, and commands must not wait for all of them.
 void PrimeOne() {

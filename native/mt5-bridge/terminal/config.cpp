@@ -2,6 +2,7 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
@@ -137,7 +138,51 @@ void readExecution(Checker& check, const pb::ExecutionModel& from, Config& confi
   check.range("execution.partialFillProbability", model.partial_fill_probability, 0, 1);
 }
 
+// The expert knows logins as MetaTrader does, and has room for so many symbols.
+constexpr int kMostExpertSymbols = 512;
+
+void readProgram(Checker& check, const pb::TerminalConfig& from, Config& config, std::vector<std::string>& faults) {
+  if (from.program() == "native") {
+    config.program = RunsProgram::kNative;
+    if (!from.profile().empty()) check.fault("profile", "only the program expert has one");
+    return;
+  }
+  if (from.program() != "expert" && !from.program().empty())
+    check.fault("program", "'" + from.program() + "' is not expert or native");
+  const std::string& login = from.login();
+  const bool digits = std::all_of(login.begin(), login.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (login.empty() || login.size() > 14 || !digits || login[0] == '0')
+    check.fault("login", "'" + login + "' is not a whole number of 1..14 digits, as the program expert needs it");
+  if (from.symbols_size() > kMostExpertSymbols)
+    check.fault("symbols", std::to_string(from.symbols_size()) + " symbols, the program expert takes 1.." +
+                               std::to_string(kMostExpertSymbols));
+  if (from.utc_offset_s() % 900 != 0 || std::abs(from.utc_offset_s()) > 14 * 3600)
+    check.fault("utcOffsetS", std::to_string(from.utc_offset_s()) +
+                                  " is not a multiple of 900 within -50400..50400 s, as the program expert needs it");
+  if (from.profile().empty()) {
+    // What is not filled at once stays in the market, as the execution model has it.
+    config.profile.execution = SYMBOL_TRADE_EXECUTION_EXCHANGE;
+    config.profile.filling = 0;
+    config.profile.real_timers = false;
+  } else {
+    std::vector<std::string> found;
+    config.profile = loadProfile(from.profile(), found);
+    for (const std::string& fault : found) faults.push_back("profile: " + fault);
+  }
+  Profile& profile = config.profile;
+  // The account says how it holds positions; everything else is the broker's.
+  profile.margin_mode = config.engine.margin_mode == MarginMode::kHedging ? ACCOUNT_MARGIN_MODE_RETAIL_HEDGING
+                                                                          : ACCOUNT_MARGIN_MODE_RETAIL_NETTING;
+  // A tape has no closing hours: its time is not the clock's.
+  profile.sessions.clear();
+  if (profile.latency_us > 0) return;
+  profile.latency_us = std::llround(config.latency_ms * 1000);
+  profile.latency_jitter_us = std::llround(config.latency_jitter_ms * 1000);
+}
+
 }  // namespace
+
+const char* marginModeName(MarginMode mode) { return mode == MarginMode::kNetting ? "netting" : "hedging"; }
 
 Config parseConfig(const std::string& json, std::vector<std::string>& faults) {
   Config config;
@@ -186,6 +231,7 @@ Config parseConfig(const std::string& json, std::vector<std::string>& faults) {
   check.range("commissionPerLot", from.commission_per_lot(), 0, 1e6);
   engine.stop_out_level_percent = from.stop_out_level_percent();
   check.range("stopOutLevelPercent", from.stop_out_level_percent(), 0, 1000, " %");
+  readProgram(check, from, config, faults);
   return config;
 }
 

@@ -10,10 +10,18 @@
 #include "link/key.h"
 #include "link/secure.h"
 #include "player/player.h"
+#include "terminal/mql5/profile.h"
 
 namespace troupe::terminal {
 
+// What speaks to the bridge: the expert inside a terminal for MQL5 programs, or the terminal by itself (session/).
+enum class RunsProgram : uint8_t { kExpert, kNative };
+
+const char* marginModeName(MarginMode mode);
+
 struct Config {
+  RunsProgram program = RunsProgram::kExpert;
+  Profile profile;  // of the expert's terminal
   std::string bridge_host;
   uint16_t bridge_port = 0;
   std::string login;

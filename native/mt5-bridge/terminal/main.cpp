@@ -12,6 +12,7 @@
 #include "fault.h"
 #include "session/console.h"
 #include "session/terminal.h"
+#include "shell/shell.h"
 
 namespace {
 
@@ -58,7 +59,11 @@ int main(int argc, char** argv) {
     if (!tls.empty()) faults.push_back(tls);
     for (const std::string& fault : faults) log("error", "E_CONFIG", fault);
     if (!faults.empty()) return 1;
-    Terminal(config, hold).run(STDIN_FILENO, signal_fd);
+    if (config.program == RunsProgram::kNative) {
+      Terminal(config, hold).run(STDIN_FILENO, signal_fd);
+    } else {
+      Shell(config, hold).run(STDIN_FILENO, signal_fd);
+    }
     return 0;
   } catch (const Fault& fault) {
     log("error", fault.code(), fault.what());

@@ -202,6 +202,9 @@ TEST(ProfileTest, ValuesArrive) {
   EXPECT_EQ(profile.sessions[0].day, 1);
   EXPECT_EQ(profile.sessions[0].from_s, 36000);
   EXPECT_EQ(profile.latency_us, 15000);
+  EXPECT_EQ(parseProfile(R"({"execution": "exchange"})", faults).filling, 3u);
+  EXPECT_EQ(parseProfile(R"({"execution": "exchange", "filling": []})", faults).filling, 0u);
+  EXPECT_EQ(faults, std::vector<std::string>{});
 }
 
 TEST(ProfileTest, AllFaultsAreToldAtOnce) {

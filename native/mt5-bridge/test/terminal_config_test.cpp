@@ -26,6 +26,42 @@ TEST(Config, GoodOneHasNoFaults) {
   EXPECT_EQ(config.engine.execution.seed, 5u);
 }
 
+TEST(Config, WhatTheExpertNeedsIsSaid) {
+  const std::string more = R"(,"program":"expert")";
+  EXPECT_TRUE(faultsOf(configJson(1, "t", more)).empty());
+  EXPECT_TRUE(faultsOf(configJson(1, "t", R"(,"login":"demo","utcOffsetS":17)")).empty()) << "native does not mind";
+  const auto faults =
+      faultsOf(configJson(1, "t", more + R"(,"login":"demo","utcOffsetS":17,"profile":"/no/such.json")"));
+  ASSERT_EQ(faults.size(), 3u);
+  EXPECT_EQ(faults[0], "login: 'demo' is not a whole number of 1..14 digits, as the program expert needs it");
+  EXPECT_NE(faults[1].find("utcOffsetS: 17 is not a multiple of 900"), std::string::npos) << faults[1];
+  EXPECT_NE(faults[2].find("profile: /no/such.json"), std::string::npos) << faults[2];
+  EXPECT_EQ(faultsOf(configJson(1, "t", R"(,"program":"robot")")),
+            std::vector<std::string>{"program: 'robot' is not expert or native"});
+  EXPECT_EQ(faultsOf(configJson(1, "t", R"(,"profile":"x.json")")),
+            std::vector<std::string>{"profile: only the program expert has one"});
+}
+
+TEST(Config, ABrokersProfileIsReadAndTheAccountSaysHowItHoldsPositions) {
+  TempFolder folder;
+  const std::string profile =
+      writeText(folder.file("p.json"), R"({"marginMode":"exchange","execution":"exchange","latencyMs":40,
+    "sessions":[{"day":"monday","fromMinute":600,"toMinute":700}]})");
+  std::vector<std::string> faults;
+  const std::string more =
+      R"(,"program":"expert","profile":")" + profile + R"(","execution":{"latencyMs":2,"latencyJitterMs":1})";
+  Config config = parseConfig(configJson(4000, "t.tape", more), faults);
+  ASSERT_TRUE(faults.empty()) << faults.front();
+  EXPECT_EQ(config.profile.margin_mode, ACCOUNT_MARGIN_MODE_RETAIL_NETTING);
+  EXPECT_EQ(config.profile.execution, SYMBOL_TRADE_EXECUTION_EXCHANGE);
+  EXPECT_EQ(config.profile.latency_us, 40'000);
+  EXPECT_TRUE(config.profile.sessions.empty());
+  config = parseConfig(
+      configJson(4000, "t.tape", R"(,"program":"expert","execution":{"latencyMs":2,"latencyJitterMs":1})"), faults);
+  EXPECT_EQ(config.profile.latency_us, 2'000);
+  EXPECT_EQ(config.profile.latency_jitter_us, 1'000);
+}
+
 TEST(Config, UnknownKeyAndSyntaxAreNamed) {
   ASSERT_EQ(faultsOf(configJson(1, "t", R"(,"sped":1)")).size(), 1u);
   EXPECT_NE(faultsOf(configJson(1, "t", R"(,"sped":1)"))[0].find("sped"), std::string::npos);

@@ -361,7 +361,8 @@ class FakeBridge {
 };
 
 inline std::string configJson(uint16_t port, const std::string& tape, const std::string& more = "") {
-  return R"({"bridge":"127.0.0.1:)" + std::to_string(port) + R"(","login":"1001","currency":"USD","balance":10000,
+  return R"({"bridge":"127.0.0.1:)" + std::to_string(port) +
+         R"(","program":"native","login":"1001","currency":"USD","balance":10000,
     "leverage":100,"marginMode":"netting","symbols":[{"name":"EURUSD","digits":5,"point":0.00001,"tickSize":0.00001,
     "contractSize":100000,"volumeMin":0.01,"volumeMax":50,"volumeStep":0.01,"currencyBase":"EUR",
     "currencyProfit":"USD","currencyMargin":"EUR","calcMode":"forex"}],"tape":")" +

@@ -141,7 +141,7 @@ describe('what a person sees', () => {
 describe('the report', () => {
   test('has the keys that were promised', () => {
     assert.deepEqual(reportOf(figures), {
-      ticks: { sent: 250_000, applied: 250_000, passed_over: {}, unusable: { bid_above_ask: 7 } },
+      ticks: { sent: 250_000, applied: 250_000, late: 0, passed_over: {}, unusable: { bid_above_ask: 7 } },
       failed: {},
       bars: { EURUSD: { '1s': 100, '1m': 10 } },
       orders: { intended: 3, denied: 1, rejected: 0, filled: 2, cancelled: 0, unknown: 0 },

@@ -26,7 +26,9 @@ const Deal* dealOf(ulong ticket) {
 
 bool HistorySelect(datetime from, datetime to) {
   forget();
-  const auto within = [&](int64_t time_ms) { return time_ms / 1000 >= from && time_ms / 1000 <= to; };
+  // Up to the present is everything: the time of a tape's deals may be later than the clock's.
+  const bool to_now = to >= MqlApi::serverS();
+  const auto within = [&](int64_t time_ms) { return time_ms / 1000 >= from && (to_now || time_ms / 1000 <= to); };
   for (const Order& order : MqlApi::engine().orders())
     if (within(order.done_ms) && MqlApi::seen(order)) selection().history_orders.push_back(&order);
   const auto& deals = MqlApi::engine().deals();

@@ -10,7 +10,7 @@ bool EventQueue::single(ProgramEvent::Kind kind) {
 
 bool EventQueue::push(ProgramEvent event) {
   const ProgramEvent::Kind kind = event.kind;
-  if (single(kind) && (waiting_[index(kind)] > 0 || handled_ == kind)) return false;
+  if (!takes(kind)) return false;
   bool whole = true;
   if (kind == ProgramEvent::Kind::kTransaction && waiting_[index(kind)] >= kTransactions) {
     const auto oldest = std::find_if(events_.begin(), events_.end(),

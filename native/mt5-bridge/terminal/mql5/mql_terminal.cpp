@@ -30,7 +30,7 @@ MqlTerminal::MqlTerminal(Engine& engine, Profile profile, TerminalClock& clock, 
       files_(options_.data_folder),
       previous_(MqlApi::current()) {
   MqlApi::setCurrent(this);
-  server_ms_ = engine.nowMs();
+  server_ms_ = options_.server_ms > 0 ? options_.server_ms : engine.nowMs();
   connect_at_us_ = clock_.nowUs() + profile_.connect_us;
   for (TickBase& base : base_) base.freeze();
   if (profile_.connect_us == 0) connect();
@@ -81,9 +81,10 @@ void MqlTerminal::runConnection() {
 bool MqlTerminal::quote(uint32_t symbol, int64_t time_ms, double bid, double ask, uint32_t flags) {
   const bool happened = engine_.quote(symbol, time_ms, bid, ask);
   const BaseTick tick{time_ms, bid, ask, flags};
+  if (options_.late_by_market && !late_.empty()) releaseLate(lateNowUs());
   ++tick_number_;
   if (profile_.late_tick > 0 && draw(profile_.seed, tick_number_, kLateDraw) < profile_.late_tick) {
-    late_.push_back({clock_.nowUs() + profile_.late_tick_us, symbol, tick});
+    late_.push_back({lateNowUs() + profile_.late_tick_us, symbol, tick});
     if (happened) collect();
     return false;
   }
@@ -92,7 +93,7 @@ bool MqlTerminal::quote(uint32_t symbol, int64_t time_ms, double bid, double ask
   if (connected_) {
     for (const auto& loaded : programs_) {
       if (!loaded->ready) continue;
-      if (loaded->program.on_tick && engine_.symbolIndex(loaded->chart_symbol) == symbol)
+      if (loaded->program.on_tick && loaded->chart_index == symbol && loaded->queue.takes(ProgramEvent::Kind::kTick))
         loaded->queue.push({.kind = ProgramEvent::Kind::kTick});
       if (loaded->program.on_book && !loaded->books.empty() && loaded->books.count(engine_.symbolName(symbol)))
         loaded->queue.push({.kind = ProgramEvent::Kind::kBook, .text = engine_.symbolName(symbol)});
@@ -102,10 +103,9 @@ bool MqlTerminal::quote(uint32_t symbol, int64_t time_ms, double bid, double ask
   return true;
 }
 
-void MqlTerminal::releaseLate() {
-  const int64_t now_us = clock_.nowUs();
+void MqlTerminal::releaseLate(int64_t until_us) {
   for (size_t i = 0; i < late_.size();) {
-    if (late_[i].due_us > now_us) {
+    if (late_[i].due_us > until_us) {
       ++i;
       continue;
     }
@@ -221,7 +221,7 @@ void MqlTerminal::runTimers() {
 
 void MqlTerminal::step() {
   runConnection();
-  releaseLate();
+  releaseLate(lateNowUs());
   while (!requests_.empty() && requests_.front().due_us <= clock_.nowUs()) {
     Request request = std::move(requests_.front());
     requests_.erase(requests_.begin());
@@ -238,7 +238,8 @@ int64_t MqlTerminal::waitUs() const {
   int64_t at_us = connected_ ? disconnect_at_us_ : connect_at_us_;
   const auto sooner = [&](int64_t us) { at_us = at_us < 0 ? us : std::min(at_us, us); };
   if (!requests_.empty()) sooner(requests_.front().due_us);
-  for (const LateTick& late : late_) sooner(late.due_us);
+  if (!options_.late_by_market)
+    for (const LateTick& late : late_) sooner(late.due_us);
   for (const auto& loaded : programs_) {
     if (loaded->ready && loaded->timer_period_us > 0) sooner(loaded->timer_at_us);
     if (!loaded->queue.empty()) sooner(clock_.nowUs());

@@ -24,6 +24,8 @@ struct MqlTerminalOptions {
   int utc_offset_s = 0;
   std::string data_folder;  // files of programs are below it
   size_t base_ticks = 1 << 18;
+  bool late_by_market = false;  // late ticks by the time of ticks, not by the clock: for a tape that is played faster
+  int64_t server_ms = 0;        // TimeCurrent() before the first tick; 0: the engine's time
   // Everything the engine tells, before any program hears of it; for the journal of the history.
   std::function<void(const std::vector<Event>&)> remember;
   std::function<void(const std::string&)> print;  // lines of Print and of the terminal's own journal
@@ -68,6 +70,8 @@ class MqlTerminal {
   bool propertiesKnown() const { return known_ || synchronised(); }
   // Ticks of the symbol that no program has read.
   uint64_t unread(uint32_t symbol) const { return base_[symbol].unread(); }
+  // All that are held back: no more ticks will come.
+  void releaseLateTicks() { releaseLate(INT64_MAX); }
   uint64_t requestsUnderWay() const { return requests_.size(); }
   Loaded* program(int number);
   bool tradeAllowed() const { return trade_allowed_; }
@@ -90,7 +94,8 @@ class MqlTerminal {
   void push(const ProgramEvent& event);
   void runTimers();
   void runConnection();
-  void releaseLate();
+  void releaseLate(int64_t until_us);
+  int64_t lateNowUs() const { return options_.late_by_market ? 1000 * engine_.nowMs() : clock_.nowUs(); }
   bool dispatch();
   void handle(Loaded& loaded, const ProgramEvent& event);
   int64_t latencyUs(uint64_t number) const;

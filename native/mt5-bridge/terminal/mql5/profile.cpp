@@ -58,10 +58,14 @@ class Fields {
       fault(name, "must be one of " + all);
     };
   }
-  void list(const char* name, std::function<void(const Json&, const std::string&)> take) {
+  // `begin` is called before the first item, and for an empty list too.
+  void list(
+      const char* name, std::function<void(const Json&, const std::string&)> take,
+      std::function<void()> begin = [] {}) {
     readers_[name] = [=, this](const Json& value) {
       if (value.kind != Json::Kind::kArray || value.items.size() > 64)
         return fault(name, "must be a list of at most 64 items");
+      begin();
       for (size_t i = 0; i < value.items.size(); ++i) take(value.items[i], at_ + name + "[" + std::to_string(i) + "]");
     };
   }
@@ -138,17 +142,18 @@ Profile parseProfile(const std::string& json, std::vector<std::string>& faults) 
   fields.oneOf("execution", {"request", "instant", "market", "exchange"},
                [&](size_t i) { profile.execution = static_cast<ENUM_SYMBOL_TRADE_EXECUTION>(i); });
   profile.filling = 3;
-  fields.list("filling", [&, first = true](const Json& item, const std::string& at) mutable {
-    if (first) profile.filling = 0;
-    first = false;
-    if (item.kind == Json::Kind::kText && item.text == "fok") {
-      profile.filling |= 1;
-    } else if (item.kind == Json::Kind::kText && item.text == "ioc") {
-      profile.filling |= 2;
-    } else {
-      faults.push_back(at + ": must be one of fok, ioc");
-    }
-  });
+  fields.list(
+      "filling",
+      [&](const Json& item, const std::string& at) {
+        if (item.kind == Json::Kind::kText && item.text == "fok") {
+          profile.filling |= 1;
+        } else if (item.kind == Json::Kind::kText && item.text == "ioc") {
+          profile.filling |= 2;
+        } else {
+          faults.push_back(at + ": must be one of fok, ioc");
+        }
+      },
+      [&] { profile.filling = 0; });
   fields.number(
       "commentMaxBytes", 0, 31, " bytes", [&](double v) { profile.comment_max_bytes = static_cast<uint32_t>(v); },
       true);

@@ -50,6 +50,10 @@ class EventQueue {
 
   // False when it was not taken, or when it has pushed another one out.
   bool push(ProgramEvent event);
+  // False for one of a kind of which one is enough, and is there.
+  bool takes(ProgramEvent::Kind kind) const {
+    return !single(kind) || (waiting_[index(kind)] == 0 && handled_ != kind);
+  }
   std::optional<ProgramEvent> begin();  // the next, which is being handled until end()
   void end();
   void clear();
@@ -77,6 +81,7 @@ struct Selection {
 struct Loaded {
   Program program;
   std::string chart_symbol;
+  uint32_t chart_index = kNoSymbol;
   long chart_id = 0;
   EventQueue queue;
   Selection selection;

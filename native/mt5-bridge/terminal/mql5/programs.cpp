@@ -53,6 +53,7 @@ int MqlTerminal::attach(const Program& program, const std::string& chart_symbol)
   auto loaded = std::make_unique<Loaded>();
   loaded->program = program;
   loaded->chart_symbol = chart_symbol;
+  loaded->chart_index = engine_.symbolIndex(chart_symbol);
   loaded->chart_id = kFirstChart + static_cast<long>(programs_.size());
   programs_.push_back(std::move(loaded));
   const int number = static_cast<int>(programs_.size()) - 1;

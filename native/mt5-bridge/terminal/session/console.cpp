@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 
 namespace troupe::terminal {
@@ -46,6 +47,17 @@ void say(const std::string& json) { writeLine(STDOUT_FILENO, json); }
 void log(const char* level, const std::string& code, const std::string& message) {
   writeLine(STDERR_FILENO, std::string("{\"level\":\"") + level + "\",\"code\":" + jsonText(code) +
                                ",\"message\":" + jsonText(message) + "}");
+}
+
+ParentCommand parseCommand(const std::string& line) {
+  if (line == "play") return {ParentCommand::Kind::kPlay};
+  if (line == "quit") return {ParentCommand::Kind::kQuit};
+  uint64_t n = 0;
+  const char* end = line.data() + line.size();
+  if (line.starts_with("applied ") && line.size() > 8 && std::from_chars(line.data() + 8, end, n).ptr == end)
+    return {ParentCommand::Kind::kApplied, n};
+  log("warn", "E_STDIN", "not one of play, applied N, quit: " + line.substr(0, 100));
+  return {};
 }
 
 bool LineReader::read(std::vector<std::string>& lines) {

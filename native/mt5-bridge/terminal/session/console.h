@@ -14,6 +14,15 @@ std::string jsonText(const std::string& text);
 void say(const std::string& json);
 void log(const char* level, const std::string& code, const std::string& message);
 
+// What the parent may say.
+struct ParentCommand {
+  enum class Kind : uint8_t { kPlay, kApplied, kQuit, kUnknown };
+  Kind kind = Kind::kUnknown;
+  uint64_t ticks = 0;  // of kApplied
+};
+// Complains of an unknown one.
+ParentCommand parseCommand(const std::string& line);
+
 class LineReader {
  public:
   explicit LineReader(int fd) : fd_(fd) {}

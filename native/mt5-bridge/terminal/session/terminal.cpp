@@ -1,12 +1,9 @@
 #include "session/terminal.h"
 
 #include <poll.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstdio>
 #include <cstring>
 #include <limits>
 
@@ -24,96 +21,29 @@ namespace {
 
 // More waiting than this, and no ticks are added: answers to commands would queue behind them.
 constexpr size_t kMaxPendingBytes = 64 << 10;
-constexpr int64_t kReportUs = 200'000;
 constexpr int64_t kFlushUs = 1'000'000;
-
-std::string runName() {
-  uint64_t bits = 0;
-  if (getrandom(&bits, sizeof bits, 0) != sizeof bits) bits = wallUs();
-  char text[17];
-  snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(bits));
-  return text;
-}
-
-EngineConfig engineConfig(const Config& config, const Tape& tape) {
-  EngineConfig engine = config.engine;
-  engine.start_ms = tape.view().ticks[0].time_ms;
-  return engine;
-}
-
-std::string marginModeOf(const Config& config) {
-  return config.engine.margin_mode == MarginMode::kNetting ? "netting" : "hedging";
-}
-
-std::string accountLine(const Config& config) {
-  return config.login + " " + config.engine.currency + " " + marginModeOf(config);
-}
-
-std::string number(uint64_t value) { return std::to_string(value); }
 
 }  // namespace
 
-std::vector<std::string> Terminal::names() const {
-  std::vector<std::string> names;
-  for (const Spec& spec : config_.engine.symbols) names.push_back(spec.name);
-  return names;
-}
-
 Terminal::Terminal(const Config& config, bool hold)
     : config_(config),
-      tape_(config.tape, names()),
-      engine_(engineConfig(config, tape_)),
-      player_(tape_.view(), config.player),
+      opening_(config, true),
+      history_(opening_.history),
+      engine_(opening_.engine),
+      player_(opening_.player),
       desk_(config.latency_ms, config.latency_jitter_ms, config.engine.execution.seed),
-      link_({config.bridge_host,
-             config.bridge_port,
-             config.login,
-             marginModeOf(config),
-             config.utc_offset_s,
-             runName(),
-             {},
-             config.key,
-             config.secure}),
+      link_({config.bridge_host, config.bridge_port, config.login, marginModeName(config.engine.margin_mode),
+             config.utc_offset_s, runName(), opening_.feed, config.key, config.secure}),
+      reporter_(player_),
       hold_(hold),
-      batch_(link::kMaxTicksPerFrame) {
-  if (tape_.utc_offset_s() != config.utc_offset_s) {
-    log("warn", "E_TAPE_OFFSET",
-        config.tape + ": made with utcOffsetS " + std::to_string(tape_.utc_offset_s()) + ", configured is " +
-            std::to_string(config.utc_offset_s) + ": UTC times will be off by the difference");
-  }
-  std::string feed = runName();
-  if (!config.history.empty()) {
-    history_.emplace(config.history, accountLine(config), tape_.identity());
-    if (history_->restore(engine_)) {
-      log("warn", "E_HISTORY_TAIL", config.history + ": the last group was cut short and has been dropped");
-    }
-    player_ = Player(tape_.view(), config.player, history_->played());
-    seen_ = player_.position();
-    feed = history_->feed(feed);
-    prime();
-  }
-  link_.setFeed(feed);
+      batch_(link::kMaxTicksPerFrame),
+      seen_(player_.position()) {
   resend_.emplace(player_, config_.engine.symbols.size());
-  engine_.begin();
   publish();
-  if (!history_ || !history_->begun()) return;
+  if (!opening_.begun()) return;
   // Its parent has said `play` to an earlier run; whoever started us again need not know.
   hold_ = false;
-  say("{\"event\":\"resumed\",\"ticks_sent\":" + number(player_.position()) +
-      ",\"ticks_total\":" + number(player_.total()) + ",\"market_ms\":" + std::to_string(player_.marketMs()) + "}");
-}
-
-// The prices that were known when the terminal last stopped.
-void Terminal::prime() {
-  std::vector<bool> known(config_.engine.symbols.size(), false);
-  size_t missing = tape_.view().symbol_of.size();
-  for (uint64_t i = player_.position(); i > 0 && missing > 0; --i) {
-    const link::Tick tick = player_.tick(i - 1);
-    if (known[tick.symbol]) continue;
-    known[tick.symbol] = true;
-    --missing;
-    engine_.prime(tick.symbol, tick.time_ms, tick.bid, tick.ask);
-  }
+  reporter_.resumed();
 }
 
 void Terminal::run(int stdin_fd, int signal_fd) {
@@ -129,7 +59,7 @@ void Terminal::run(int stdin_fd, int signal_fd) {
     }
     runDue(now_us);
     play(now_us);
-    report(now_us);
+    reporter_.progress(now_us);
   }
   finish();
 }
@@ -153,7 +83,7 @@ void Terminal::wait(int stdin_fd, int signal_fd) {
   };
   sooner(desk_.waitUs(now_us));
   if (mayPlay()) sooner(resend_->pending() ? 0 : player_.waitUs(now_us));
-  if (player_.playing() && !end_said_) sooner(std::max<int64_t>(0, reported_us_ + kReportUs - now_us));
+  sooner(reporter_.waitUs(now_us));
   if (player_.playing() && player_.ended() && mayPlay() && !end_sent_) sooner(0);
   pollfd fds[3] = {{stdin_fd, POLLIN, 0}, {signal_fd, POLLIN, 0}, {-1, POLLIN, 0}};
   if (link_.connected()) {
@@ -167,25 +97,28 @@ void Terminal::wait(int stdin_fd, int signal_fd) {
   }
   readable_ = fds[2].revents != 0;
   if (fds[1].revents != 0) quit_ = true;
-  if (fds[0].revents != 0) onInput(stdin_fd);
+  if (fds[0].revents != 0) onInput();
 }
 
-void Terminal::onInput(int) {
+void Terminal::onInput() {
   std::vector<std::string> lines;
   if (!input_->read(lines)) quit_ = true;
   for (const std::string& line : lines) {
-    uint64_t n = 0;
-    const char* end = line.data() + line.size();
-    if (line == "play") {
-      hold_ = false;
-      if (history_) history_->setBegun();
-      if (agreed_) player_.play();
-    } else if (line == "quit") {
-      quit_ = true;
-    } else if (line.starts_with("applied ") && std::from_chars(line.data() + 8, end, n).ptr == end && line.size() > 8) {
-      player_.applied(n);
-    } else {
-      log("warn", "E_STDIN", "not one of play, applied N, quit: " + line.substr(0, 100));
+    const ParentCommand command = parseCommand(line);
+    switch (command.kind) {
+      case ParentCommand::Kind::kPlay:
+        hold_ = false;
+        if (history_) history_->setBegun();
+        if (agreed_) player_.play();
+        break;
+      case ParentCommand::Kind::kApplied:
+        player_.applied(command.ticks);
+        break;
+      case ParentCommand::Kind::kQuit:
+        quit_ = true;
+        break;
+      case ParentCommand::Kind::kUnknown:
+        break;
     }
   }
 }
@@ -208,7 +141,7 @@ void Terminal::onResume(const link::FrameView& frame) {
     throw Fault("E_HISTORY_BEHIND", config_.history + ": the company keeps ticks that this history does not know of");
   }
   if (resend_->pending()) {
-    log("info", "", "sending " + number(resend_->pendingTicks()) + " ticks again that were not kept");
+    log("info", "", "sending " + std::to_string(resend_->pendingTicks()) + " ticks again that were not kept");
   }
   agreed_ = true;
   if (player_.playing()) {
@@ -381,19 +314,7 @@ void Terminal::endTape() {
   publish();
   link_.send(FrameType::kTapeEnd, link::TapeEnd{player_.position()});
   end_sent_ = true;
-  if (end_said_) return;
-  report(reported_us_ + kReportUs);
-  say("{\"event\":\"tape_end\",\"ticks\":" + number(player_.position()) + "}");
-  end_said_ = true;
-}
-
-void Terminal::report(int64_t now_us) {
-  if (!player_.playing() || now_us - reported_us_ < kReportUs) return;
-  reported_us_ = now_us;
-  if (player_.position() == reported_ticks_) return;
-  reported_ticks_ = player_.position();
-  say("{\"event\":\"progress\",\"ticks_sent\":" + number(player_.position()) +
-      ",\"ticks_total\":" + number(player_.total()) + ",\"market_ms\":" + std::to_string(player_.marketMs()) + "}");
+  reporter_.tapeEnd();
 }
 
 // In order: orders that are still held execute, what waits leaves, the account is told.
@@ -406,11 +327,7 @@ void Terminal::finish() {
     link_.receive(
         monotonicUs(), [] {}, [](const link::FrameView&) {});
   }
-  const Account account = engine_.account();
-  char text[128];
-  snprintf(text, sizeof text, "{\"event\":\"account\",\"balance\":%.2f,\"equity\":%.2f}", toMoney(account.balance),
-           toMoney(account.equity));
-  say(text);
+  Reporter::account(engine_.account());
 }
 
 }  // namespace troupe::terminal

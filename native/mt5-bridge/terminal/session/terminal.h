@@ -9,13 +9,11 @@
 
 #include "config.h"
 #include "engine/engine.h"
-#include "history/history.h"
-#include "player/player.h"
 #include "player/resend.h"
 #include "session/bridge_link.h"
 #include "session/console.h"
 #include "session/desk.h"
-#include "tape/tape.h"
+#include "session/opening.h"
 
 namespace troupe::terminal {
 
@@ -29,9 +27,8 @@ class Terminal {
   void run(int stdin_fd, int signal_fd);
 
  private:
-  void prime();
   void wait(int stdin_fd, int signal_fd);
-  void onInput(int stdin_fd);
+  void onInput();
   void onLoss(const BridgeLink::Loss& loss);
   void onLinkUp();
   void onResume(const link::FrameView& frame);
@@ -48,19 +45,18 @@ class Terminal {
   void sendAgain();
   void sendTicks(size_t from, size_t to);
   void endTape();
-  void report(int64_t now_us);
   void finish();
   bool mayPlay() const;
 
   Config config_;
-  std::vector<std::string> names() const;
-  Tape tape_;
-  std::optional<History> history_;
-  Engine engine_;
-  Player player_;
+  Opening opening_;
+  std::optional<History>& history_;
+  Engine& engine_;
+  Player& player_;
   std::optional<Resend> resend_;
   Desk desk_;
   BridgeLink link_;
+  Reporter reporter_;
   bool hold_;
   bool quit_ = false;
   bool readable_ = false;
@@ -70,9 +66,6 @@ class Terminal {
   uint64_t events_sent_ = 0;  // of this session
   bool agreed_ = false;       // this session knows where the feed goes on
   bool end_sent_ = false;     // to this session
-  bool end_said_ = false;     // to the parent
-  int64_t reported_us_ = 0;
-  uint64_t reported_ticks_ = 0;
 };
 
 }  // namespace troupe::terminal
