@@ -44,7 +44,8 @@ export async function ingest(stage: Stage, options: BenchOptions): Promise<Resul
   const plan = {
     tape,
     tapeRounds: Math.ceil(wanted / ticks),
-    config: configFor(tape.symbols, tape.digits),
+    // The expert's path has a figure of its own (bridge --from expert) and would be the limit here.
+    config: configFor(tape.symbols, tape.digits, { terminal: { program: 'native' } }),
   };
   const done: Round[] = [];
   for (let round = 1; round <= rounds; round++) {
