@@ -34,7 +34,11 @@ const quantiles = z
   .refine(({ p50, p99, max }) => p50 <= p99 && p99 <= max);
 /** Every key that is promised, and no other. */
 const promised = z.strictObject({
-  ticks: z.strictObject({ sent: count, applied: count, unusable: z.record(z.string(), count) }),
+  ticks: z.strictObject({
+    ...{ sent: count, applied: count, late: count },
+    ...{ passed_over: z.record(z.string(), count), unusable: z.record(z.string(), count) },
+  }),
+  failed: z.strictObject({}),
   bars: z.strictObject({
     EURUSD: z.strictObject({
       ...{ '1s': count, '1m': count, '5m': count, '15m': count, '1h': count, '4h': count, '1d': count },
