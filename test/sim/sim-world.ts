@@ -79,8 +79,10 @@ export class SimWorld {
   private bridgeRuns = 0;
   private terminalRuns = 0;
   private readonly crashes: { actor: string; left: number; how: 'kill' | 'exit' | 'hang' }[] = [];
-  /** Orders that an earlier life of the broker had decided to send. */
-  private readonly notToBeSent = new Set<string>();
+  /** Orders that were decided and not yet sent when their commit was loaded, with the highest claim known then. */
+  private readonly notToBeSent = new Map<string, number>();
+  /** The highest claim (whole part of a fence) of which the bridge has heard. */
+  private lastClaim = 0;
   /** Run of a node that owns each actor, as the store has it. */
   private readonly owners = new Map<string, string | undefined>();
   private readonly leases = new LeaseWatch();
@@ -102,7 +104,9 @@ export class SimWorld {
     };
     this.network.onLoaded = (bucket, key, value) => {
       if (bucket !== 'snapshots' || !key.startsWith('broker.')) return;
-      for (const orderId of uncommanded(value)) this.notToBeSent.add(orderId);
+      for (const orderId of uncommanded(value)) {
+        if (!this.notToBeSent.has(orderId)) this.notToBeSent.set(orderId, this.lastClaim);
+      }
     };
     const told = new Set<string>();
     this.network.onAppended = (subject, messageId, data) => {
@@ -115,8 +119,13 @@ export class SimWorld {
         this.asked.push({ atMs: this.loop.elapsedMs, verb: subject.slice(BROKER_CONTROL.length) });
       }
       if (subject !== commandSubject(ACCOUNT)) return;
-      const { body } = fromBinary(CommandSchema, data);
-      if (body.case === 'place' && this.notToBeSent.has(body.value.orderId)) this.sentLate.push(body.value.orderId);
+      const { body, fence } = fromBinary(CommandSchema, data);
+      // The life that decided it may be frozen while another loads its commit, and may go on with it afterwards.
+      const claim = Math.floor(fence);
+      this.lastClaim = Math.max(this.lastClaim, claim);
+      if (body.case !== 'place') return;
+      const decided = this.notToBeSent.get(body.value.orderId);
+      if (decided !== undefined && claim > decided) this.sentLate.push(body.value.orderId);
     };
     this.books = new Books(plan.hedging, DEPOSIT);
     this.market = new Market(plan.symbols, seededRandom(`market ${seed}`));

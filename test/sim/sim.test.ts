@@ -54,7 +54,7 @@ describe('deterministic simulation', () => {
 
 describe('seeds that have found something', () => {
   // What each is about stands in its fix; it may meet it no more, because every change of the company changes histories.
-  const seeds = [100_540, 101_172, 101_371, 101_619, 101_886, 103_537, 107_420];
+  const seeds = [9_782, 100_540, 101_172, 101_371, 101_619, 101_886, 103_537, 107_420];
   for (const seed of seeds) {
     test(`seed ${seed}`, async () => {
       const report = await workers.spread({ from: seed, seeds: 1, broken: undefined });
