@@ -60,6 +60,9 @@ export const nativeTable: Readonly<Record<string, ErrorEntry>> = {
   E_EXPERT_RELINK: retry(
     'The expert could not tell everything that has happened; it links anew, and the broker takes a snapshot.',
   ),
+  E_EXPERT_DROPPED: retry(
+    'The link took nothing for so long that execution events found no room; they were counted, and the bridge gets a snapshot instead as soon as it takes one.',
+  ),
   E_EXPERT_RESUME: retry('Bridge and expert do not agree on the list of symbols; the link is made anew.'),
   E_EXPERT_SNAPSHOT: operator(
     'The account has more orders, positions or deals than the expert can tell in a snapshot, or its history is not available.',
@@ -149,6 +152,9 @@ export const nativeTable: Readonly<Record<string, ErrorEntry>> = {
 export const replyTable: Readonly<Record<string, ErrorEntry>> = {
   BAD_COMMAND: fatal('A command has a field out of its range; the message names it. Nothing was sent.'),
   UNKNOWN_SYMBOL: fatal('The terminal has no such symbol. Nothing was sent.'),
+  TRADING_DISABLED: operator(
+    'The terminal may not trade; the message says where it is disabled: in the terminal, for the expert, for the account, by the server. Nothing was sent.',
+  ),
   JOURNAL_FAILED: operator('The journal cannot be written, so the order was not sent.'),
   JOURNAL_DISAGREES: operator(
     'The terminal does not know an order that the journal says was executed; its fate is unknown.',

@@ -16,6 +16,16 @@ export interface BridgeStatus {
   readonly daylight: string;
   readonly trade_allowed: number;
   readonly trade_block: string;
+  /** 1 yes, 0 no, -1: the terminal has not said. */
+  readonly terminal_connected: number;
+  readonly terminal_allows: number;
+  readonly expert_allows: number;
+  readonly account_allows: number;
+  readonly server_allows: number;
+  /** -1: unknown. */
+  readonly terminal_build: number;
+  readonly terminal_ping_us: number;
+  readonly tls: number;
   readonly ticks: number;
   readonly acked_ticks: number;
   readonly frames_in_flight: number;
@@ -38,6 +48,8 @@ export interface Finding {
 /** A terminal says something at least once a second; after 5 s without a word the bridge ends the link. */
 const SILENT_MS = 2_500;
 const SLOW_RTT_MS = 50;
+/** An order takes this long before the server has even seen it. */
+const SLOW_PING_MS = 150;
 const LATE_TICKS_MS = 500;
 /** A session without any tick is rare, but a weekend is one. */
 const NO_TICKS_MS = 60_000;
@@ -74,7 +86,7 @@ function ping(s: BridgeStatus): Finding {
       text: `nothing heard for ${s.heard_ago_ms} ms; the expert hangs, or the network does`,
     };
   }
-  const text = `round trip ${ms(s.link_rtt_us)}, last heard ${s.heard_ago_ms} ms ago`;
+  const text = `round trip ${ms(s.link_rtt_us)}, last heard ${s.heard_ago_ms} ms ago${s.tls === 1 ? ', TLS' : ''}`;
   return s.link_rtt_us > SLOW_RTT_MS * 1_000
     ? { what, verdict: 'warning', text: `${text}; run the bridge nearer to the terminal` }
     : { what, verdict: 'good', text };
@@ -107,8 +119,34 @@ function ticks(s: BridgeStatus): Finding {
     : { what, verdict: 'good', text };
 }
 
+function server(s: BridgeStatus): Finding {
+  const what = 'trade server';
+  const build = s.terminal_build < 0 ? '' : `, terminal build ${s.terminal_build}`;
+  if (s.terminal_connected === 0) {
+    return { what, verdict: 'bad', text: `the terminal is not connected to its trade server${build}: log in there` };
+  }
+  if (s.terminal_connected < 0) {
+    return { what, verdict: 'warning', text: 'the terminal has not said yet whether it is connected' };
+  }
+  if (s.terminal_ping_us < 0) return { what, verdict: 'good', text: `connected${build}` };
+  const text = `connected, ping ${ms(s.terminal_ping_us)}${build}`;
+  return s.terminal_ping_us > SLOW_PING_MS * 1_000
+    ? { what, verdict: 'warning', text: `${text}; choose a nearer access point, or a machine nearer to the broker` }
+    : { what, verdict: 'good', text };
+}
+
+/** What forbids trading, in the order in which a person would look, and where it is allowed. */
+const SWITCHES = [
+  ['terminal_allows', 'in the terminal: switch on the Algo Trading button'],
+  ['expert_allows', 'for the expert: allow algo trading in its own settings (F7, Common)'],
+  ['account_allows', 'for the account: log in with the trading password, not as investor, or ask the broker'],
+  ['server_allows', 'by the server: the broker allows no experts on this account'],
+] as const;
+
 function permissions(s: BridgeStatus): Finding {
   const what = 'permissions';
+  const off = SWITCHES.filter(([name]) => s[name] === 0).map(([, where]) => where);
+  if (off.length > 0) return { what, verdict: 'bad', text: `trading is disabled ${off.join('; ')}` };
   if (s.trade_allowed === 0) {
     return {
       what,
@@ -151,7 +189,7 @@ function spill(s: BridgeStatus): Finding {
 /** In the order in which one thing causes the next. What needs a linked terminal is left out without one. */
 export function diagnose(status: BridgeStatus): Finding[] {
   const linked = status.state === 'ready' || status.state === 'syncing';
-  const ofLink = linked ? [ping(status), clock(status), ticks(status), permissions(status)] : [];
+  const ofLink = linked ? [ping(status), server(status), clock(status), ticks(status), permissions(status)] : [];
   return [link(status), ...ofLink, queues(status), spill(status)];
 }
 

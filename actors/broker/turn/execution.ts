@@ -3,6 +3,7 @@ import type { ExecutionEvent } from '../../../proto/gen/troupe/bridge/v1/bridge_
 import { MAX_OLD_SESSIONS } from '../context.ts';
 import { bookDeal } from './deals.ts';
 import { onMarketTime } from './market.ts';
+import { snapshotTold } from './reconcile.ts';
 import { applyAccount, applyPosition, applyRecord } from './reports.ts';
 import { tellAccount } from './tell.ts';
 import type { Turn } from './turn.ts';
@@ -15,6 +16,10 @@ export function onExecution(turn: Turn, event: ExecutionEvent): void {
   if (body.case === 'link') {
     // News of the bridge about itself: its session, numbers and clock (wall, not market) are not the terminal's.
     turn.raised.push({ type: body.value.state === 'ready' ? 'link.up' : 'link.down' });
+    return;
+  }
+  if (body.case === 'snapshot') {
+    snapshotTold(turn, body.value);
     return;
   }
   if (!advance(turn, event)) {

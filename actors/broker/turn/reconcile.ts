@@ -32,8 +32,25 @@ export function askSnapshot(turn: Turn, fresh: boolean): void {
   if (c.snapshotAsked !== '' && !fresh) return;
   c.snapshots += 1;
   c.snapshotAsked = `snapshot.${c.epoch}.${c.snapshots}`;
-  const dealsSinceMs = c.reconciled ? Math.max(0, c.snapshotTimeMs - OVERLAP_MS) : 0;
-  command(turn, c.snapshotAsked, '', { case: 'snapshot', value: { dealsSinceMs } });
+  command(turn, c.snapshotAsked, '', { case: 'snapshot', value: { dealsSinceMs: dealsWantedMs(turn) } });
+}
+
+/** Since when deals may be unknown to us. */
+function dealsWantedMs({ c }: Turn): number {
+  return c.reconciled ? Math.max(0, c.snapshotTimeMs - OVERLAP_MS) : 0;
+}
+
+/**
+ * A snapshot that nobody asked for: it stands for events that the terminal could not tell. One that does not reach back
+ * far enough, or is of another run than we know, says only that we must ask.
+ */
+export function snapshotTold(turn: Turn, snapshot: TerminalSnapshot): void {
+  const { c } = turn;
+  // Told before something that we know already.
+  if (c.oldSessions.includes(snapshot.session) || snapshot.timeMs < c.snapshotTimeMs) return;
+  const whole = c.reconciled && snapshot.session === c.session && snapshot.dealsSinceMs <= dealsWantedMs(turn);
+  if (whole) applySnapshot(turn, snapshot);
+  else turn.raised.push({ type: 'events.missed' });
 }
 
 export function snapshotFailed(turn: Turn, commandId: string): void {

@@ -46,7 +46,8 @@ void CommandDesk::refuse(const std::string& reply_to, const std::string& command
   say(reply_to, reply);
   // Who asks where no terminal is, or with an older fence, is told so often enough by its answer.
   const std::string_view known(code);
-  if (known == "BAD_COMMAND" || known == "UNKNOWN_SYMBOL" || known == "INVALID_VOLUME" || known == "JOURNAL_FAILED")
+  if (known == "BAD_COMMAND" || known == "UNKNOWN_SYMBOL" || known == "INVALID_VOLUME" || known == "JOURNAL_FAILED" ||
+      known == "TRADING_DISABLED")
     trouble(code, why);
 }
 
@@ -130,6 +131,8 @@ void CommandDesk::take(const void* data, size_t size, const std::string& reply_t
   // Whatever else is asked comes after the orders before it.
   sendNoted();
   if (!terminal) return refuse(reply_to, command.command_id(), "NO_TERMINAL", "no terminal is linked to this bridge");
+  const bool trades = command.has_cancel() || command.has_modify() || command.has_protect();
+  if (trades && !(why = forbidden()).empty()) return refuse(reply_to, command.command_id(), "TRADING_DISABLED", why);
   switch (command.body_case()) {
     case v1::Command::kCancel: {
       link::Cancel out;
@@ -156,8 +159,8 @@ void CommandDesk::take(const void* data, size_t size, const std::string& reply_t
     case v1::Command::kSnapshot: {
       const double since = command.snapshot().deals_since_ms();
       if (!(since >= 0 && since <= 1e15)) return bad("deals_since_ms: outside 0..1e15");
-      return send(FrameType::kSnapshot, link::TakeSnapshot{0, brokerMs(since, time)}, pending(Pending::kSnapshot),
-                  arrived_us_);
+      return send(FrameType::kSnapshot, link::TakeSnapshot{0, std::max<int64_t>(0, brokerMs(since, time))},
+                  pending(Pending::kSnapshot), arrived_us_);
     }
     default:
       return bad("body: none is set");
@@ -234,6 +237,8 @@ void CommandDesk::place(const v1::Command& command, const std::string& reply_to)
                   "symbol: the terminal has none that is called " + order.symbol());
   if (const std::string why = offGrid(order.volume_lots(), *spec); !why.empty())
     return refuse(reply_to, command.command_id(), "INVALID_VOLUME", why);
+  if (const std::string why = forbidden(); !why.empty())
+    return refuse(reply_to, command.command_id(), "TRADING_DISABLED", why);
   TROUPE_CRASH_POINT(kDaemonCommandReceived);
   std::string error;
   if (!journal_.note(id, command.command_id(), command.fence(), clock_.wallUs(), error)) {
@@ -299,6 +304,32 @@ std::string CommandDesk::tradeBlock() const {
 void CommandDesk::attach(TerminalSide terminal) {
   std::lock_guard lock(mutex_);
   terminal_ = std::make_shared<const TerminalSide>(std::move(terminal));
+  forbidden_.clear();
+  unasked_.reset();
+}
+
+void CommandDesk::permit(const link::TerminalStatus& status) {
+  std::string where;
+  const auto no = [&](uint8_t allowed, const char* text) {
+    if (allowed == 0) where += (where.empty() ? "trading is disabled " : ", ") + std::string(text);
+  };
+  no(status.terminal_allows, "in the terminal (Algo Trading is off)");
+  no(status.expert_allows, "for the expert (its own settings)");
+  no(status.account_allows, "for the account (investor login, or disabled)");
+  no(status.server_allows, "by the server (no experts on this account)");
+  std::lock_guard lock(mutex_);
+  forbidden_ = where;
+}
+
+std::string CommandDesk::forbidden() const {
+  std::lock_guard lock(mutex_);
+  return forbidden_;
+}
+
+std::unique_ptr<v1::TerminalSnapshot>* CommandDesk::snapshotOf(uint64_t command) {
+  if (command == 0) return &unasked_;
+  const auto at = pending_.find(command);
+  return at == pending_.end() || at->second.kind != Pending::kSnapshot ? nullptr : &at->second.snapshot;
 }
 
 void CommandDesk::detach(const std::string& reason) {
@@ -306,6 +337,8 @@ void CommandDesk::detach(const std::string& reason) {
   {
     std::lock_guard lock(mutex_);
     terminal_ = nullptr;
+    forbidden_.clear();
+    unasked_.reset();
     lost.swap(pending_);
   }
   for (const auto& [number, pending] : lost)
@@ -462,16 +495,17 @@ LinkError CommandDesk::onSnapshotBegin(const link::FrameView& frame) {
   if (!link::readOne(frame, begin)) return LinkError::kBadSize;
   if (const LinkError e = link::validate(begin); e != LinkError::kNone) return e;
   std::lock_guard lock(mutex_);
-  const auto at = pending_.find(begin.command);
-  if (at == pending_.end() || at->second.kind != Pending::kSnapshot || at->second.snapshot || !terminal_)
-    return LinkError::kUnexpected;
+  std::unique_ptr<v1::TerminalSnapshot>* to = snapshotOf(begin.command);
+  // One that nobody has asked for may begin anew: the terminal has dropped events again, or been asked meanwhile.
+  if (to == nullptr || (*to && begin.command != 0) || !terminal_) return LinkError::kUnexpected;
   auto snapshot = std::make_unique<v1::TerminalSnapshot>();
   toProto(begin.account, terminal_->time, *snapshot->mutable_account());
   for (const link::Spec& spec : terminal_->symbols) toProto(spec, *snapshot->add_symbols());
   snapshot->set_event_sequence(static_cast<double>(begin.event_sequence));
   snapshot->set_session(terminal_->session);
   snapshot->set_time_ms(utcMs(begin.time_ms, terminal_->time));
-  at->second.snapshot = std::move(snapshot);
+  snapshot->set_deals_since_ms(begin.deals_since_ms == 0 ? 0 : utcMs(begin.deals_since_ms, terminal_->time));
+  *to = std::move(snapshot);
   return LinkError::kNone;
 }
 
@@ -483,11 +517,11 @@ LinkError CommandDesk::onSnapshotPart(const link::FrameView& frame, Add add) {
   if (!link::readList(frame, part, items, count)) return LinkError::kBadSize;
   if (count != part.count) return LinkError::kBadCount;
   std::lock_guard lock(mutex_);
-  const auto at = pending_.find(part.command);
-  if (at == pending_.end() || !at->second.snapshot || !terminal_) return LinkError::kUnexpected;
+  const std::unique_ptr<v1::TerminalSnapshot>* to = snapshotOf(part.command);
+  if (to == nullptr || !*to || !terminal_) return LinkError::kUnexpected;
   for (size_t i = 0; i < count; ++i) {
     if (const LinkError e = link::validate(items[i]); e != LinkError::kNone) return e;
-    toProto(items[i], terminal_->time, *add(*at->second.snapshot));
+    toProto(items[i], terminal_->time, *add(**to));
   }
   return LinkError::kNone;
 }
@@ -496,6 +530,16 @@ LinkError CommandDesk::onSnapshotEnd(const link::FrameView& frame) {
   link::SnapshotBegin end;
   if (!link::readOne(frame, end)) return LinkError::kBadSize;
   Pending pending;
+  if (end.command == 0) {
+    std::unique_ptr<v1::TerminalSnapshot> unasked;
+    {
+      std::lock_guard lock(mutex_);
+      unasked.swap(unasked_);
+    }
+    if (!unasked) return LinkError::kUnexpected;
+    if (unasked_heard_) unasked_heard_(*unasked);
+    return LinkError::kNone;
+  }
   {
     std::lock_guard lock(mutex_);
     const auto at = pending_.find(end.command);

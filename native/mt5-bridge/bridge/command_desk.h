@@ -49,8 +49,14 @@ class CommandDesk {
   // durable together, because the disk takes as long for twenty records as for one.
   void handle(const void* data, size_t size, const std::string& reply_to, bool more = false);
 
+  // Hears the whole of a snapshot that nobody has asked for. From the link's thread.
+  using Unasked = std::function<void(const v1::TerminalSnapshot& snapshot)>;
+  void setUnasked(Unasked unasked) { unasked_heard_ = std::move(unasked); }
+
   // From the link's thread.
   void attach(TerminalSide terminal);
+  // Who lets the terminal trade; until it has said so, it may.
+  void permit(const link::TerminalStatus& status);
   void detach(const std::string& reason);
   // kResult, kSnapshotBegin..kSnapshotEnd. Anything but kNone closes the link.
   link::LinkError onFrame(const link::FrameView& frame);
@@ -99,6 +105,10 @@ class CommandDesk {
   void take(const void* data, size_t size, const std::string& reply_to);
   void sendNoted();
   void refuse(const std::string& reply_to, const std::string& command_id, const char* code, const std::string& why);
+  // Empty when the terminal may trade, otherwise where it may not.
+  std::string forbidden() const;
+  // The snapshot that a frame is about; null when it is about none. Under the mutex.
+  std::unique_ptr<v1::TerminalSnapshot>* snapshotOf(uint64_t command);
   bool checkFence(const v1::Command& command, const std::string& reply_to);
   void place(const v1::Command& command, const std::string& reply_to);
   template <typename Message>
@@ -119,6 +129,7 @@ class CommandDesk {
   const Reply reply_;
   const int64_t not_found_after_us_;
   Trouble trouble_;
+  Unasked unasked_heard_;
   std::vector<Noted> noted_;  // of the thread that calls handle()
   int64_t arrived_us_ = 0;    // and when what it handles came
   std::atomic<uint64_t> commands_{0};
@@ -133,6 +144,8 @@ class CommandDesk {
   std::mutex told_mutex_;
   std::unordered_map<std::string, Told> told_;  // by code
   std::shared_ptr<const TerminalSide> terminal_;
+  std::string forbidden_;
+  std::unique_ptr<v1::TerminalSnapshot> unasked_;  // of which the end has not come
   uint64_t last_command_ = 0;
   std::unordered_map<uint64_t, Pending> pending_;
 };

@@ -22,12 +22,32 @@ LinkError read(const link::FrameView& frame, link::EventHeader& head, Convert co
   return error;
 }
 
+// Of JSON; NATS takes a message of 1 MiB with its headers.
+constexpr size_t kMostSnapshotBytes = 768u << 10;
+
 }  // namespace
 
 void ExecutionFeed::begin(const std::string& session, const BrokerTime& time) {
   session_ = session;
   time_ = time;
   last_ = 0;
+}
+
+void ExecutionFeed::onSnapshot(const v1::TerminalSnapshot& snapshot) {
+  v1::ExecutionEvent event;
+  event.set_account(account_);
+  event.set_session(session_);
+  event.set_sequence(snapshot.event_sequence());
+  event.set_time_ms(snapshot.time_ms());
+  *event.mutable_snapshot() = snapshot;
+  std::string data = toJson(event);
+  if (data.size() > kMostSnapshotBytes) {
+    event.clear_snapshot();
+    data = toJson(event);
+  }
+  // An event may have the same number.
+  const std::string id = token(account_) + "." + token(session_) + ".snapshot-" + std::to_string(++snapshots_);
+  publisher_.post({executionSubject(account_), id, data.data(), data.size(), 0, 1});
 }
 
 LinkError ExecutionFeed::onFrame(const link::FrameView& frame) {

@@ -2,11 +2,13 @@
 // once, sent again until acknowledged.
 #pragma once
 
+#include <algorithm>
 #include <string>
 
 #include "bridge/broker_time.h"
 #include "bridge/publisher.h"
 #include "link/codec.h"
+#include "troupe/bridge/v1/bridge.pb.h"
 
 namespace troupe::bridge {
 
@@ -20,6 +22,12 @@ class ExecutionFeed {
   // and terminal start from a snapshot again.
   link::LinkError onFrame(const link::FrameView& frame);
 
+  // A snapshot has told everything up to this event; those that were not told before will not be.
+  void covered(uint64_t event_sequence) { last_ = std::max(last_, event_sequence); }
+  // One that nobody has asked for, whole. The broker actor sees by its number which events it stands for. One that is
+  // too long for a message goes without its content: then the hole in the numbers says that it has to be asked for.
+  void onSnapshot(const v1::TerminalSnapshot& snapshot);
+
   // More than this waiting for JetStream, and the caller must stop reading from the terminal.
   static constexpr size_t kMaxBacklog = 10'000;
   bool full() const { return publisher_.backlog() > kMaxBacklog; }
@@ -30,6 +38,7 @@ class ExecutionFeed {
   std::string session_;
   BrokerTime time_;
   uint64_t last_ = 0;  // 0: none yet on this link
+  uint64_t snapshots_ = 0;
 };
 
 }  // namespace troupe::bridge

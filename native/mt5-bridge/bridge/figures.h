@@ -49,7 +49,11 @@ struct LinkFigures {
   std::atomic<int64_t> rtt_us{0};          // of the TCP connection
   std::atomic<int64_t> heard_us{0};        // wall clock
   std::atomic<int32_t> utc_offset_s{0};    // of the broker, as the terminal measured it
-  std::atomic<int32_t> trade_allowed{-1};  // -1: not told yet
+  std::atomic<int32_t> trade_allowed{-1};  // -1: not told yet, like all of these
+  std::atomic<int32_t> connected{-1};      // to the trade server
+  std::atomic<int32_t> terminal_allows{-1}, expert_allows{-1}, account_allows{-1}, server_allows{-1};
+  std::atomic<int64_t> ping_us{-1};  // of the terminal to the trade server
+  std::atomic<int32_t> build{-1};
 };
 
 }  // namespace troupe::bridge

@@ -157,6 +157,7 @@ int run(const Options& options) {
     logWarn(code, "command refused: " + why);
     status.commandRefused(code + ": " + why);
   });
+  desk.setUnasked([&](const v1::TerminalSnapshot& snapshot) { feed.onSnapshot(snapshot); });
   // Whoever hears that it waits may command it.
   if (!commands.serve(error)) {
     logError("E_NATS_DENIED", error);

@@ -38,6 +38,10 @@ constexpr Metric kMetrics[] = {
     {"troupe_bridge_link_rtt_seconds", "gauge", "", "Round trip of the link's TCP connection"},
     {"troupe_bridge_tick_lag_seconds", "gauge", "", "From the terminal sending the last ticks to their coming"},
     {"troupe_bridge_trade_allowed", "gauge", "", "1 while the terminal says that it may trade, 0 while not"},
+    {"troupe_bridge_permission", "gauge", "where", "1 where trading is allowed, 0 where not, as the terminal says"},
+    {"troupe_bridge_trade_server_connected", "gauge", "", "1 while the terminal is connected to its trade server"},
+    {"troupe_bridge_trade_server_ping_seconds", "gauge", "", "Ping of the terminal to its trade server"},
+    {"troupe_bridge_terminal_build", "gauge", "", "Build of the terminal"},
     {"troupe_bridge_resident_bytes", "gauge", "", "Memory of the bridge"},
 };
 
@@ -113,6 +117,12 @@ std::string metricsPage(const MetricsReading& r) {
   page.value("troupe_bridge_link_rtt_seconds", r.rtt_s);
   page.value("troupe_bridge_tick_lag_seconds", r.tick_lag_s);
   if (r.trade_allowed >= 0) page.value("troupe_bridge_trade_allowed", static_cast<uint64_t>(r.trade_allowed));
+  for (const auto& [where, allowed] : r.permissions)
+    if (allowed >= 0)
+      page.value("troupe_bridge_permission", static_cast<uint64_t>(allowed), std::string("where=\"") + where + "\"");
+  if (r.connected >= 0) page.value("troupe_bridge_trade_server_connected", static_cast<uint64_t>(r.connected));
+  if (r.ping_s >= 0) page.value("troupe_bridge_trade_server_ping_seconds", r.ping_s);
+  if (r.build >= 0) page.value("troupe_bridge_terminal_build", static_cast<uint64_t>(r.build));
   page.value("troupe_bridge_resident_bytes", r.resident_bytes);
   return page.take();
 }

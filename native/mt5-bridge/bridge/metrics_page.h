@@ -22,7 +22,10 @@ struct MetricsReading {
   LatencyHistogram::Reading command, journal;
   uint64_t links = 0;
   double clock_offset_s = 0, utc_offset_s = 0, rtt_s = 0, tick_lag_s = 0;
-  int trade_allowed = -1;
+  // -1, and absent on the page: the terminal has not said.
+  int trade_allowed = -1, connected = -1, build = -1;
+  double ping_s = -1;
+  std::map<std::string, int> permissions;  // by where
   uint64_t resident_bytes = 0;
 };
 

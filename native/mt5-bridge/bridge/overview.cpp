@@ -50,6 +50,13 @@ MetricsReading Overview::metrics() const {
   r.rtt_s = seconds(link.rtt_us);
   r.tick_lag_s = seconds(link.tick_lag_us);
   r.trade_allowed = link.trade_allowed;
+  r.connected = link.connected;
+  r.build = link.build;
+  r.ping_s = link.ping_us < 0 ? -1 : seconds(link.ping_us);
+  r.permissions = {{"terminal", link.terminal_allows},
+                   {"expert", link.expert_allows},
+                   {"account", link.account_allows},
+                   {"server", link.server_allows}};
   r.resident_bytes = residentBytes();
   return r;
 }
@@ -78,6 +85,14 @@ std::string Overview::statusFields() const {
                 {"daylight", nameOf(options.daylight)},
                 {"trade_allowed", int64_t{link.trade_allowed}},
                 {"trade_block", block},
+                {"terminal_build", int64_t{link.build}},
+                {"terminal_connected", int64_t{link.connected}},
+                {"terminal_ping_us", link.ping_us.load()},
+                {"terminal_allows", int64_t{link.terminal_allows}},
+                {"expert_allows", int64_t{link.expert_allows}},
+                {"account_allows", int64_t{link.account_allows}},
+                {"server_allows", int64_t{link.server_allows}},
+                {"tls", int64_t{options.tls_cert.empty() ? 0 : 1}},
                 {"ticks", room.ticks_received.load()},
                 {"acked_ticks", ticks.ackedUnits()},
                 {"frames_in_flight", uint64_t{ticks.inFlight()}},

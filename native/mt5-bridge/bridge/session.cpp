@@ -135,9 +135,13 @@ LinkError Session::onFrame(const link::FrameView& frame, int64_t now_us) {
     case FrameType::kSnapshotBegin: {
       link::SnapshotBegin begin;
       const LinkError error = room_.desk.onFrame(frame);
-      if (error == LinkError::kNone && link::readOne(frame, begin)) onTradeAllowed(begin.account.trade_allowed != 0);
+      if (error != LinkError::kNone || !link::readOne(frame, begin)) return error;
+      onTradeAllowed(begin.account.trade_allowed != 0);
+      room_.feed.covered(begin.event_sequence);
       return error;
     }
+    case FrameType::kStatus:
+      return onStatus(frame);
     case FrameType::kHello:
     case FrameType::kProof:
     case FrameType::kSymbols:
@@ -152,13 +156,31 @@ LinkError Session::welcome() {
   ++figures.links;
   figures.last_tick_us = figures.tick_lag_us = figures.rtt_us = 0;
   figures.clock_known = false;
-  figures.trade_allowed = -1;
+  figures.trade_allowed = figures.connected = figures.build = -1;
+  figures.terminal_allows = figures.expert_allows = figures.account_allows = figures.server_allows = -1;
+  figures.ping_us = -1;
   figures.heard_us = room_.clock.wallUs();
   figures.utc_offset_s = hello_.utc_offset_s;
   room_.status.step(State::kSyncing, "session " + std::string(link::textOf(hello_.session)) + " of " +
                                          std::string(link::textOf(hello_.terminal)) + ", login " +
                                          std::string(link::textOf(hello_.login)));
   return link_.send(FrameType::kWelcome, welcome_);
+}
+
+LinkError Session::onStatus(const link::FrameView& frame) {
+  link::TerminalStatus status;
+  if (!link::readOne(frame, status)) return LinkError::kBadSize;
+  if (const LinkError e = link::validate(status); e != LinkError::kNone) return e;
+  LinkFigures& figures = room_.figures;
+  figures.connected = status.connected;
+  figures.terminal_allows = status.terminal_allows;
+  figures.expert_allows = status.expert_allows;
+  figures.account_allows = status.account_allows;
+  figures.server_allows = status.server_allows;
+  figures.ping_us = status.ping_us == 0 ? -1 : int64_t{status.ping_us};
+  figures.build = status.build == 0 ? -1 : static_cast<int32_t>(status.build & INT32_MAX);
+  room_.desk.permit(status);
+  return LinkError::kNone;
 }
 
 LinkError Session::onSymbols(const link::FrameView& frame) {

@@ -62,6 +62,7 @@ class Session {
   link::LinkError takeTicks(int64_t now_us);
   link::LinkError beat(int64_t now_us);
   void onHeartbeat(const link::FrameView& frame);
+  link::LinkError onStatus(const link::FrameView& frame);
   void onTradeAllowed(bool allowed) { room_.figures.trade_allowed = allowed ? 1 : 0; }
   link::LinkError await(int64_t now_us);
   void finishTape();

@@ -106,7 +106,8 @@ typedef struct TroupeRefused {
 
 /* Messages that troupe_send has not taken since the last of these events. Whoever kept a message sends it again; a tick
  * batch must be: the bridge counts ticks, so the next batch begins with the first tick that was not taken. Who cannot
- * repeat an execution event or a part of a snapshot sends TROUPE_RELINK. */
+ * repeat an execution event sends a snapshot that nobody has asked for (link::SnapshotBegin::command 0); who cannot
+ * repeat anything else sends TROUPE_RELINK. */
 typedef struct TroupeDropped {
   uint64_t ticks;  /* kTicks messages */
   uint64_t others; /* all others */

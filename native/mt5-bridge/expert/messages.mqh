@@ -22,6 +22,7 @@
 #define FRAME_SNAPSHOT_POSITIONS 11
 #define FRAME_SNAPSHOT_DEALS 12
 #define FRAME_SNAPSHOT_END 13
+#define FRAME_STATUS 17
 // bridge -> terminal
 #define FRAME_PLACE 33
 #define FRAME_CANCEL 34
@@ -259,6 +260,7 @@ struct WireSnapshotBegin {
   ulong command;
   ulong event_sequence;
   long time_ms;
+  long deals_since_ms;
   WireAccount account;
 };
 
@@ -266,6 +268,17 @@ struct WireSnapshotPart {
   ulong command;
   uint count;
   uint reserved;
+};
+
+struct WireStatus {
+  uint build;
+  uint ping_us;
+  uchar connected;
+  uchar terminal_allows;
+  uchar expert_allows;
+  uchar account_allows;
+  uchar server_allows;
+  uchar reserved[3];
 };
 
 #ifndef __MQL5__

@@ -1,6 +1,6 @@
-// What must reach the bridge in order: execution events, answers, snapshots. Kept here while the link is full. Bounded;
-// when it overflows the session is given up for a new one, after which the bridge asks for a snapshot: an event that
-// was not told is made good by the whole state, never by silence.
+// What must reach the bridge in order: execution events, answers, snapshots. Kept here while the link is full. Bounded:
+// events that find no room are counted and made good by a snapshot that nobody has asked for (snapshot.mqh), never by
+// silence; anything else that finds none ends the session, after which the bridge asks for one.
 #ifndef TROUPE_OUTBOX_MQH
 #define TROUPE_OUTBOX_MQH
 
@@ -9,10 +9,13 @@
 
 #define OUTBOX_BYTES 1048576
 #define OUTBOX_EVENT_BYTES 1024
+// Room that events leave to answers, which cannot be made good by a snapshot.
+#define OUTBOX_ANSWER_BYTES 131072
 
 struct Outbox {
   bool up;        // a session stands
   ulong events;   // of this session, numbered from 1
+  ulong dropped;  // of those, since the last snapshot was begun
   int begin;
   int used;
   uchar data[OUTBOX_BYTES];
@@ -24,6 +27,7 @@ Message g_outbox_message;
 void OutboxReset(bool up) {
   g_outbox.up = up;
   g_outbox.events = 0;
+  g_outbox.dropped = 0;
   g_outbox.begin = 0;
   g_outbox.used = 0;
 }
@@ -75,10 +79,21 @@ void OutboxPush(Message &m) {
   for (int i = 0; i < m.length; i++) OutboxPut(m.data[i]);
 }
 
+// Every event from the first that was dropped on, until the snapshot: one that came after a hole would be refused.
+bool MustDrop() {
+  return g_outbox.dropped > 0 || (g_outbox.used > 0 && OutboxRoom() < OUTBOX_EVENT_BYTES + OUTBOX_ANSWER_BYTES);
+}
+
 // An execution event.
 template <typename T>
 void EmitEvent(int type, long time_ms, const T &body) {
   if (!g_outbox.up) return;
+  if (MustDrop()) {
+    if (g_outbox.dropped == 0) Report("warn", "E_EXPERT_DROPPED", "the link takes nothing: a snapshot follows when it does");
+    g_outbox.events++;
+    g_outbox.dropped++;
+    return;
+  }
   WireEventHeader head;
   head.sequence = g_outbox.events + 1;
   head.time_ms = time_ms;

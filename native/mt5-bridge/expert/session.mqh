@@ -5,6 +5,7 @@
 
 #include "results.mqh"
 #include "snapshot.mqh"
+#include "status.mqh"
 #include "symbols.mqh"
 #include "ticks.mqh"
 
@@ -137,6 +138,7 @@ void EndSession() {
   OrdersLinkLost();
   EventsReset();
   SnapshotReset();
+  StatusReset();
 }
 
 // Ends the link and everything that hangs on it; the next pass begins anew.
@@ -202,6 +204,7 @@ void OnLinkUp() {
   Inform(StringFormat("linked to %s, session %s, feed %s", TextOf(up.bridge), TextOf(up.session), LogFeed()));
   g_session.may_trade = MayTrade();
   SendSymbols();
+  StatusPass();
 }
 
 void OnLinkLost() {
@@ -317,6 +320,7 @@ void Check() {
     g_session.may_trade = may_trade;
     g_account_dirty = true;
   }
+  if (g_session.phase == PHASE_LINKED) StatusPass();
   if (!connected) return;
   // Seen twice: the two clocks are not read in the same moment.
   const int offset_s = MeasuredUtcOffsetS();

@@ -25,12 +25,18 @@ struct Snapshot {
   int sent_deals;
 };
 
+// Since when the bridge wants deals, as it asked last in this session.
+long g_deals_since_ms = 0;
+
 Snapshot g_snapshot;
 WireOrder g_snapshot_order[SNAPSHOT_ORDERS];
 WirePosition g_snapshot_position[SNAPSHOT_POSITIONS];
 WireDeal g_snapshot_deal[SNAPSHOT_DEALS];
 
-void SnapshotReset() { g_snapshot.open = false; }
+void SnapshotReset() {
+  g_snapshot.open = false;
+  g_deals_since_ms = 0;
+}
 
 // False when there is more than can be told: then nothing is told, rather than a part that looks like the whole.
 bool CollectSnapshot(long deals_since_ms) {
@@ -59,23 +65,33 @@ bool CollectSnapshot(long deals_since_ms) {
   return true;
 }
 
-void HandleSnapshot(const WireTakeSnapshot &ask) {
+// `command` 0: nobody has asked for it. Whatever was dropped is in it.
+void BeginSnapshot(ulong command, long deals_since_ms) {
   ZeroMemory(g_snapshot);
+  g_outbox.dropped = 0;
   // Whatever happens from here on is told as an event with a higher number.
-  g_snapshot.begin.command = ask.command;
+  g_snapshot.begin.command = command;
+  g_snapshot.begin.deals_since_ms = deals_since_ms > 0 ? deals_since_ms : 0;
   g_snapshot.begin.event_sequence = g_outbox.events;
   g_snapshot.begin.time_ms = BrokerMs();
   EncodeAccount(g_snapshot.begin.account);
-  if (!CollectSnapshot(ask.deals_since_ms)) {
+  if (!CollectSnapshot(deals_since_ms)) {
     Report("error", "E_EXPERT_SNAPSHOT",
            StringFormat("no snapshot: history not available, or more than %d orders, %d positions or %d deals",
                         SNAPSHOT_ORDERS, SNAPSHOT_POSITIONS, SNAPSHOT_DEALS));
+    // The hole in the events cannot be filled: a new session has none.
+    if (command == 0) OutboxRelink("events were dropped, and no snapshot can be taken");
     return;
   }
   g_snapshot.open = true;
   BeginMessage(g_out, FRAME_SNAPSHOT_BEGIN);
   Append(g_out, g_snapshot.begin);
   OutboxPush(g_out);
+}
+
+void HandleSnapshot(const WireTakeSnapshot &ask) {
+  g_deals_since_ms = ask.deals_since_ms;
+  BeginSnapshot(ask.command, ask.deals_since_ms);
 }
 
 int BeginPart(int type, int left) {
@@ -109,6 +125,9 @@ void SnapshotPass() {
     }
     OutboxPush(g_out);
   }
+  if (g_outbox.dropped == 0 || g_snapshot.open || !g_outbox.up || OutboxRoom() <= SNAPSHOT_ROOM) return;
+  Report("info", "E_EXPERT_DROPPED", StringFormat("%I64u events were dropped: the bridge gets a snapshot", g_outbox.dropped));
+  BeginSnapshot(0, g_deals_since_ms);
 }
 
 #endif

@@ -89,6 +89,8 @@ void onFrame(const link::FrameView& frame) {
       bridge::utcMs(begin.time_ms, g_offset_s);
       return convert<link::Account, bridge::v1::AccountState>(begin.account);
     }
+    case FrameType::kStatus:
+      return one<link::TerminalStatus>(frame);
     case FrameType::kSnapshotOrders:
       return part<link::Order, bridge::v1::OrderRecord>(frame);
     case FrameType::kSnapshotPositions:

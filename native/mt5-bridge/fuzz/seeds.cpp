@@ -74,6 +74,7 @@ void frames() {
       {FrameType::kSnapshotPositions, bytesOf(part) + bytesOf(named<link::Position>())},
       {FrameType::kSnapshotDeals, bytesOf(part) + bytesOf(named<link::Deal>())},
       {FrameType::kSnapshotEnd, bytesOf(link::SnapshotBegin{})},
+      {FrameType::kStatus, bytesOf(link::TerminalStatus{})},
       {FrameType::kTapeEnd, bytesOf(link::TapeEnd{1})},
       {FrameType::kHeartbeat, bytesOf(link::Heartbeat{1})}};
   const std::pair<FrameType, std::string> bridge[] = {

@@ -53,6 +53,8 @@ LinkError checkFromTerminal(FrameType type, uint32_t size) {
       return exact(size, sizeof(Heartbeat));
     case FrameType::kProof:
       return exact(size, sizeof(Proof));
+    case FrameType::kStatus:
+      return exact(size, sizeof(TerminalStatus));
     case FrameType::kWelcome:
     case FrameType::kPlace:
     case FrameType::kCancel:

@@ -14,7 +14,7 @@
 
 namespace troupe::link {
 
-inline constexpr uint16_t kVersion = 3;
+inline constexpr uint16_t kVersion = 4;
 inline constexpr uint32_t kMaxPayloadBytes = 4u << 20;
 inline constexpr uint32_t kMaxTicksPerFrame = 4096;
 // Times on the link are milliseconds from 1970 up to the end of the year 9999.
@@ -49,6 +49,7 @@ enum class FrameType : uint16_t {
   kTapeEnd = 14,            // TapeEnd: the simulated terminal has played all its ticks
   kHeartbeat = 15,          // Heartbeat, both directions, at least every second
   kProof = 16,              // Proof: answer to kChallenge
+  kStatus = 17,             // TerminalStatus: after kSymbols, and whenever something of it has changed
   // bridge -> terminal
   kWelcome = 32,    // Welcome: answer to kProof; only after it the terminal sends kSymbols
   kPlace = 33,      // Place
@@ -234,9 +235,12 @@ struct Result {
 };
 
 struct SnapshotBegin {
+  // 0: nobody has asked for it. The terminal could not tell some execution events and tells the whole state instead:
+  // the next event has the number after event_sequence, whatever was told before.
   uint64_t command;
   uint64_t event_sequence;  // last execution event that the snapshot includes
   int64_t time_ms;
+  int64_t deals_since_ms;  // the deals from here on are in it
   Account account;
 };
 
@@ -244,6 +248,15 @@ struct SnapshotPart {
   uint64_t command;
   uint32_t count;
   uint32_t reserved;
+};
+
+// Who lets the terminal trade: 1 yes, 0 no.
+struct TerminalStatus {
+  uint32_t build;     // 0: it does not say
+  uint32_t ping_us;   // of the terminal to the trade server, 0: it does not know
+  uint8_t connected;  // to the trade server
+  uint8_t terminal_allows, expert_allows, account_allows, server_allows;
+  uint8_t reserved[3];
 };
 
 struct TapeEnd {

@@ -117,7 +117,7 @@ const char* messageOf(LinkError error) {
     case LinkError::kWrongSide:
       return "frame of a type that this side never receives";
     case LinkError::kBadVersion:
-      return "the other side speaks no version of the link that this one speaks (3)";
+      return "the other side speaks no version of the link that this one speaks (4)";
     case LinkError::kBadCrc:
       return "a frame's checksum does not fit what came";
     case LinkError::kBadSequence:
@@ -238,7 +238,15 @@ LinkError validate(const Result& r) {
   return r.has_order ? validate(r.order) : LinkError::kNone;
 }
 
-LinkError validate(const SnapshotBegin& b) { return isTime(b.time_ms) ? validate(b.account) : LinkError::kBadNumber; }
+LinkError validate(const SnapshotBegin& b) {
+  return isTime(b.time_ms) && isTime(b.deals_since_ms) ? validate(b.account) : LinkError::kBadNumber;
+}
+
+LinkError validate(const TerminalStatus& s) {
+  const bool yes_or_no = s.connected <= 1 && s.terminal_allows <= 1 && s.expert_allows <= 1 && s.account_allows <= 1 &&
+                         s.server_allows <= 1;
+  return yes_or_no ? LinkError::kNone : LinkError::kBadEnum;
+}
 
 LinkError validate(const EventHeader& h) { return isTime(h.time_ms) ? LinkError::kNone : LinkError::kBadNumber; }
 

@@ -19,6 +19,7 @@ LinkError validate(const Position& position);
 LinkError validate(const Account& account);
 LinkError validate(const Result& result);
 LinkError validate(const SnapshotBegin& begin);
+LinkError validate(const TerminalStatus& status);
 LinkError validate(const EventHeader& head);
 LinkError validate(const Place& place);
 LinkError validate(const Cancel& cancel);

@@ -79,6 +79,17 @@ TEST(MetricsPage, hasEveryMetricWithItsHelpAndType) {
   for (size_t at = 0; (at = page.find("# TYPE ", at)) != std::string::npos; ++at) ++types;
   EXPECT_EQ(helps, 25u);
   EXPECT_EQ(types, 25u);
+  EXPECT_EQ(metricsPage(reading).find("troupe_bridge_permission{"), std::string::npos) << "nobody knows";
+  reading.permissions = {{"terminal", 1}, {"expert", 0}, {"account", -1}};
+  reading.connected = 1;
+  reading.ping_s = 0.0123;
+  reading.build = 4885;
+  const std::string told = metricsPage(reading);
+  for (const char* line : {"troupe_bridge_permission{where=\"terminal\"} 1\n",
+                           "troupe_bridge_permission{where=\"expert\"} 0\n", "troupe_bridge_trade_server_connected 1\n",
+                           "troupe_bridge_trade_server_ping_seconds 0.0123", "troupe_bridge_terminal_build 4885\n"})
+    EXPECT_NE(told.find(line), std::string::npos) << line << told;
+  EXPECT_EQ(told.find("where=\"account\""), std::string::npos);
   reading.trade_allowed = -1;
   EXPECT_EQ(metricsPage(reading).find("troupe_bridge_trade_allowed"), std::string::npos) << "nobody knows";
 }
@@ -278,6 +289,94 @@ TEST_F(WatchTest, whatIsWrongWithACommandIsSaidOnItsAnswerAndOnLifecycle) {
     desk.join();
     EXPECT_TRUE(terminal.pumpUntil([&, n = name] { return lifecycle("command_refused", n); })) << name;
   }
+}
+
+TEST_F(WatchTest, whereTradingIsDisabledIsSaidByTheTerminalAndShownEverywhere) {
+  FakeTerminal terminal(port);
+  terminal.greet("s1", {"EURUSD"});
+  ASSERT_TRUE(said(R"("state":"ready")"));
+  const std::string silent = nats->request("control.bridge.ACC.status", "");
+  EXPECT_NE(silent.find(R"("terminal_allows":-1)"), std::string::npos) << silent;
+  link::TerminalStatus status{};
+  status.build = 4885;
+  status.ping_us = 12'300;
+  status.connected = status.terminal_allows = status.account_allows = status.server_allows = 1;
+  terminal.link().send(link::FrameType::kStatus, status);
+  std::string told;
+  EXPECT_TRUE(terminal.pumpUntil([&] {
+    told = nats->request("control.bridge.ACC.status", "");
+    return told.find(R"("expert_allows":0)") != std::string::npos;
+  }));
+  for (const char* part : {R"("terminal_build":4885)", R"("terminal_connected":1)", R"("terminal_ping_us":12300)",
+                           R"("terminal_allows":1)", R"("account_allows":1)", R"("server_allows":1)", R"("tls":0)"})
+    EXPECT_NE(told.find(part), std::string::npos) << part << told;
+  const auto reply = command(place("o1", 0.1));
+  EXPECT_EQ(reply.outcome(), bridge::v1::OUTCOME_REFUSED);
+  EXPECT_EQ(reply.code(), "TRADING_DISABLED");
+  EXPECT_EQ(reply.message(), "trading is disabled for the expert (its own settings)");
+  EXPECT_TRUE(terminal.pumpUntil(
+      [&] { return lifecycle("command_refused", "TRADING_DISABLED: trading is disabled for the expert"); }));
+  const std::string page = get(number("metrics"), "/metrics");
+  for (const char* line :
+       {"troupe_bridge_permission{where=\"expert\"} 0\n", "troupe_bridge_permission{where=\"terminal\"} 1\n",
+        "troupe_bridge_trade_server_connected 1\n", "troupe_bridge_terminal_build 4885\n"})
+    EXPECT_NE(page.find(line), std::string::npos) << line << page;
+  // A flag that is neither yes nor no closes the link, as any content that cannot be.
+  status.connected = 2;
+  terminal.link().send(link::FrameType::kStatus, status);
+  EXPECT_TRUE(terminal.closed());
+  EXPECT_TRUE(said(R"("state":"lost","reason":"E_LINK_ENUM)"));
+}
+
+TEST_F(WatchTest, aSnapshotThatNobodyAskedForIsToldAsAnEventAndFillsTheHole) {
+  FakeTerminal terminal(port);
+  terminal.greet("s1", {"EURUSD"});
+  ASSERT_TRUE(said(R"("state":"ready")"));
+  link::Account account{};
+  const auto event = [&](uint64_t sequence) {
+    terminal.link().send(link::FrameType::kAccount, link::EventHeader{sequence, 1}, &account, 1);
+  };
+  event(1);
+  link::SnapshotBegin begin{};
+  begin.event_sequence = 9;
+  begin.time_ms = 77;
+  terminal.link().send(link::FrameType::kSnapshotBegin, begin);
+  link::Position position{};
+  position.position_id = 5;
+  position.volume_lots = 0.5;
+  terminal.link().send(link::FrameType::kSnapshotPositions, link::SnapshotPart{0, 1, 0}, &position, 1);
+  terminal.link().send(link::FrameType::kSnapshotEnd, begin);
+  event(10);
+  std::vector<std::string> told;
+  EXPECT_TRUE(terminal.pumpUntil([&] {
+    told.clear();
+    for (const auto& [subject, bytes] : nats->all("TRADING"))
+      if (bytes.find(R"("session":"s1")") != std::string::npos) told.push_back(bytes);
+    return told.size() == 3;
+  })) << told.size()
+      << daemon->err();
+  ASSERT_EQ(told.size(), 3u);
+  EXPECT_NE(told[1].find(R"("sequence":9)"), std::string::npos) << told[1];
+  EXPECT_NE(told[1].find(R"("snapshot":{)"), std::string::npos) << told[1];
+  EXPECT_NE(told[1].find(R"("positionId":"5")"), std::string::npos) << told[1];
+  EXPECT_NE(told[2].find(R"("sequence":10)"), std::string::npos) << told[2];
+  // One that is too long for a message says only that there is something to be asked for.
+  begin.event_sequence = 20;
+  terminal.link().send(link::FrameType::kSnapshotBegin, begin);
+  const std::vector<link::Position> many(4096, position);
+  for (int i = 0; i < 8; ++i)
+    terminal.link().send(link::FrameType::kSnapshotPositions, link::SnapshotPart{0, 4096, 0}, many.data(), many.size());
+  terminal.link().send(link::FrameType::kSnapshotEnd, begin);
+  std::string last;
+  EXPECT_TRUE(terminal.pumpUntil([&] {
+    last = nats->all("TRADING").back().second;
+    return last.find(R"("sequence":20)") != std::string::npos;
+  })) << last;
+  EXPECT_EQ(last.find("positionId"), std::string::npos);
+  // And a hole without a snapshot is one.
+  event(22);
+  EXPECT_TRUE(terminal.closed());
+  EXPECT_TRUE(said(R"("state":"lost","reason":"E_LINK_EVENT_GAP)"));
 }
 
 TEST_F(WatchTest, itsMachineIsShownWhileSomebodyWatches) {

@@ -102,6 +102,11 @@ SAME_PLACE(WireResult, wire::Result, received_us);
 SAME_PLACE(WireResult, wire::Result, order);
 SAME_SIZE(WireSnapshotBegin, wire::SnapshotBegin);
 SAME_PLACE(WireSnapshotBegin, wire::SnapshotBegin, account);
+SAME_PLACE(WireSnapshotBegin, wire::SnapshotBegin, deals_since_ms);
+SAME_SIZE(WireStatus, wire::TerminalStatus);
+SAME_PLACE(WireStatus, wire::TerminalStatus, ping_us);
+SAME_PLACE(WireStatus, wire::TerminalStatus, connected);
+SAME_PLACE(WireStatus, wire::TerminalStatus, server_allows);
 SAME_SIZE(WireSnapshotPart, wire::SnapshotPart);
 
 SAME_SIZE(LinkConfig, TroupeConfig);
@@ -137,6 +142,7 @@ static_assert(FRAME_TICKS == number(wire::FrameType::kTicks) && FRAME_RESULT == 
 static_assert(FRAME_ORDER == number(wire::FrameType::kOrder) && FRAME_DEAL == number(wire::FrameType::kDeal));
 static_assert(FRAME_POSITION == number(wire::FrameType::kPosition));
 static_assert(FRAME_ACCOUNT == number(wire::FrameType::kAccount));
+static_assert(FRAME_STATUS == number(wire::FrameType::kStatus));
 static_assert(FRAME_SNAPSHOT_BEGIN == number(wire::FrameType::kSnapshotBegin));
 static_assert(FRAME_SNAPSHOT_ORDERS == number(wire::FrameType::kSnapshotOrders));
 static_assert(FRAME_SNAPSHOT_POSITIONS == number(wire::FrameType::kSnapshotPositions));

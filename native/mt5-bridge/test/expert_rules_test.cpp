@@ -320,10 +320,71 @@ TEST_F(Rules, WhatTheLinkDoesNotTakeIsSentLaterInOrder) {
   EXPECT_EQ(fakeLink().sent[1].type, FRAME_ACCOUNT);
 }
 
-TEST_F(Rules, MoreThanCanBeKeptBeginsANewSession) {
+TEST_F(Rules, EventsThatFindNoRoomAreMadeGoodByASnapshotThatNobodyAskedFor) {
+  fakeLink().say(FRAME_SNAPSHOT, WireTakeSnapshot{7, 5'001});
+  pass();
+  position(900);
+  fakeLink().sent.clear();
   fakeLink().room = 0;
-  for (int i = 0; i < 20'000 && g_outbox.up; ++i) TellAccount();
-  EXPECT_FALSE(g_outbox.up);
+  const ulong before = g_outbox.events;
+  for (int i = 0; i < 20'000; ++i) TellAccount();
+  EXPECT_TRUE(g_outbox.up) << "the session goes on";
+  EXPECT_GT(g_outbox.dropped, 0u);
+  EXPECT_EQ(g_outbox.events, before + 20'000) << "dropped ones are numbered too";
+  EXPECT_LE(g_outbox.used, OUTBOX_BYTES);
+  fakeLink().room = -1;
+  for (int i = 0; i < 20; ++i) pass();
+  TellAccount();
+  const auto begins = fakeLink().all<wire::SnapshotBegin>(wire::FrameType::kSnapshotBegin);
+  ASSERT_EQ(begins.size(), 1u);
+  EXPECT_EQ(begins[0].command, 0u);
+  EXPECT_EQ(begins[0].deals_since_ms, 5'001) << "as the bridge asked last";
+  EXPECT_GE(begins[0].event_sequence, before + 20'000);
+  EXPECT_EQ(fakeLink().count(wire::FrameType::kSnapshotEnd), 1u);
+  EXPECT_EQ(fakeLink().all<wire::SnapshotPart>(wire::FrameType::kSnapshotPositions).at(0).count, 1u);
+  // Events without a hole up to some number, then the snapshot, then the next after it: never one behind a hole.
+  ulong last = before;
+  bool told = false;
+  for (const auto& message : fakeLink().sent) {
+    if (message.type == FRAME_SNAPSHOT_BEGIN) {
+      told = true;
+      last = begins[0].event_sequence;
+    }
+    if (message.type != FRAME_ACCOUNT && message.type != FRAME_POSITION) continue;
+    wire::EventHeader head;
+    std::memcpy(&head, message.payload.data(), sizeof head);
+    const ulong number = head.sequence;  // a packed member may stand anywhere
+    EXPECT_EQ(number, last + 1);
+    last = number;
+  }
+  EXPECT_TRUE(told);
+  EXPECT_EQ(last, g_outbox.events);
+}
+
+TEST_F(Rules, ASnapshotThatIsAskedForMeanwhileStandsForTheDroppedEventsToo) {
+  fakeLink().room = 0;
+  for (int i = 0; i < 20'000; ++i) TellAccount();
+  ASSERT_GT(g_outbox.dropped, 0u);
+  fakeLink().sent.clear();
+  fakeLink().room = -1;
+  fakeLink().say(FRAME_SNAPSHOT, WireTakeSnapshot{8, 0});
+  for (int i = 0; i < 20; ++i) pass();
+  const auto begins = fakeLink().all<wire::SnapshotBegin>(wire::FrameType::kSnapshotBegin);
+  ASSERT_EQ(begins.size(), 1u);
+  EXPECT_EQ(begins[0].command, 8u);
+  EXPECT_GE(begins[0].event_sequence, 20'000u);
+  EXPECT_EQ(g_outbox.dropped, 0u);
+}
+
+TEST_F(Rules, AnswersThatFindNoRoomBeginANewSession) {
+  fakeLink().room = 0;
+  for (int i = 0; i < 20'000 && g_outbox.up; ++i) {
+    WireResult result{};
+    BeginMessage(g_out, FRAME_RESULT);
+    Append(g_out, result);
+    OutboxPush(g_out);
+  }
+  EXPECT_FALSE(g_outbox.up) << "an answer is not in any snapshot";
   fakeLink().room = -1;
   fakeLink().lost();
   pass();
@@ -331,6 +392,43 @@ TEST_F(Rules, MoreThanCanBeKeptBeginsANewSession) {
   pass();
   EXPECT_TRUE(g_outbox.up);
   EXPECT_EQ(g_outbox.events, 0u);
+}
+
+TEST_F(Rules, WhoLetsItTradeIsToldAtTheLinkAndWhenItChanges) {
+  const auto told = [] { return fakeLink().all<wire::TerminalStatus>(wire::FrameType::kStatus); };
+  ASSERT_EQ(told().size(), 1u) << "with the symbols";
+  EXPECT_EQ(told()[0].build, 4000u);
+  EXPECT_EQ(told()[0].ping_us, 12'300u);
+  const auto flags = [&] {
+    const wire::TerminalStatus s = told().back();
+    return std::vector<int>{s.connected, s.terminal_allows, s.expert_allows, s.account_allows, s.server_allows};
+  };
+  EXPECT_EQ(flags(), (std::vector<int>{1, 1, 1, 1, 1}));
+  pass(1'100'000);
+  EXPECT_EQ(told().size(), 1u) << "nothing has changed";
+  world().terminal[TERMINAL_TRADE_ALLOWED] = 0;
+  pass(1'100'000);
+  EXPECT_EQ(flags(), (std::vector<int>{1, 0, 1, 1, 1}));
+  world().terminal[TERMINAL_TRADE_ALLOWED] = 1;
+  world().mql_trade_allowed = 0;
+  pass(1'100'000);
+  EXPECT_EQ(flags(), (std::vector<int>{1, 1, 0, 1, 1}));
+  world().mql_trade_allowed = 1;
+  world().account[ACCOUNT_TRADE_ALLOWED] = 0;
+  world().account[ACCOUNT_TRADE_EXPERT] = 0;
+  pass(1'100'000);
+  EXPECT_EQ(flags(), (std::vector<int>{1, 1, 1, 0, 0}));
+  world().terminal[TERMINAL_CONNECTED] = 0;
+  pass(1'100'000);
+  EXPECT_EQ(flags(), (std::vector<int>{0, 1, 1, 0, 0}));
+  // The ping changes all the time, and is told now and then.
+  const size_t before = told().size();
+  for (int i = 0; i < 12; ++i) {
+    world().terminal[TERMINAL_PING_LAST] += 100;
+    pass(1'100'000);
+  }
+  EXPECT_GE(told().size(), before + 2);
+  EXPECT_LE(told().size(), before + 3);
 }
 
 TEST_F(Rules, AChangeOfPermissionIsTold) {

@@ -76,6 +76,9 @@ INSTANTIATE_TEST_SUITE_P(
         Malformed{"WelcomeFromTerminal", Peer::kTerminal, sizeof(Welcome), 32, kVersion, 1, LinkError::kWrongSide},
         Malformed{"TicksFromBridge", Peer::kBridge, kHead + kTick, 3, kVersion, 1, LinkError::kWrongSide},
         Malformed{"VersionZero", Peer::kTerminal, 8, 15, 0, 1, LinkError::kBadVersion},
+        Malformed{"StatusShort", Peer::kTerminal, sizeof(TerminalStatus) - 1, 17, kVersion, 1, LinkError::kBadSize},
+        Malformed{"StatusFromBridge", Peer::kBridge, sizeof(TerminalStatus), 17, kVersion, 1, LinkError::kWrongSide},
+        Malformed{"VersionBefore", Peer::kTerminal, 8, 15, kVersion - 1, 1, LinkError::kBadVersion},
         Malformed{"VersionNext", Peer::kTerminal, 8, 15, kVersion + 1, 1, LinkError::kBadVersion},
         Malformed{"HeartbeatShort", Peer::kTerminal, 7, 15, kVersion, 1, LinkError::kBadSize},
         Malformed{"HeartbeatLong", Peer::kBridge, 9, 15, kVersion, 1, LinkError::kBadSize},
@@ -325,6 +328,18 @@ TEST(Validate, namesWhatIsWrong) {
     SnapshotBegin begin{};
     begin.time_ms = ms;
     EXPECT_EQ(validate(begin), LinkError::kBadNumber) << ms;
+    SnapshotBegin since{};
+    since.deals_since_ms = ms;
+    EXPECT_EQ(validate(since), LinkError::kBadNumber) << ms;
+  }
+  TerminalStatus status{};
+  EXPECT_EQ(validate(status), LinkError::kNone);
+  for (uint8_t TerminalStatus::*flag :
+       {&TerminalStatus::connected, &TerminalStatus::terminal_allows, &TerminalStatus::expert_allows,
+        &TerminalStatus::account_allows, &TerminalStatus::server_allows}) {
+    status = {};
+    status.*flag = 2;
+    EXPECT_EQ(validate(status), LinkError::kBadEnum);
   }
   std::memset(order.symbol, 'x', sizeof order.symbol);
   EXPECT_EQ(validate(order), LinkError::kBadText);
@@ -354,7 +369,7 @@ TEST(Validate, namesWhatIsWrong) {
 
 TEST(Errors, everyOneHasItsOwnCodeAndMessage) {
   std::vector<std::string> codes;
-  for (int e = 1; e <= static_cast<int>(LinkError::kRefused); ++e) {
+  for (int e = 1; e <= static_cast<int>(LinkError::kTlsFailed); ++e) {
     const std::string code = codeOf(static_cast<LinkError>(e));
     EXPECT_EQ(code.rfind("E_LINK_", 0), 0u);
     EXPECT_EQ(std::count(codes.begin(), codes.end(), code), 0);

@@ -1,7 +1,12 @@
 /** A scripted terminal with its bridge's journal: what it is told to do, it does, and it remembers everything. */
 import { create } from '@bufbuild/protobuf';
 import type { CommandParams } from '../../../actors/broker/commands.ts';
-import type { CommandReply, ExecutionEvent, OrderRecord } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
+import type {
+  CommandReply,
+  ExecutionEvent,
+  OrderRecord,
+  TerminalSnapshot,
+} from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import {
   CommandReplySchema,
   CommandSchema,
@@ -122,6 +127,18 @@ export class ScriptedTerminal {
   emit(body: ExecutionEvent['body'] | { case: string; value: unknown }): void {
     this.sequence += 1;
     const init = { account: this.account, session: this.session, sequence: this.sequence, timeMs: this.timeMs, body };
+    this.events.push(create(ExecutionEventSchema, init as never));
+  }
+
+  /** Of what happens in `events` nothing is told; the whole state is, without being asked. */
+  dropAndTell(happens: () => void, snapshot: Partial<TerminalSnapshot> = {}): void {
+    const told = this.events.length;
+    happens();
+    this.events.length = told;
+    const { account, session, timeMs } = this;
+    const value = { ...this.snapshot(), ...snapshot };
+    const sequence = this.sequence;
+    const init = { account, session, sequence, timeMs, body: { case: 'snapshot', value } };
     this.events.push(create(ExecutionEventSchema, init as never));
   }
 

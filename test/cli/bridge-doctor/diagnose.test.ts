@@ -18,6 +18,14 @@ const well: BridgeStatus = {
   daylight: 'us',
   trade_allowed: 1,
   trade_block: '',
+  terminal_connected: 1,
+  terminal_allows: 1,
+  expert_allows: 1,
+  account_allows: 1,
+  server_allows: 1,
+  terminal_build: 4_885,
+  terminal_ping_us: 12_300,
+  tls: 0,
   ticks: 100,
   acked_ticks: 100,
   frames_in_flight: 2,
@@ -36,7 +44,8 @@ describe('the doctor', () => {
     assert.match(report.text, /^Bridge of account A\n {2}good {2}link +ready/);
     assert.match(report.text, /broker at UTC\+2, daylight saving: us/);
     assert.match(report.text, /Nothing is wrong\.$/);
-    for (const what of ['link', 'ping', 'clock', 'ticks', 'permissions', 'queues', 'spill file']) {
+    assert.match(report.text, /connected, ping 12\.3 ms, terminal build 4885/);
+    for (const what of ['link', 'ping', 'trade server', 'clock', 'ticks', 'permissions', 'queues', 'spill file']) {
       assert.ok(report.text.includes(`good  ${what} `), what);
     }
   });
@@ -53,6 +62,14 @@ describe('the doctor', () => {
     [{ last_tick_ago_ms: -1 }, 'ticks', 'warning', /none yet/],
     [{ last_tick_ago_ms: 90_000 }, 'ticks', 'warning', /is the market open/],
     [{ tick_lag_us: 900_000 }, 'ticks', 'warning', /cannot keep up/],
+    [{ tls: 1 }, 'ping', 'good', /ago, TLS$/],
+    [{ terminal_connected: 0 }, 'trade server', 'bad', /not connected to its trade server/],
+    [{ terminal_connected: -1 }, 'trade server', 'warning', /has not said/],
+    [{ terminal_ping_us: -1 }, 'trade server', 'good', /^connected, terminal build/],
+    [{ terminal_ping_us: 220_000 }, 'trade server', 'warning', /ping 220\.0 ms/],
+    [{ terminal_allows: 0, trade_allowed: 0 }, 'permissions', 'bad', /in the terminal: switch on the Algo Trading/],
+    [{ expert_allows: 0 }, 'permissions', 'bad', /for the expert/],
+    [{ account_allows: 0, server_allows: 0 }, 'permissions', 'bad', /for the account: .*; by the server/],
     [{ trade_allowed: 0 }, 'permissions', 'bad', /may not trade/],
     [{ trade_block: 'CLIENT_DISABLES_AT' }, 'permissions', 'bad', /AutoTrading button/],
     [{ trade_allowed: -1 }, 'permissions', 'warning', /has not said/],

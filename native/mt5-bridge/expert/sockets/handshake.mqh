@@ -13,7 +13,7 @@
 #define FRAME_WELCOME 32
 #define FRAME_CHALLENGE 40
 #define FRAME_REFUSED 41
-#define LINK_VERSION 3
+#define LINK_VERSION 4
 
 // CryptEncode gives its result in an array that it sizes itself; C++ has none.
 #ifdef __MQL5__

@@ -129,6 +129,10 @@ void Terminal::onLinkUp() {
   std::vector<link::Spec> specs;
   for (const Spec& spec : config_.engine.symbols) specs.push_back(toLink(spec));
   link_.sendArray(FrameType::kSymbols, specs.data(), specs.size());
+  // Nobody forbids it anything, and its trade server is itself.
+  link::TerminalStatus status{};
+  status.connected = status.terminal_allows = status.expert_allows = status.account_allows = status.server_allows = 1;
+  link_.send(FrameType::kStatus, status);
 }
 
 // The bridge says which ticks are kept; the rest is sent again before the tape goes on.
@@ -192,6 +196,7 @@ void Terminal::onSnapshot(const link::TakeSnapshot& request) {
   begin.command = request.command;
   begin.event_sequence = events_sent_;
   begin.time_ms = engine_.nowMs();
+  begin.deals_since_ms = std::max<int64_t>(0, request.deals_since_ms);
   begin.account = toLink(engine_.account(), engine_, config_.login);
   link_.send(FrameType::kSnapshotBegin, begin);
   const auto sendAll = [&](FrameType type, const auto& items) {

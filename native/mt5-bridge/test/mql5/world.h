@@ -42,7 +42,8 @@ struct World {
   long now_us = 1'000'000;
   long gmt_s = 1'700'000'000, offset_s = 7200;
   long broker_ms = 1'700'007'200'000;
-  std::map<int, long> terminal{{TERMINAL_CONNECTED, 1}, {TERMINAL_TRADE_ALLOWED, 1}, {TERMINAL_BUILD, 4000}};
+  std::map<int, long> terminal{
+      {TERMINAL_CONNECTED, 1}, {TERMINAL_TRADE_ALLOWED, 1}, {TERMINAL_BUILD, 4000}, {TERMINAL_PING_LAST, 12'300}};
   long mql_trade_allowed = 1;
   std::map<int, long> account{{ACCOUNT_LOGIN, 4711},      {ACCOUNT_LEVERAGE, 100},
                               {ACCOUNT_LIMIT_ORDERS, 0},  {ACCOUNT_MARGIN_MODE, ACCOUNT_MARGIN_MODE_RETAIL_HEDGING},
