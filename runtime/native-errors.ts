@@ -69,6 +69,9 @@ export const nativeTable: Readonly<Record<string, ErrorEntry>> = {
   ),
   E_EXPERT_SYMBOL: operator('A symbol that was asked for does not exist at this broker, or has no properties yet.'),
   E_EXPERT_SYMBOLS: operator('More symbols than the expert can take; those beyond are left out.'),
+  E_EXPERT_TICK_WINDOW: operator(
+    'More ticks came within a minute than the expert can remember; of those that come late some may be missing.',
+  ),
   E_EXPERT_TICKS_PER_MS: operator(
     'A symbol had more ticks within one millisecond than the expert can tell apart; some may be missing.',
   ),

@@ -88,7 +88,7 @@ bool OpenFiles() {
                         prefix, GetLastError()));
     return false;
   }
-  const long records = (long)g_settings.log_mb * 1048576 / 2 / (long)sizeof(WireTick);
+  const long records = (long)g_settings.log_mb * 1048576 / LOG_FILES / (long)sizeof(WireTick);
   if (!LogOpen(prefix, records) && !LogCreate(prefix, records, NextFeed())) {
     Report("error", "E_EXPERT_DISK",
            StringFormat("%s-ticks-0.bin cannot be written (error %d): does another chart run Troupe for this account?",

@@ -6,138 +6,184 @@
 // payload is all that leaves here (time, bid, ask, flags); a tick that is equal in all of it is a second one when the
 // base holds one more of them than was delivered.
 //
-// Late ticks are found as long as they are not older than the multiset reaches back: LATE_WINDOW_MS, and no fewer than
-// the last CURSOR_KEEP ticks. What is forgotten has been looked at once more before (a sweep), so that a tick cannot
-// slip in between. One reading: CursorFrom, CursorLook, CursorTake for each tick; CursorTrim after a sweep.
+// Late ticks are found by sweeps, which read once more what was read before: what is young often, what is old seldom.
+// Each goes back from the tick that was the newest when the last sweep of its kind began, because a tick that came since
+// then was late by no more than the span when it was no older than that. So a tick that is late by up to
+// LATE_WINDOW_MS is found, however many came before it, and the later it is the longer that may take. The longest sweep
+// goes back from the one before the last: after a gap (a connection that was lost, a weekend) ticks of the time before
+// are found for as long as it takes until the next, however long the gap.
+//
+// One reading: CursorFrom or a sweep's place, CursorLook, CursorTake for each tick.
 #ifndef TROUPE_TICK_CURSOR_MQH
 #define TROUPE_TICK_CURSOR_MQH
 
-#include "messages.mqh"
+#include "tick-known.mqh"
 
-// Most ticks of one reading.
-#define READ_MAX 512
-#define CURSOR_KEEP 256
-// More than this and a sweep is due. Also the most that one millisecond may have.
-#define CURSOR_SWEEP 512
-// The most that is kept before a sweep: beside that, what one quick reading adds.
-#define CURSOR_MOST 1280
-// And what one step of the sweep adds.
-#define CURSOR_ROOM 1792
-#define LATE_WINDOW_MS 5000
+// Most ticks of one reading, so one millisecond must have less: those that the terminal has at hand.
+#define READ_MAX 4096
+#define LATE_WINDOW_MS 60000
+#define SWEEPS 3
+#define SWEEP_LONGEST 2
 
 struct TickCursor {
   long floor_ms;  // nothing older is read any more
-  long swept_ms;  // the newest tick when all was looked at last
-  long from_ms;   // of this reading
-  int end;        // delivered[0..end), by time
-  int look;       // the first of them that is not older than the tick that was looked at last
-  bool overrun;   // a millisecond had more ticks than can be kept
-  WireTick delivered[CURSOR_ROOM];
-  bool matched[CURSOR_ROOM];  // in this reading
+  KnownTicks known;
+  // Of this reading:
+  long from_ms;
+  long look_ms;      // the millisecond of the tick that was looked at last
+  KnownPlace look;   // its first known tick
+  KnownPlace place;  // the known tick that is expected next
+  // Of the sweeps, by their length:
+  long swept_ms[SWEEPS];  // the newest tick when the last one began
+  long swept_before_ms;   // and the one before that, of the longest
+  long due_us[SWEEPS];
+  int sweep;       // that is under way, -1: none
+  long sweep_ms;   // where it goes on
+  long sweep_end_ms;
 };
+
+uint g_tick_reading = 0;
+
+long SweepSpanMs(int sweep) { return sweep == 0 ? 500 : sweep == 1 ? 4000 : LATE_WINDOW_MS; }
+long SweepEveryUs(int sweep) { return sweep == 0 ? 250000 : sweep == 1 ? 2000000 : 30000000; }
 
 // From `floor_ms` on everything is new.
 void CursorBegin(TickCursor &cursor, long floor_ms) {
   cursor.floor_ms = floor_ms;
-  cursor.swept_ms = floor_ms;
+  KnownClear(cursor.known);
   cursor.from_ms = floor_ms;
-  cursor.end = 0;
-  cursor.look = 0;
-  cursor.overrun = false;
+  cursor.look_ms = floor_ms - 1;
+  cursor.look.block = -1;
+  cursor.place.block = -1;
+  for (int i = 0; i < SWEEPS; i++) {
+    cursor.swept_ms[i] = floor_ms;
+    cursor.due_us[i] = 0;
+  }
+  cursor.swept_before_ms = floor_ms;
+  cursor.sweep = -1;
+  cursor.sweep_ms = floor_ms;
+  cursor.sweep_end_ms = floor_ms;
 }
 
 // Nothing older than this is read any more, and so need not be known.
 void CursorRaise(TickCursor &cursor, long floor_ms) {
   if (floor_ms <= cursor.floor_ms) return;
-  int first = 0;
-  while (first < cursor.end && cursor.delivered[first].time_ms < floor_ms) first++;
-  for (int i = first; i < cursor.end; i++) cursor.delivered[i - first] = cursor.delivered[i];
-  cursor.end -= first;
   cursor.floor_ms = floor_ms;
+  KnownForget(cursor.known, floor_ms);
+  cursor.place.block = -1;
 }
 
-// Forgets the oldest beyond `keep`, whole milliseconds at a time, and only those before `swept_ms`.
-void CursorTrim(TickCursor &cursor, int keep, long swept_ms) {
-  if (cursor.end <= keep) return;
-  const long floor_ms = cursor.delivered[cursor.end - keep - 1].time_ms + 1;
-  CursorRaise(cursor, floor_ms < swept_ms ? floor_ms : swept_ms);
+// Makes room for other symbols. True when the window is shorter for it.
+bool CursorShorten(TickCursor &cursor) {
+  const long floor_ms = KnownForgetSome(cursor.known, cursor.floor_ms);
+  cursor.place.block = -1;
+  if (floor_ms == cursor.floor_ms) return false;
+  cursor.floor_ms = floor_ms;
+  return true;
 }
 
-// A millisecond with more ticks than one reading gives or than can be kept: to read it again would give ticks twice, so
-// what it has beyond them is lost.
-void CursorClose(TickCursor &cursor, long ms) {
-  cursor.overrun = true;
-  CursorRaise(cursor, ms + 1);
+long CursorNewest(const TickCursor &cursor) { return KnownNewest(cursor.known, cursor.floor_ms); }
+
+// Where to read what is new: from the millisecond of the newest tick, which may have got more.
+long CursorFrom(const TickCursor &cursor) {
+  const long newest_ms = CursorNewest(cursor);
+  return newest_ms > cursor.floor_ms ? newest_ms : cursor.floor_ms;
 }
 
-// After a sweep to the end of the tick base. The newest millisecond stays, because it will be read again.
-void CursorSwept(TickCursor &cursor) {
-  if (cursor.end == 0) return;
-  cursor.swept_ms = cursor.delivered[cursor.end - 1].time_ms;
-  CursorTrim(cursor, CURSOR_KEEP, cursor.swept_ms);
-  if (cursor.end > CURSOR_SWEEP) CursorClose(cursor, cursor.swept_ms);
+// Begins the longest sweep that is due; false when none is, or one is under way.
+bool CursorSweep(TickCursor &cursor, long now_us) {
+  if (cursor.sweep >= 0) return true;
+  for (int i = SWEEPS - 1; i >= 0 && cursor.sweep < 0; i--)
+    if (now_us >= cursor.due_us[i]) cursor.sweep = i;
+  if (cursor.sweep < 0) return false;
+  const long from_ms = cursor.sweep == SWEEP_LONGEST ? cursor.swept_before_ms : cursor.swept_ms[cursor.sweep];
+  cursor.sweep_ms = from_ms - SweepSpanMs(cursor.sweep);
+  if (cursor.sweep_ms < cursor.floor_ms) cursor.sweep_ms = cursor.floor_ms;
+  cursor.sweep_end_ms = CursorFrom(cursor);
+  return true;
 }
 
-// Where to read from: the millisecond of the newest tick; for a sweep, the window before what was the newest at the last
-// one, because a tick that came late since then was not older than that, however far the market has gone on.
-long CursorFrom(const TickCursor &cursor, bool sweep) {
-  long from = cursor.swept_ms - LATE_WINDOW_MS;
-  if (!sweep) from = cursor.end > 0 ? cursor.delivered[cursor.end - 1].time_ms : cursor.floor_ms;
-  return from > cursor.floor_ms ? from : cursor.floor_ms;
+// It has come to its end: the shorter ones are done with it.
+void CursorSwept(TickCursor &cursor, long now_us) {
+  const bool longest = cursor.sweep == SWEEP_LONGEST;
+  if (longest) cursor.swept_before_ms = cursor.swept_ms[SWEEP_LONGEST];
+  for (int i = 0; i <= cursor.sweep; i++) {
+    cursor.swept_ms[i] = cursor.sweep_end_ms;
+    cursor.due_us[i] = now_us + SweepEveryUs(i);
+  }
+  cursor.sweep = -1;
+  if (longest) CursorRaise(cursor, cursor.swept_before_ms - LATE_WINDOW_MS);
 }
 
 // Before the ticks of a reading from `from_ms`.
 void CursorLook(TickCursor &cursor, long from_ms) {
-  cursor.from_ms = from_ms;
-  cursor.look = cursor.end;
-  while (cursor.look > 0 && cursor.delivered[cursor.look - 1].time_ms >= from_ms) {
-    cursor.look--;
-    cursor.matched[cursor.look] = false;
+  g_tick_reading++;
+  if (g_tick_reading == 0) {
+    // Numbers begin again: none may be left from the round before.
+    for (int i = 0; i < g_known_fresh; i++)
+      for (int k = 0; k < KNOWN_BLOCK; k++) g_known[i].tick[k].symbol = 0;
+    g_tick_reading = 1;
   }
+  cursor.from_ms = from_ms > cursor.floor_ms ? from_ms : cursor.floor_ms;
+  cursor.look_ms = cursor.from_ms - 1;
+  KnownSeek(cursor.known, cursor.place, cursor.from_ms);
 }
 
 bool SameTick(const WireTick &a, const WireTick &b) {
   return a.time_ms == b.time_ms && a.bid == b.bid && a.ask == b.ask && a.flags == b.flags;
 }
 
-void CursorInsert(TickCursor &cursor, int at, const WireTick &tick) {
-  for (int i = cursor.end; i > at; i--) {
-    cursor.delivered[i] = cursor.delivered[i - 1];
-    cursor.matched[i] = cursor.matched[i - 1];
-  }
-  cursor.delivered[at] = tick;
-  cursor.matched[at] = true;  // the next one like it is another one
-  cursor.end++;
-}
-
-// Whether this tick of the reading is new; then it counts as delivered.
-bool CursorTake(TickCursor &cursor, const WireTick &tick) {
-  if (tick.time_ms < cursor.from_ms || cursor.end >= CURSOR_ROOM) return false;
-  while (cursor.look > 0 && cursor.delivered[cursor.look - 1].time_ms >= tick.time_ms) cursor.look--;
-  while (cursor.look < cursor.end && cursor.delivered[cursor.look].time_ms < tick.time_ms) cursor.look++;
-  int at = cursor.look;
-  for (; at < cursor.end && cursor.delivered[at].time_ms == tick.time_ms; at++) {
-    if (cursor.matched[at] || !SameTick(cursor.delivered[at], tick)) continue;
-    cursor.matched[at] = true;
+// Whether the known tick at a place is this one and was not met in this reading. Then it is met.
+bool CursorMeets(const KnownPlace &place, const WireTick &tick) {
+  if (g_known[place.block].tick[place.index].symbol == g_tick_reading ||
+      !SameTick(g_known[place.block].tick[place.index], tick))
     return false;
-  }
-  CursorInsert(cursor, at, tick);
+  g_known[place.block].tick[place.index].symbol = g_tick_reading;
   return true;
 }
 
-// After the last of those.
-void CursorRestored(TickCursor &cursor) {
-  if (cursor.end > 0) CursorTrim(cursor, CURSOR_MOST, cursor.delivered[cursor.end - 1].time_ms);
+// Whether this tick of the reading is new; then it counts as delivered. There must be room for it.
+bool CursorTake(TickCursor &cursor, const WireTick &tick) {
+  if (tick.time_ms < cursor.from_ms) return false;
+  if (tick.time_ms < cursor.look_ms) KnownSeek(cursor.known, cursor.place, tick.time_ms);
+  if (tick.time_ms != cursor.look_ms) {
+    while (!KnownAtEnd(cursor.place) && g_known[cursor.place.block].tick[cursor.place.index].time_ms < tick.time_ms)
+      KnownAdvance(cursor.place);
+    cursor.look = cursor.place;
+    cursor.look_ms = tick.time_ms;
+  }
+  // In most cases they come in the order in which they came before.
+  if (!KnownAtEnd(cursor.place) && CursorMeets(cursor.place, tick)) {
+    KnownAdvance(cursor.place);
+    return false;
+  }
+  KnownPlace at = cursor.look;
+  KnownSettle(at);
+  while (!KnownAtEnd(at) && g_known[at.block].tick[at.index].time_ms == tick.time_ms) {
+    if (CursorMeets(at, tick)) return false;
+    KnownAdvance(at);
+  }
+  const int blocks = cursor.known.blocks;
+  KnownInsert(cursor.known, at, tick);
+  g_known[at.block].tick[at.index].symbol = g_tick_reading;  // the next one like it is another one
+  if (cursor.known.blocks != blocks || cursor.look.block < 0) {
+    cursor.look = at;
+    KnownSeek(cursor.known, cursor.look, tick.time_ms);
+  }
+  cursor.place = at;
+  KnownAdvance(cursor.place);
+  return true;
 }
 
-// One that was delivered before the program was started, in the order of delivery. Nobody knows how far the last sweep
-// went, so as much is kept as was ever kept before one.
+// One that was delivered before the program was started, in the order of delivery.
 void CursorRestore(TickCursor &cursor, const WireTick &tick) {
-  if (cursor.end >= CURSOR_ROOM) CursorRestored(cursor);
-  if (cursor.end >= CURSOR_ROOM || tick.time_ms < cursor.floor_ms) return;
-  int at = cursor.end;
-  while (at > 0 && cursor.delivered[at - 1].time_ms > tick.time_ms) at--;
-  CursorInsert(cursor, at, tick);
+  if (tick.time_ms < cursor.floor_ms) return;
+  KnownPlace at;
+  at.block = cursor.known.last;
+  at.index = at.block < 0 ? 0 : g_known[at.block].count;
+  if (at.block >= 0 && KnownBlockEnd(at.block) > tick.time_ms) KnownSeek(cursor.known, at, tick.time_ms + 1);
+  KnownInsert(cursor.known, at, tick);
+  g_known[at.block].tick[at.index].symbol = 0;
 }
 
 #endif

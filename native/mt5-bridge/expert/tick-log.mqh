@@ -6,10 +6,10 @@
 // counted from `base` in the header of the segment. The bridge names how many it keeps, and the records behind that
 // are sent again, byte for byte.
 //
-// Two files take turns, each {LogHeader, WireTick[]}. A new segment begins with what the cursors hold (TICK_KNOWN: no
-// ticks of their own, not counted), so that one segment alone brings the cursors back; the one before it is needed only
-// to send again. Ticks that the bridge still wants and both files have lost cannot be sent any more: then the feed ends
-// and another one begins behind them (LogRenumber), which readers see as a gap.
+// Three files take turns, each {LogHeader, WireTick[]}. Two of them count: those that bring the cursors back and can be
+// sent again. The third is where the next one is made, so that at every moment two are whole. Ticks that the bridge
+// still wants and both have lost cannot be sent any more: then the feed ends and another one begins behind them
+// (LogRenumber), which readers see as a gap.
 #ifndef TROUPE_TICK_LOG_MQH
 #define TROUPE_TICK_LOG_MQH
 
@@ -19,11 +19,11 @@
 #define MAX_SYMBOLS 512
 #define LOG_CHUNK 1024
 #define LOG_MARK 0x5452544C
-#define LOG_VERSION 1
+#define LOG_FILES 3
+#define LOG_VERSION 2
 
 // In WireTick::flags of a record, never on the wire:
 #define TICK_FLAGS 0x0FFFFFFF
-#define TICK_KNOWN 0x10000000
 #define TICK_BID_FILLED 0x20000000  // the tick had no bid; the one before it stands here
 #define TICK_ASK_FILLED 0x40000000
 
@@ -32,14 +32,17 @@
 #endif
 struct LogSymbol {
   Text32 name;
-  long base;  // ticks of the feed before this segment; below 0 for some that an earlier feed had
-  long floor_ms;
+  long base;       // ticks of the feed before this segment; below 0 for some that an earlier feed had
+  long floor_ms;   // all that is not older and was delivered stands in this segment or in the one before
+  long newest_ms;  // when the segment began
+  double bid;      // the last prices at that time
+  double ask;
 };
 struct LogHeader {
   uint mark;
   uint version;
   uint symbols;
-  uint known;  // records with TICK_KNOWN, at the beginning
+  uint reserved;
   ulong segment;
   Text32 feed;
   LogSymbol symbol[MAX_SYMBOLS];
@@ -76,12 +79,13 @@ struct TickLog {
   long segment_records;  // ticks of its own after which the next one begins
   LogSegment older;      // not open: there is none
   LogSegment newer;
+  LogSegment next;  // open while it is being made
 };
 
 TickLog g_log;
 WireTick g_log_chunk[LOG_CHUNK];
 
-string LogFile(ulong segment) { return StringFormat("%s-ticks-%d.bin", g_log.prefix, (int)(segment % 2)); }
+string LogFile(ulong segment) { return StringFormat("%s-ticks-%d.bin", g_log.prefix, (int)(segment % LOG_FILES)); }
 
 ulong LogOffset(long record) { return sizeof(LogHeader) + (ulong)record * sizeof(WireTick); }
 
@@ -118,6 +122,7 @@ void LogCloseSegment(LogSegment &segment) {
 void LogClose() {
   LogCloseSegment(g_log.older);
   LogCloseSegment(g_log.newer);
+  LogCloseSegment(g_log.next);
 }
 
 bool LogWriteHeader(LogSegment &segment) {
@@ -145,32 +150,35 @@ void LogTrimEnd(LogSegment &segment) {
   }
 }
 
-// False: there is none, or none that can be used; then LogCreate.
+// False: there is none, or none that can be used; then LogCreate. The one before the newest may be of another feed.
 bool LogOpen(string prefix, long segment_records) {
+  LogClose();
   g_log.prefix = prefix;
   g_log.segment_records = segment_records;
-  const bool even = LogReadSegment(g_log.older, LogFile(0));
-  const bool odd = LogReadSegment(g_log.newer, LogFile(1));
-  if (!even && !odd) return false;
-  if (!odd || (even && g_log.older.header.segment > g_log.newer.header.segment)) {
-    const LogSegment swapped = g_log.older;
-    g_log.older = g_log.newer;
-    g_log.newer = swapped;
+  for (int i = 0; i < LOG_FILES; i++) {
+    if (!LogReadSegment(g_log.next, LogFile((ulong)i))) continue;
+    if (!g_log.newer.is_open || g_log.next.header.segment > g_log.newer.header.segment) {
+      LogCloseSegment(g_log.older);
+      g_log.older = g_log.newer;
+      g_log.newer = g_log.next;
+    } else if (!g_log.older.is_open || g_log.next.header.segment > g_log.older.header.segment) {
+      LogCloseSegment(g_log.older);
+      g_log.older = g_log.next;
+    } else {
+      LogCloseSegment(g_log.next);
+    }
+    g_log.next.is_open = false;
   }
+  if (!g_log.newer.is_open) return false;
   LogTrimEnd(g_log.newer);
-  if (!g_log.older.is_open) return true;
-  const bool follows = g_log.older.header.segment + 1 == g_log.newer.header.segment &&
-                       SameText(g_log.older.header.feed, g_log.newer.header.feed);
-  if (!follows) LogCloseSegment(g_log.older);
+  if (g_log.older.header.segment + 1 != g_log.newer.header.segment) LogCloseSegment(g_log.older);
   return true;
 }
 
-// A new, empty segment that becomes the newer one; its header names the symbols. It counts for nothing before
-// LogCommit: a crash in between leaves the segment before it as the newest.
+// A new, empty segment; its header names the symbols. It counts for nothing before LogCommit.
 bool LogBegin(LogSegment &segment, ulong number) {
   segment.header.mark = 0;
   segment.header.version = LOG_VERSION;
-  segment.header.known = 0;
   segment.header.segment = number;
   segment.records = 0;
   segment.is_open = false;
@@ -185,7 +193,6 @@ bool LogBegin(LogSegment &segment, ulong number) {
 
 bool LogCommit(LogSegment &segment) {
   segment.header.mark = LOG_MARK;
-  segment.header.known = (uint)segment.records;
   return LogWriteHeader(segment);
 }
 
@@ -195,8 +202,7 @@ bool LogCreate(string prefix, long segment_records, string feed) {
   g_log.segment_records = segment_records;
   ZeroMemory(g_log.newer.header);
   SetText(g_log.newer.header.feed, feed);
-  FileDelete(LogFile(0));
-  g_log.older.is_open = false;
+  for (int i = 0; i < LOG_FILES; i++) FileDelete(LogFile((ulong)i));
   return LogBegin(g_log.newer, 1) && LogCommit(g_log.newer);
 }
 
@@ -223,6 +229,9 @@ int LogAddSymbol(string name, long floor_ms) {
   if (at >= MAX_SYMBOLS || !SetText(g_log.newer.header.symbol[at].name, name)) return -1;
   g_log.newer.header.symbol[at].base = 0;
   g_log.newer.header.symbol[at].floor_ms = floor_ms;
+  g_log.newer.header.symbol[at].newest_ms = floor_ms - 1;
+  g_log.newer.header.symbol[at].bid = 0;
+  g_log.newer.header.symbol[at].ask = 0;
   g_log.newer.header.symbols++;
   return LogWriteHeader(g_log.newer) ? at : -1;
 }
@@ -241,7 +250,7 @@ LogPlace LogStart() {
   return place;
 }
 
-bool LogFull() { return g_log.newer.records - (long)g_log.newer.header.known >= g_log.segment_records; }
+bool LogFull() { return g_log.newer.records >= g_log.segment_records; }
 
 // The records at a place, up to LOG_CHUNK, never across segments; 0 at the end.
 int LogReadAt(LogPlace &place) {
@@ -262,6 +271,12 @@ int LogReadBefore(LogPlace &place) {
   const int count = place.record < LOG_CHUNK ? (int)place.record : LOG_CHUNK;
   place.record -= count;
   return place.segment == 0 ? LogRead(g_log.older, place.record, count) : LogRead(g_log.newer, place.record, count);
+}
+
+// After the cursors: what is sent again is of one feed.
+void LogDropForeign() {
+  if (g_log.older.is_open && !SameText(g_log.older.header.feed, g_log.newer.header.feed))
+    LogCloseSegment(g_log.older);
 }
 
 // Another feed that goes on where this one stands: of each symbol, `skip` ticks no longer count.

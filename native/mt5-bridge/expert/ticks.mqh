@@ -11,7 +11,6 @@
 #include "report.mqh"
 #include "tick-log.mqh"
 
-#define LATE_EVERY_US 250000
 // Of one pass, after which commands have their turn.
 #define PASS_US 20000
 
@@ -22,7 +21,7 @@ struct SymbolFeed {
   long count;    // ticks of the feed so far
   double bid;    // of the last tick that had one
   double ask;
-  long late_at_us;
+  bool behind;   // reading has not come to the end
   MqlTick last;  // as SymbolInfoTick gave it
   TickCursor cursor;
 };
@@ -43,6 +42,7 @@ TickBatch g_batch;   // read, not on the disk yet
 TickBatch g_resend;  // from the disk
 MqlTick g_ticks[READ_MAX];
 bool g_disk_failed = false;
+bool g_restoring = false;
 ulong g_ticks_delivered = 0;
 
 // The record of a tick. A price that the tick does not have is that of the tick before it.
@@ -83,39 +83,63 @@ void FeedBegin(SymbolFeed &feed, string name, long floor_ms) {
   feed.count = 0;
   feed.bid = 0;
   feed.ask = 0;
-  feed.late_at_us = 0;
+  feed.behind = true;
   ZeroMemory(feed.last);
   CursorBegin(feed.cursor, floor_ms);
 }
 
-// Brings cursors and counts back from the newer segment of the log.
+// Room for what one reading may bring: of all symbols the oldest goes. The window for late ticks is shorter then.
+void MakeRoom(int ticks) {
+  if (KnownRoom() >= ticks) return;
+  bool shorter = false;
+  for (int i = 0; i < g_symbol_count; i++)
+    if (CursorShorten(g_symbols[i].cursor)) shorter = true;
+  if (shorter && !g_restoring)
+    Report("warn", "E_EXPERT_TICK_WINDOW",
+           StringFormat("more than %d ticks within %d s: some that come late may be missing",
+                        (KNOWN_BLOCKS - READ_MAX) * KNOWN_BLOCK, LATE_WINDOW_MS / 1000));
+}
+
+void RestoreTick(int at, const WireTick &from) {
+  WireTick record = from;
+  if ((record.flags & TICK_BID_FILLED) == 0 && record.bid > 0) g_symbols[at].bid = record.bid;
+  if ((record.flags & TICK_ASK_FILLED) == 0 && record.ask > 0) g_symbols[at].ask = record.ask;
+  UnfillPrices(record);
+  MakeRoom(1);
+  CursorRestore(g_symbols[at].cursor, record);
+}
+
+// Brings cursors and counts back from the log.
 void TicksRestore() {
   g_symbol_count = (int)g_log.newer.header.symbols;
   g_symbol_turn = 0;
   g_batch.count = 0;
   g_sender.agreed = false;
   g_disk_failed = false;
+  g_restoring = true;
+  KnownReset();
   for (int i = 0; i < g_symbol_count; i++) {
-    FeedBegin(g_symbols[i], TextOf(g_log.newer.header.symbol[i].name), g_log.newer.header.symbol[i].floor_ms);
+    // Without the segment before, what stands in it is not known.
+    long floor_ms = g_log.newer.header.symbol[i].floor_ms;
+    const long newest_ms = g_log.newer.header.symbol[i].newest_ms;
+    if (!g_log.older.is_open && newest_ms >= floor_ms) floor_ms = newest_ms + 1;
+    FeedBegin(g_symbols[i], TextOf(g_log.newer.header.symbol[i].name), floor_ms);
     g_symbols[i].count = g_log.newer.header.symbol[i].base;
+    g_symbols[i].bid = g_log.newer.header.symbol[i].bid;
+    g_symbols[i].ask = g_log.newer.header.symbol[i].ask;
   }
-  LogPlace place;
-  place.segment = 1;
-  place.record = 0;
+  LogPlace place = LogStart();
   for (int n = LogReadAt(place); n > 0; n = LogReadAt(place)) {
     for (int i = 0; i < n; i++) {
-      WireTick record = g_log_chunk[i];
-      const int at = (int)record.symbol;
+      const int at = (int)g_log_chunk[i].symbol;
       if (at >= g_symbol_count) continue;
-      if ((record.flags & TICK_KNOWN) == 0) g_symbols[at].count++;
-      if ((record.flags & TICK_BID_FILLED) == 0 && record.bid > 0) g_symbols[at].bid = record.bid;
-      if ((record.flags & TICK_ASK_FILLED) == 0 && record.ask > 0) g_symbols[at].ask = record.ask;
-      UnfillPrices(record);
-      CursorRestore(g_symbols[at].cursor, record);
+      if (place.segment == 1) g_symbols[at].count++;
+      RestoreTick(at, g_log_chunk[i]);
     }
     place.record += n;
   }
-  for (int i = 0; i < g_symbol_count; i++) CursorRestored(g_symbols[i].cursor);
+  g_restoring = false;
+  LogDropForeign();
 }
 
 // A symbol that is subscribed from now on. False when the log takes no more.
@@ -144,44 +168,31 @@ void TicksUnsubscribeAll() {
   }
 }
 
-// Writes what the cursors hold to the segment that begins.
-bool WriteKnown() {
-  g_resend.count = 0;
-  for (int i = 0; i < g_symbol_count; i++) {
-    for (int k = 0; k < g_symbols[i].cursor.end; k++) {
-      WireTick record = g_symbols[i].cursor.delivered[k];
-      if (record.time_ms < g_log.newer.header.symbol[i].floor_ms) continue;
-      record.symbol = (uint)i;
-      record.flags |= TICK_KNOWN;
-      g_resend.tick[g_resend.count++] = record;
-      if (g_resend.count < LOG_CHUNK) continue;
-      if (!LogAppend(g_resend)) return false;
-      g_resend.count = 0;
-    }
-  }
-  return g_resend.count == 0 || LogAppend(g_resend);
-}
-
 // The next segment takes the place of the older one, all of which has been sent.
 bool TicksRotate() {
-  LogCloseSegment(g_log.older);
-  g_log.older = g_log.newer;
+  g_log.next.header = g_log.newer.header;
   for (int i = 0; i < g_symbol_count; i++) {
-    g_log.newer.header.symbol[i].base = g_symbols[i].count;
-    g_log.newer.header.symbol[i].floor_ms = CursorFrom(g_symbols[i].cursor, true);
+    const long before_ms = g_log.newer.header.symbol[i].newest_ms;
+    long floor_ms = g_symbols[i].cursor.floor_ms;
+    if (before_ms >= floor_ms) floor_ms = before_ms + 1;
+    g_log.next.header.symbol[i].base = g_symbols[i].count;
+    g_log.next.header.symbol[i].floor_ms = floor_ms;
+    const long newest_ms = CursorNewest(g_symbols[i].cursor);
+    g_log.next.header.symbol[i].newest_ms = newest_ms > before_ms ? newest_ms : before_ms;
+    g_log.next.header.symbol[i].bid = g_symbols[i].bid;
+    g_log.next.header.symbol[i].ask = g_symbols[i].ask;
   }
-  if (!LogBegin(g_log.newer, g_log.older.header.segment + 1) || !WriteKnown() || !LogCommit(g_log.newer)) {
-    LogCloseSegment(g_log.newer);
-    g_log.newer = g_log.older;
-    g_log.older.is_open = false;
-    g_log.older.records = 0;
+  if (!LogBegin(g_log.next, g_log.newer.header.segment + 1) || !LogCommit(g_log.next)) {
+    LogCloseSegment(g_log.next);
     g_disk_failed = true;
-    if (g_sender.place.segment == 0) g_sender.place.record = 0;
-    g_sender.place.segment = 1;
     return false;
   }
-  if (g_sender.place.segment == 0) g_sender.place.record = 0;
+  LogCloseSegment(g_log.older);
+  g_log.older = g_log.newer;
+  g_log.newer = g_log.next;
+  g_log.next.is_open = false;
   g_sender.place.segment = 0;
+  g_sender.place.record = g_log.older.records;
   return true;
 }
 
@@ -204,7 +215,7 @@ int SendRecords(TickBatch &batch) {
   for (int i = 0; i < batch.count; i++) {
     WireTick tick = batch.tick[i];
     const int at = (int)tick.symbol;
-    if ((tick.flags & TICK_KNOWN) != 0 || at >= g_symbol_count) continue;
+    if (at >= g_symbol_count) continue;
     g_sender.at.of[at]++;
     if (g_sender.at.of[at] <= g_sender.kept.of[at] || g_symbols[at].wire < 0) continue;
     tick.symbol = (uint)g_symbols[at].wire;
@@ -218,7 +229,7 @@ int SendRecords(TickBatch &batch) {
   if (taken == 1) return 1;
   for (int i = 0; i < batch.count; i++) {
     const int at = (int)batch.tick[i].symbol;
-    if ((batch.tick[i].flags & TICK_KNOWN) == 0 && at < g_symbol_count) g_sender.at.of[at]--;
+    if (at < g_symbol_count) g_sender.at.of[at]--;
   }
   return 0;
 }
@@ -264,6 +275,7 @@ bool SameQuote(const MqlTick &a, const MqlTick &b) {
 // One reading of a symbol from `from_ms`: how many ticks came, of which the new ones are on their way. -1: none could be
 // read, or the disk refuses.
 int ReadFrom(int at, long from_ms) {
+  MakeRoom(READ_MAX);
   const int n = CopyTicks(g_symbols[at].name, g_ticks, COPY_TICKS_ALL, (ulong)from_ms, READ_MAX);
   if (n <= 0) return n;
   CursorLook(g_symbols[at].cursor, from_ms);
@@ -279,6 +291,17 @@ int ReadFrom(int at, long from_ms) {
   return n;
 }
 
+// Where to go on after a reading that was full: with the last that was read, its millisecond included. One that fills a
+// whole reading has no end to be seen.
+long NextFrom(int at, long from_ms) {
+  const long last_ms = g_ticks[READ_MAX - 1].time_msc;
+  if (last_ms > from_ms) return last_ms;
+  Report("warn", "E_EXPERT_TICKS_PER_MS",
+         StringFormat("%s: more than %d ticks within one millisecond; some may be missing", g_symbols[at].name,
+                      READ_MAX - 1));
+  return from_ms + 1;
+}
+
 // Room in the log. A full one makes way only when all of it has been sent, so that a whole segment behind what was sent
 // last can always be sent again: what the bridge has, but has not stored, may be lost with it. Without a session nobody
 // can say what is kept: then a full log stays as it is.
@@ -289,44 +312,40 @@ bool MayRead() {
   return SenderAtEnd() && TicksRotate();
 }
 
-// Once more through all that the cursor knows, to its end, for ticks that came late. False when it did not come to the
-// end.
-bool Sweep(int at, long until_us) {
-  long from_ms = CursorFrom(g_symbols[at].cursor, true);
-  int n = READ_MAX;
-  while (n >= READ_MAX) {
-    n = ReadFrom(at, from_ms);
+// What is new. False when it did not come to the end.
+bool ReadNew(int at, long until_us) {
+  long from_ms = CursorFrom(g_symbols[at].cursor);
+  for (int n = ReadFrom(at, from_ms); n != 0; n = ReadFrom(at, from_ms)) {
     if (n < 0) return false;
-    if (n < READ_MAX) break;
-    // On from the last that was read, its millisecond included; one that fills a whole reading has no end to be seen.
-    const long last_ms = g_ticks[n - 1].time_msc;
-    if (last_ms <= from_ms) CursorClose(g_symbols[at].cursor, from_ms);
-    from_ms = last_ms > from_ms ? last_ms : from_ms + 1;
-    CursorTrim(g_symbols[at].cursor, CURSOR_KEEP, from_ms);
+    if (n < READ_MAX) return true;
+    from_ms = NextFrom(at, from_ms);
     if (MonotonicUs() > until_us || !MayRead()) return false;
-  }
-  CursorSwept(g_symbols[at].cursor);
-  if (g_symbols[at].cursor.overrun) {
-    g_symbols[at].cursor.overrun = false;
-    Report("warn", "E_EXPERT_TICKS_PER_MS",
-           StringFormat("%s: more than %d ticks within one millisecond; some may be missing", g_symbols[at].name,
-                        CURSOR_SWEEP));
   }
   return true;
 }
 
-// What is new of one symbol: quickly, or with a sweep when that is due.
-void ReadSymbol(int at, long now_us, long until_us) {
-  bool late = now_us >= g_symbols[at].late_at_us || g_symbols[at].cursor.end > CURSOR_SWEEP;
-  MqlTick latest = {};
-  if (SymbolInfoTick(g_symbols[at].name, latest)) {
-    if (!late && SameQuote(latest, g_symbols[at].last)) return;
-    g_symbols[at].last = latest;
+// Goes on with a sweep, by at least one reading, and further as the time allows.
+void Sweep(int at, long now_us, long until_us) {
+  if (!CursorSweep(g_symbols[at].cursor, now_us)) return;
+  while (g_symbols[at].cursor.sweep_ms <= g_symbols[at].cursor.sweep_end_ms) {
+    if (!MayRead()) return;
+    const int n = ReadFrom(at, g_symbols[at].cursor.sweep_ms);
+    if (n < 0) return;
+    if (n < READ_MAX) break;
+    g_symbols[at].cursor.sweep_ms = NextFrom(at, g_symbols[at].cursor.sweep_ms);
+    if (MonotonicUs() > until_us) return;
   }
-  if (!late) late = ReadFrom(at, CursorFrom(g_symbols[at].cursor, false)) >= READ_MAX;
-  if (!late) return;
-  if (g_disk_failed) return;
-  g_symbols[at].late_at_us = Sweep(at, until_us) ? now_us + LATE_EVERY_US : 0;
+  CursorSwept(g_symbols[at].cursor, now_us);
+}
+
+void ReadSymbol(int at, long now_us, long until_us) {
+  MqlTick latest = {};
+  if (SymbolInfoTick(g_symbols[at].name, latest) && !SameQuote(latest, g_symbols[at].last)) {
+    g_symbols[at].last = latest;
+    g_symbols[at].behind = true;
+  }
+  if (g_symbols[at].behind) g_symbols[at].behind = !ReadNew(at, until_us);
+  Sweep(at, now_us, until_us);
 }
 
 void TicksPass() {
@@ -366,7 +385,7 @@ bool TicksResume(const LongColumn &kept_by_wire, string next_feed) {
     if (n == 0) break;
     for (int i = n - 1; i >= 0; i--) {
       const int at = (int)g_log_chunk[i].symbol;
-      if ((g_log_chunk[i].flags & TICK_KNOWN) != 0 || at >= g_symbol_count) continue;
+      if (at >= g_symbol_count) continue;
       if (g_sender.at.of[at] > g_sender.kept.of[at]) pending--;
       g_sender.at.of[at]--;
     }

@@ -25,7 +25,7 @@ namespace wire = troupe::link;
 class ExpertTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    g_log.older.is_open = g_log.newer.is_open = false;
+    g_log.older.is_open = g_log.newer.is_open = g_log.next.is_open = false;
     g_journal_file = INVALID_HANDLE;
     world() = mql5::World();
     fakeLink() = expert_test::FakeLink();
@@ -49,7 +49,7 @@ class ExpertTest : public ::testing::Test {
   // Kill -9 of the terminal and a new one.
   void kill() {
     world().crash();
-    g_log.older.is_open = g_log.newer.is_open = false;
+    g_log.older.is_open = g_log.newer.is_open = g_log.next.is_open = false;
     g_journal_file = INVALID_HANDLE;
     fakeLink().running = false;
     fakeLink().incoming.clear();

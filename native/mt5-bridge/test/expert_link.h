@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct FakeLink {
   int starts = 0;
   bool running = false;
   long room = -1;  // messages that are taken before the link is full; below 0: no end
+  // Before and after each call.
+  std::function<void(const char* call, bool done)> passed;
   std::vector<SentMessage> sent;
   std::deque<std::vector<uint8_t>> incoming;
 

@@ -2,67 +2,13 @@
 // stalls, breaks and is killed.
 #include <random>
 
+#include "test/expert_bridge.h"
 #include "test/expert_harness.h"
 
 namespace {
 
-using Payload = std::tuple<int64_t, double, double, uint32_t>;
-
-Payload payloadOf(const wire::Tick& t) { return {t.time_ms, t.bid, t.ask, t.flags}; }
-
-// The bridge's side: what it keeps of each feed and symbol, and everything that it ever heard.
-struct Bridge {
-  std::map<std::string, std::map<std::string, std::vector<Payload>>> kept, heard;
-  std::vector<std::string> symbols;
-  std::vector<size_t> at;  // of this session: ticks of the feed so far
-  std::string feed;
-  size_t read = 0;
-
-  // A session: names what is kept.
-  void begin() {
-    feed = fakeLink().config.feed;
-    at.clear();
-    symbols.clear();
-    fakeLink().sent.clear();
-    read = 0;
-  }
-  // False: a tick came with the number of another one.
-  bool hear() {
-    auto& link = fakeLink();
-    for (; read < link.sent.size(); ++read) {
-      const auto& m = link.sent[read];
-      if (m.type == static_cast<uint16_t>(wire::FrameType::kSymbols)) {
-        std::vector<uint64_t> numbers;
-        for (size_t i = 0; i < m.payload.size(); i += sizeof(wire::Spec)) {
-          wire::Spec spec;
-          std::memcpy(&spec, m.payload.data() + i, sizeof spec);
-          symbols.emplace_back(spec.name);
-          at.push_back(kept[feed][spec.name].size());
-          numbers.push_back(at.back());
-        }
-        link.say(FRAME_RESUME, numbers);
-      } else if (m.type == static_cast<uint16_t>(wire::FrameType::kTicks)) {
-        for (size_t i = sizeof(wire::TickBatchHeader); i < m.payload.size(); i += sizeof(wire::Tick)) {
-          wire::Tick tick;
-          std::memcpy(&tick, m.payload.data() + i, sizeof tick);
-          if (tick.symbol >= symbols.size()) return false;
-          auto& all = heard[feed][symbols[tick.symbol]];
-          const size_t number = at[tick.symbol]++;
-          if (number < all.size() && all[number] != payloadOf(tick)) return false;
-          if (number == all.size()) all.push_back(payloadOf(tick));
-          kept[feed][symbols[tick.symbol]].resize(number);
-          kept[feed][symbols[tick.symbol]].push_back(payloadOf(tick));
-        }
-      }
-    }
-    return true;
-  }
-  std::multiset<Payload> all(const std::string& symbol) {
-    std::multiset<Payload> found;
-    for (auto& [name, feeds] : kept) found.insert(feeds[symbol].begin(), feeds[symbol].end());
-    return found;
-  }
-};
+using expert_test::Bridge;
+using expert_test::Payload;
 
 class Ticks : public ExpertTest {
  protected:
@@ -98,7 +44,7 @@ class Ticks : public ExpertTest {
   void settle() {
     fakeLink().room = -1;
     if (!fakeLink().running) connect();
-    for (int i = 0; i < 40; ++i) step(100'000);
+    for (int i = 0; i < 35; ++i) step(1'000'000);
   }
   void expectAll() {
     for (const auto& [symbol, ticks] : expected_) {
@@ -130,10 +76,104 @@ TEST_F(Ticks, TicksThatAreInsertedLateAreTold) {
   const long t = world().broker_ms + 1000;
   begin();
   add("EURUSD", t, 1.2, 1.3);
-  add("EURUSD", t + 4000, 1.4, 1.5);
+  add("EURUSD", t + LATE_WINDOW_MS, 1.4, 1.5);
   settle();
   add("EURUSD", t + 1, 1.25, 1.35, 4);
-  add("EURUSD", t + 4000, 1.4, 1.5);
+  add("EURUSD", t + LATE_WINDOW_MS, 1.4, 1.5);
+  settle();
+  expectAll();
+}
+
+TEST_F(Ticks, HoweverManyCameSinceALateTickIsTold) {
+  const long t = world().broker_ms + 1000;
+  begin();
+  for (int i = 0; i < 100'000; ++i) {
+    add("EURUSD", t + i / 4, 1.2 + i % 9 * 0.01, 1.3);
+    if (i % 1000 == 0) step();
+  }
+  settle();
+  for (int i = 0; i < 100'000; i += 997) add("EURUSD", t + i / 4, 1.2 + i % 9 * 0.01, 1.3);
+  settle();
+  expectAll();
+}
+
+// What the quick look does not see is found soon when it is not very late.
+TEST_F(Ticks, WhatIsALittleLateIsToldWithinASecond) {
+  const long t = world().broker_ms + 1000;
+  begin();
+  add("EURUSD", t, 1.2, 1.3);
+  add("EURUSD", t + 3000, 1.4, 1.5);
+  for (int i = 0; i < 30; ++i) step();
+  add("EURUSD", t + 2600, 1.25, 1.35);
+  for (int i = 0; i < 30; ++i) step();
+  expectAll();
+}
+
+// After a weekend, or an hour without connection: the gap is filled when the first tick behind it has been read.
+TEST_F(Ticks, AGapThatIsFilledAfterwardsIsTold) {
+  const long t = world().broker_ms + 1000;
+  begin();
+  add("EURUSD", t, 1.2, 1.3);
+  settle();
+  add("EURUSD", t + 3'600'000, 1.4, 1.5);
+  for (int i = 0; i < 20; ++i) step(1'000'000);
+  for (int i = 1; i < 3000; ++i) add("EURUSD", t + i * 1000, 1.21, 1.31);
+  settle();
+  expectAll();
+}
+
+// More ticks than there is room for: the oldest are forgotten, and none of those that stay is told twice.
+TEST_F(Ticks, WithoutRoomTheWindowGetsShorterAndThatIsSaid) {
+  const long t = world().broker_ms + 1000;
+  const int many = KNOWN_BLOCKS * KNOWN_BLOCK + 50'000;
+  begin();
+  uint64_t told = 0;
+  for (int i = 0; i < many; ++i) {
+    world().symbols["EURUSD"].ticks.push_back({0, 1.2, 1.3, 0, 0, t + i / 100, 6, 0});
+    if (i % 10'000 != 0) continue;
+    pass();
+    for (const auto& head : fakeLink().all<wire::TickBatchHeader>(wire::FrameType::kTicks)) told += head.count;
+    fakeLink().sent.clear();
+  }
+  world().tick("EURUSD", t + many / 100 - 1000, 1.25, 1.35);
+  for (int i = 0; i < 400; ++i) pass(100'000);
+  for (const auto& head : fakeLink().all<wire::TickBatchHeader>(wire::FrameType::kTicks)) told += head.count;
+  EXPECT_EQ(told, static_cast<uint64_t>(many) + 3);  // and the first of both symbols
+  EXPECT_TRUE(std::any_of(world().printed.begin(), world().printed.end(),
+                          [](const string& line) { return line.find("E_EXPERT_TICK_WINDOW") != string::npos; }));
+}
+
+// The numbers of readings come round; one is not taken for another.
+TEST_F(Ticks, NumbersOfReadingsComeRound) {
+  const long t = world().broker_ms + 1000;
+  g_tick_reading = UINT32_MAX - 40;
+  begin();
+  for (int i = 0; i < 60; ++i) {
+    add("EURUSD", t + i / 3, 1.2, 1.3);
+    step();
+  }
+  settle();
+  expectAll();
+  EXPECT_LT(g_tick_reading, 10'000u);
+}
+
+// A kill while the log takes a new file: what stands in the others is whole.
+TEST_F(Ticks, KilledAtEveryWriteOfARotation) {
+  long t = world().broker_ms + 1000;
+  for (int at = 0; at < 12; ++at) {
+    segment_records_ = 500;
+    connect();
+    for (int i = 0; i < 3; ++i) step();
+    for (int i = 0; i < 490; ++i) add("EURUSD", ++t, 1.2, 1.3 + i % 5);
+    step();
+    for (int i = 0; i < 30; ++i) add("EURUSD", ++t, 1.2, 1.3 + i % 5);
+    world().writes_left = at;
+    step();
+    world().writes_left = -1;
+    kill();
+    for (int i = 0; i < 20; ++i) add("EURUSD", t - 400 + i, 1.2, 1.3);
+  }
+  connect();
   settle();
   expectAll();
 }
@@ -204,12 +244,12 @@ TEST_F(Ticks, ADiskThatRefusesStopsReadingAndLosesNothing) {
 TEST_F(Ticks, MoreWithinAMillisecondThanCanBeKeptIsSaidAndReadingGoesOn) {
   begin();
   const long t = world().broker_ms + 1000;
-  for (int i = 0; i < 3000; ++i) world().tick("EURUSD", t, 1 + i * 0.0001, 2);
+  for (int i = 0; i < 6000; ++i) world().tick("EURUSD", t, 1 + i * 0.0001, 2);
   settle();
   add("EURUSD", t + 1, 1.5, 1.6);
   settle();
   const auto& told = bridge_.kept[bridge_.feed]["EURUSD"];
-  EXPECT_GT(told.size(), 500u);
+  EXPECT_GT(told.size(), 4000u);
   EXPECT_EQ(told.back(), (Payload{t + 1, 1.5, 1.6, 6}));
   EXPECT_TRUE(std::any_of(world().printed.begin(), world().printed.end(),
                           [](const string& line) { return line.find("E_EXPERT_TICKS_PER_MS") != string::npos; }));
@@ -223,13 +263,16 @@ class TickSeeds : public Ticks {
   void run(uint32_t seed) {
     std::mt19937 random(seed);
     const auto draw = [&](int n) { return static_cast<int>(random() % static_cast<uint32_t>(n)); };
-    segment_records_ = 700 + draw(2000);
+    // Small logs, which take many files, or such as hold what comes while one late tick is looked for.
+    small_ = seed % 2 == 0;
+    segment_records_ = small_ ? 1000 + draw(700) : 2000 + draw(2000);
     long now_ms = world().broker_ms;
     begin();
     for (int turn = 0; turn < 60; ++turn) {
       const int ticks = draw(4) == 0 ? draw(400) : draw(12);
       for (int i = 0; i < ticks; ++i) {
         if (draw(3) == 0) now_ms += draw(40);
+        if (draw(300) == 0) now_ms += draw(60'000);
         const bool late = draw(12) == 0;
         const std::string symbol = draw(3) == 0 ? "USDJPY" : "EURUSD";
         // Few different prices, so that many ticks are equal.
@@ -260,13 +303,13 @@ class TickSeeds : public Ticks {
   }
 
  private:
-  // How late a tick may be: the window, and not further back than the last ticks that are kept.
+  // How late a tick may be: the window, and after a restart not further back than the log reaches.
   long lateBy(const std::string& symbol, long now_ms) {
     const auto& ticks = world().symbols[symbol].ticks;
-    const size_t back = std::min<size_t>(ticks.size(), 60);
-    const long oldest = back == 0 ? now_ms : ticks[ticks.size() - back].time_msc + 1;
-    return std::clamp<long>(now_ms - oldest, 1, LATE_WINDOW_MS - 1);
+    const size_t back = small_ ? std::min<size_t>(ticks.size(), 60) : ticks.size();
+    return std::clamp<long>(now_ms - ticks[ticks.size() - back].time_msc, 1, small_ ? 400 : LATE_WINDOW_MS);
   }
+  bool small_ = false;
   void shuffleEqualTimes(std::mt19937& random) {
     for (auto& [name, symbol] : world().symbols) {
       auto& ticks = symbol.ticks;

@@ -101,6 +101,7 @@ class MqlTest : public ::testing::Test {
     options.data_folder = folder_.string();
     options.base_ticks = base_ticks;
     options.print = [this](const std::string& line) { printed.push_back(line); };
+    options.passed = passed;
     terminal.reset();
     terminal = std::make_unique<MqlTerminal>(*engine, profile, clock, options);
     terminal->collect();
@@ -181,6 +182,7 @@ class MqlTest : public ::testing::Test {
   std::unique_ptr<MqlTerminal> terminal;
   int64_t now_ms = kStartMs;
   std::vector<std::string> printed;
+  std::function<void(const char*, bool)> passed;  // see MqlTerminalOptions
   bool sent = false;
   MqlTradeResult sent_result = {};
   std::filesystem::path folder_;

@@ -28,6 +28,10 @@ bool MqlApi::fail(int error) {
 
 void MqlApi::sleepUs(int64_t us) {
   Loaded& loaded = running();
+  if (loaded.service) {
+    loaded.service->sleepUntil(clock().nowUs() + us);
+    return;
+  }
   clock().sleepUs(us);
   if (loaded.deinit_until_us > 0 && clock().nowUs() > loaded.deinit_until_us) throw ProgramKilled{};
 }

@@ -6,20 +6,29 @@ using troupe::terminal::MqlApi;
 
 int FileOpen(const string& name, int flags, short, uint) {
   int error = 0;
-  const int handle = MqlApi::files().open(name.utf8(), flags, &MqlApi::running(), error);
+  const int handle =
+      MqlApi::passing("FileOpen", [&] { return MqlApi::files().open(name.utf8(), flags, &MqlApi::running(), error); });
   if (handle == INVALID_HANDLE) MqlApi::fail(error);
   return handle;
 }
-void FileClose(int handle) { MqlApi::files().close(handle); }
+void FileClose(int handle) {
+  MqlApi::passing("FileClose", [&] {
+    MqlApi::files().close(handle);
+    return true;
+  });
+}
 void FileFlush(int handle) {
-  if (std::FILE* file = MqlApi::files().at(handle)) std::fflush(file);
+  if (std::FILE* file = MqlApi::files().at(handle)) MqlApi::passing("FileFlush", [&] { return std::fflush(file); });
 }
 bool FileIsExist(const string& name, int) { return MqlApi::files().exists(name.utf8()); }
 bool FileDelete(const string& name, int) {
-  return MqlApi::files().remove(name.utf8()) || MqlApi::fail(ERR_FILE_NOT_EXIST);
+  return MqlApi::passing("FileDelete", [&] { return MqlApi::files().remove(name.utf8()); }) ||
+         MqlApi::fail(ERR_FILE_NOT_EXIST);
 }
 bool FileMove(const string& from, int, const string& to, int mode) {
-  return MqlApi::files().move(from.utf8(), to.utf8(), (mode & FILE_REWRITE) != 0) || MqlApi::fail(ERR_CANNOT_OPEN_FILE);
+  return MqlApi::passing("FileMove",
+                         [&] { return MqlApi::files().move(from.utf8(), to.utf8(), (mode & FILE_REWRITE) != 0); }) ||
+         MqlApi::fail(ERR_CANNOT_OPEN_FILE);
 }
 bool FileSeek(int handle, long offset, ENUM_FILE_POSITION origin) {
   std::FILE* file = MqlApi::files().at(handle);
@@ -78,7 +87,7 @@ namespace mql5 {
 size_t writeFile(int handle, const void* from, size_t bytes) {
   std::FILE* file = MqlApi::files().at(handle);
   if (!file) return MqlApi::fail(ERR_INVALID_FILEHANDLE);
-  const size_t written = std::fwrite(from, 1, bytes, file);
+  const size_t written = MqlApi::passing("FileWrite", [&] { return std::fwrite(from, 1, bytes, file); });
   if (written < bytes) MqlApi::fail(ERR_FILE_WRITEERROR);
   return written;
 }

@@ -3,9 +3,11 @@
 
 using namespace troupe::terminal;
 
-bool OrderSend(const MqlTradeRequest& request, MqlTradeResult& result) { return MqlApi::send(request, result, true); }
+bool OrderSend(const MqlTradeRequest& request, MqlTradeResult& result) {
+  return MqlApi::passing("OrderSend", [&] { return MqlApi::send(request, result, true); });
+}
 bool OrderSendAsync(const MqlTradeRequest& request, MqlTradeResult& result) {
-  return MqlApi::send(request, result, false);
+  return MqlApi::passing("OrderSendAsync", [&] { return MqlApi::send(request, result, false); });
 }
 bool OrderCheck(const MqlTradeRequest& request, MqlTradeCheckResult& result) {
   result = {};

@@ -1,5 +1,7 @@
 #include "terminal/mql5/files.h"
 
+#include <stdio_ext.h>
+
 #include <filesystem>
 
 #include "terminal/shim/constants.h"
@@ -77,6 +79,15 @@ void MqlFiles::close(int handle) {
 void MqlFiles::closeAll(const void* owner) {
   for (size_t i = 0; i < open_.size(); ++i)
     if (open_[i].file && open_[i].owner == owner) close(static_cast<int>(i));
+}
+
+void MqlFiles::kill() {
+  for (Open& open : open_) {
+    if (!open.file) continue;
+    __fpurge(open.file);
+    std::fclose(open.file);
+    open = {};
+  }
 }
 
 bool MqlFiles::exists(const std::string& name) const { return !path(name).empty() && fs::exists(path(name)); }

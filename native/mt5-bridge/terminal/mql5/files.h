@@ -20,6 +20,8 @@ class MqlFiles {
   std::FILE* at(int handle);
   void close(int handle);
   void closeAll(const void* owner);
+  // The process is gone: what was not flushed is lost.
+  void kill();
   bool exists(const std::string& name) const;
   bool remove(const std::string& name);
   bool move(const std::string& from, const std::string& to, bool rewrite);

@@ -36,7 +36,19 @@ MqlTerminal::MqlTerminal(Engine& engine, Profile profile, TerminalClock& clock, 
   if (profile_.connect_us == 0) connect();
 }
 
-MqlTerminal::~MqlTerminal() { MqlApi::setCurrent(previous_); }
+MqlTerminal::~MqlTerminal() {
+  programs_.clear();
+  MqlApi::setCurrent(previous_);
+}
+
+void MqlTerminal::kill(bool requests_arrive) {
+  programs_.clear();
+  for (const Request& request : requests_)
+    if (requests_arrive) server_.execute(request.request, request.number, serverS());
+  requests_.clear();
+  collect();
+  files_.kill();
+}
 
 void MqlTerminal::note(const std::string& line) const {
   if (options_.print) options_.print(line);
@@ -219,6 +231,15 @@ void MqlTerminal::runTimers() {
   }
 }
 
+void MqlTerminal::runServices() {
+  for (const auto& loaded : programs_) {
+    if (!loaded->service || loaded->service->ended() || loaded->service->dueUs() > clock_.nowUs()) continue;
+    running_ = loaded.get();
+    loaded->service->resume();
+    running_ = nullptr;
+  }
+}
+
 void MqlTerminal::step() {
   runConnection();
   releaseLate(lateNowUs());
@@ -228,6 +249,7 @@ void MqlTerminal::step() {
     runRequest(std::move(request));
   }
   runTimers();
+  runServices();
   while (dispatch()) {
   }
   for (size_t i = 0; i < programs_.size(); ++i)
@@ -241,6 +263,7 @@ int64_t MqlTerminal::waitUs() const {
   if (!options_.late_by_market)
     for (const LateTick& late : late_) sooner(late.due_us);
   for (const auto& loaded : programs_) {
+    if (loaded->service && !loaded->service->ended()) sooner(loaded->service->dueUs());
     if (loaded->ready && loaded->timer_period_us > 0) sooner(loaded->timer_at_us);
     if (!loaded->queue.empty()) sooner(clock_.nowUs());
   }

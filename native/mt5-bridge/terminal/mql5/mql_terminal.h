@@ -28,10 +28,12 @@ struct MqlTerminalOptions {
   int64_t server_ms = 0;        // TimeCurrent() before the first tick; 0: the engine's time
   // Everything the engine tells, before any program hears of it; for the journal of the history.
   std::function<void(const std::vector<Event>&)> remember;
+  // Before and after each call of a program that leaves a trace outside of it: files, requests; and each handler.
+  std::function<void(const char* call, bool done)> passed;
   std::function<void(const std::string&)> print;  // lines of Print and of the terminal's own journal
 };
 
-// A handler that MetaTrader ends by force: OnDeinit after 2.5 s.
+// A handler that MetaTrader ends by force: OnDeinit after 2.5 s, OnStart with the terminal.
 struct ProgramKilled {};
 
 class MqlTerminal {
@@ -47,6 +49,9 @@ class MqlTerminal {
   // OnInit. The number of the program, or -1 when it refused; then it has been removed again.
   int attach(const Program& program, const std::string& chart_symbol);
   void detach(int number, int reason);
+  // The terminal's process ends as if its power were cut: no handler runs, what was not flushed is lost. Requests on
+  // their way to the broker arrive or not; nobody hears of them.
+  void kill(bool requests_arrive);
   // New parameters, another timeframe: OnDeinit, OnInit; the program's variables keep their values.
   bool reload(int number, int reason);
 
@@ -93,6 +98,11 @@ class MqlTerminal {
   void deliver(std::vector<Transaction> batch);
   void push(const ProgramEvent& event);
   void runTimers();
+  void runServices();
+  void startService(Loaded& loaded);
+  void passed(const char* call, bool done) const {
+    if (options_.passed) options_.passed(call, done);
+  }
   void runConnection();
   void releaseLate(int64_t until_us);
   int64_t lateNowUs() const { return options_.late_by_market ? 1000 * engine_.nowMs() : clock_.nowUs(); }

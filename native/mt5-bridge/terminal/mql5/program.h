@@ -1,14 +1,17 @@
-// A program of the terminal (an Expert Advisor on a chart): its handlers, and what MetaTrader keeps for each program.
+// A program of the terminal (an Expert Advisor on a chart, or a service): its handlers, and what MetaTrader keeps for
+// each program.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/types.h"
+#include "terminal/mql5/service.h"
 #include "terminal/shim/mql5.h"
 
 namespace troupe::terminal {
@@ -22,6 +25,7 @@ struct Program {
   void (*on_timer)() = nullptr;
   void (*on_transaction)(const MqlTradeTransaction&, const MqlTradeRequest&, const MqlTradeResult&) = nullptr;
   void (*on_book)(const ::string& symbol) = nullptr;
+  void (*on_start)() = nullptr;  // of a service, which has nothing else
   void (*on_chart)(const int id, const long& lparam, const double& dparam, const ::string& sparam) = nullptr;
 };
 
@@ -92,6 +96,7 @@ struct Loaded {
   int64_t timer_period_us = 0, timer_at_us = 0;
   int64_t deinit_until_us = 0;  // while OnDeinit runs
   std::map<std::string, int> books;
+  std::unique_ptr<Service> service;
 };
 
 }  // namespace troupe::terminal

@@ -1,5 +1,5 @@
 // Loading programs, and running their handlers.
-#include "terminal/mql5/mql_terminal.h"
+#include "terminal/mql5/api.h"
 
 namespace troupe::terminal {
 
@@ -57,14 +57,37 @@ int MqlTerminal::attach(const Program& program, const std::string& chart_symbol)
   loaded->chart_id = kFirstChart + static_cast<long>(programs_.size());
   programs_.push_back(std::move(loaded));
   const int number = static_cast<int>(programs_.size()) - 1;
+  if (program.on_start) {
+    startService(*programs_.back());
+    return number;
+  }
   if (init(*programs_.back())) return number;
   files_.closeAll(programs_.back().get());
   sockets_.closeAll(programs_.back().get());
   return -1;
 }
 
+// A service has neither chart nor events, and nothing but its OnStart.
+void MqlTerminal::startService(Loaded& loaded) {
+  loaded.chart_id = 0;
+  loaded.service = std::make_unique<Service>([this, &loaded] {
+    MqlApi::setCurrent(this);
+    loaded.program.on_start();
+  });
+}
+
 void MqlTerminal::detach(int number, int reason) {
   Loaded* const loaded = program(number);
+  if (loaded && loaded->service) {
+    // It sees that it shall stop when it looks; one that does not is ended.
+    loaded->stopping = true;
+    running_ = loaded;
+    for (int i = 0; i < 3; ++i) loaded->service->resume();
+    running_ = nullptr;
+    if (!loaded->service->ended()) note(loaded->program.name + ": abnormal termination");
+    loaded->service.reset();
+    return;
+  }
   if (!loaded || !loaded->ready) return;
   deinit(*loaded, reason);
   // Handles die with their program.
@@ -98,6 +121,8 @@ bool MqlTerminal::dispatch() {
 
 void MqlTerminal::handle(Loaded& loaded, const ProgramEvent& event) {
   const Program& program = loaded.program;
+  static constexpr const char* kHandlers[] = {"OnTick", "OnTimer", "OnChartEvent", "OnBookEvent", "OnTradeTransaction"};
+  passed(kHandlers[static_cast<size_t>(event.kind)], false);
   switch (event.kind) {
     case ProgramEvent::Kind::kTick:
       if (program.on_tick) program.on_tick();
@@ -116,6 +141,7 @@ void MqlTerminal::handle(Loaded& loaded, const ProgramEvent& event) {
         program.on_transaction(event.transaction.trans, event.transaction.request, event.transaction.result);
       break;
   }
+  passed(kHandlers[static_cast<size_t>(event.kind)], true);
 }
 
 }  // namespace troupe::terminal
