@@ -17,12 +17,12 @@ class ExpertRate : public ExpertTest {
  protected:
   // Nanoseconds of each of `seconds` * `ticks_per_s` ticks, all of which are told.
   double costNs(int symbols, int ticks_per_s, int seconds) {
-    for (int i = 2; i < symbols; ++i) {
+    config.symbols.clear();
+    for (int i = 0; i < symbols; ++i) {
       char name[16];
       std::snprintf(name, sizeof name, "SYM%03d", i);
       config.symbols.push_back(forex(name, 0.00001, 5));
     }
-    config.symbols.resize(static_cast<size_t>(symbols));
     profile.real_timers = false;
     base_ticks = 1 << 21;
     fakeLink() = expert_test::FakeLink();
