@@ -33,6 +33,7 @@ struct TickCursor {
   long look_ms;      // the millisecond of the tick that was looked at last
   KnownPlace look;   // its first known tick
   KnownPlace place;  // the known tick that is expected next
+  bool in_order;     // all known ticks of the millisecond that stand before it have been met
   // Of the sweeps, by their length:
   long swept_ms[SWEEPS];  // the newest tick when the last one began
   long swept_before_ms;   // and the one before that, of the longest
@@ -55,6 +56,7 @@ void CursorBegin(TickCursor &cursor, long floor_ms) {
   cursor.look_ms = floor_ms - 1;
   cursor.look.block = -1;
   cursor.place.block = -1;
+  cursor.in_order = true;
   for (int i = 0; i < SWEEPS; i++) {
     cursor.swept_ms[i] = floor_ms;
     cursor.due_us[i] = 0;
@@ -151,16 +153,24 @@ bool CursorTake(TickCursor &cursor, const WireTick &tick) {
       KnownAdvance(cursor.place);
     cursor.look = cursor.place;
     cursor.look_ms = tick.time_ms;
+    cursor.in_order = true;
   }
   // In most cases they come in the order in which they came before.
   if (!KnownAtEnd(cursor.place) && CursorMeets(cursor.place, tick)) {
     KnownAdvance(cursor.place);
     return false;
   }
+  const bool behind_all =
+      KnownAtEnd(cursor.place) || g_known[cursor.place.block].tick[cursor.place.index].time_ms != tick.time_ms;
+  // Where all have been met there is nothing to look through, however many ticks the millisecond has.
   KnownPlace at = cursor.look;
+  if (cursor.in_order && behind_all) at = cursor.place;
   KnownSettle(at);
   while (!KnownAtEnd(at) && g_known[at.block].tick[at.index].time_ms == tick.time_ms) {
-    if (CursorMeets(at, tick)) return false;
+    if (CursorMeets(at, tick)) {
+      cursor.in_order = false;
+      return false;
+    }
     KnownAdvance(at);
   }
   const int blocks = cursor.known.blocks;
@@ -170,6 +180,7 @@ bool CursorTake(TickCursor &cursor, const WireTick &tick) {
     cursor.look = at;
     KnownSeek(cursor.known, cursor.look, tick.time_ms);
   }
+  if (!behind_all) cursor.in_order = false;
   cursor.place = at;
   KnownAdvance(cursor.place);
   return true;

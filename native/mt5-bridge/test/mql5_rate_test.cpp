@@ -21,8 +21,11 @@ class ExpertRate : public ExpertTest {
     for (int i = 0; i < symbols; ++i) {
       char name[16];
       std::snprintf(name, sizeof name, "SYM%03d", i);
-      config.symbols.push_back(forex(name, 0.00001, 5));
+      Spec spec = forex(name, 0.00001, 5);
+      spec.currency_base = spec.currency_profit = spec.currency_margin = "USD";
+      config.symbols.push_back(spec);
     }
+    std::filesystem::remove_all(folder_);
     profile.real_timers = false;
     base_ticks = 1 << 21;
     fakeLink() = expert_test::FakeLink();
