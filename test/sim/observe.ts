@@ -173,7 +173,7 @@ export function observe(world: SimWorld): History {
     account: { words: words(world), asked: world.asked, shown: world.shown },
     ledger: ledgerOf(world),
     commands: world.heard,
-    sentLate: world.sentLate,
+    sentLate: world.orders.late,
     writes: world.writes,
     sentTicks: world.sourceWhole ? world.sentTicks : undefined,
     actors: actors(world),

@@ -144,7 +144,7 @@ export interface History {
   readonly ledger?: LedgerSeen;
   readonly account?: AccountSeen;
   readonly commands?: readonly CommandSeen[];
-  /** Orders that stood uncommanded in a commit from which an actor was restored: sending them later is forbidden. */
+  /** Orders that a later life of the broker sent than the one that decided them: it has to ask for them instead. */
   readonly sentLate?: readonly string[];
   readonly writes?: readonly WriteSeen[];
   readonly frames?: readonly FrameSeen[];

@@ -81,12 +81,13 @@ export interface Stored {
   readonly key: string;
   /** Undefined for a deletion. */
   readonly value: Uint8Array | undefined;
+  /** Of a deletion 0: nobody asks. */
+  readonly revision: number;
   readonly by: Host;
 }
 
 export class Network {
   onStored: (write: Stored) => void = () => undefined;
-  onLoaded: (bucket: string, key: string, value: Uint8Array) => void = () => undefined;
   /** A stream has taken a message that it did not know. */
   onAppended: (subject: string, messageId: string, data: Uint8Array) => void = () => undefined;
   /** A request leaves its sender. */

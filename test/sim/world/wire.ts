@@ -235,7 +235,7 @@ export class SimBus implements Bus {
       if (!this.watchPoint('leaves', bucket, key)) return never();
       const revision = await this.lane('$KV').write(bucket, `${doing} ${bucket} ${key}`, () => {
         const stored = work();
-        this.network.onStored({ bucket, key, value, by: this.host });
+        this.network.onStored({ bucket, key, value, revision: typeof stored === 'number' ? stored : 0, by: this.host });
         return stored;
       });
       return this.watchPoint('answered', bucket, key) ? revision : never();
@@ -245,7 +245,6 @@ export class SimBus implements Bus {
         this.checkOpen();
         if (!this.watchPoint('leaves', bucket, key)) return never();
         const entry = await this.ask(`get ${bucket} ${key}`, bucket, () => store.get(key));
-        if (entry !== undefined) this.network.onLoaded(bucket, key, entry.value);
         return this.watchPoint('answered', bucket, key) ? entry : never();
       },
       create: (key, value) => write(key, 'create', value, () => store.create(key, value)),
