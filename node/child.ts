@@ -3,7 +3,7 @@ import type { ActorDefinition } from '../runtime/actor.ts';
 import type { Bus, KeyValue, KvEntry } from '../runtime/bus/bus.ts';
 import type { Layout } from '../runtime/bus/topics.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Delivered, InputHub } from '../runtime/hub.ts';
+import type { InputHub } from '../runtime/hub.ts';
 import type { Inspector } from '../runtime/inspect/inspector.ts';
 import { Interpreter } from '../runtime/interpreter.ts';
 import { PoisonRecord } from '../runtime/poison.ts';
@@ -35,8 +35,6 @@ export interface Stage {
   readonly levels: Levels;
   readonly metrics: Metrics;
   readonly inspector: Inspector;
-  /** An actor goes on without this input. */
-  readonly onBuried?: (kind: string, id: string, input: Delivered) => void;
   /** Whether this node holds its lease at this moment. */
   readonly mayRun: () => boolean;
 }
@@ -76,10 +74,7 @@ export class ActorChild implements Member {
     this.stage = stage;
     this.beforeStart = beforeStart;
     const { kind, id } = this;
-    const onBuried = (input: Delivered): void => {
-      stage.metrics.deadLetters.inc({ kind });
-      stage.onBuried?.(kind, id, input);
-    };
+    const onBuried = (): void => stage.metrics.deadLetters.inc({ kind });
     this.poison = new PoisonRecord({ ...stage, kind, id, onBuried });
   }
 

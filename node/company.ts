@@ -2,7 +2,6 @@
 import type { SymbolContext } from '../actors/symbol/market.ts';
 import { actorKey } from '../runtime/bus/topics.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Delivered } from '../runtime/hub.ts';
 import type { SupervisorEvent } from '../supervisors/spec.ts';
 import type { Member } from './member.ts';
 import type { PassedTicks } from './passed-ticks.ts';
@@ -58,11 +57,6 @@ export class Company {
     if (kind !== 'symbol') return;
     if (event === 'given_up') this.passed?.down(id);
     else this.passed?.up(id);
-  }
-
-  /** An actor goes on without this input. */
-  buried(kind: string, id: string, input: Delivered): void {
-    if (kind === 'symbol') this.passed?.buried(id, input);
   }
 
   /** Who stays down until an operator acts. */

@@ -96,6 +96,7 @@ export class Node {
   private lease: Lease | undefined;
   private members: Members | undefined;
   private placer: Placer | undefined;
+  private readonly passed: PassedTicks;
   /** Other living nodes, as they were told of last. */
   private known = new Map<string, string>();
   private fence = 0;
@@ -117,12 +118,11 @@ export class Node {
       symbols: Object.keys(config.market.symbols),
       onFailure: (error) => this.fail(error),
     });
-    this.company.countPassed(
-      new PassedTicks({
-        ...{ hub: this.hub, source: config.market.source, log },
-        onPassed: (symbol) => options.onTicksApplied?.(symbol),
-      }),
-    );
+    this.passed = new PassedTicks({
+      ...{ hub: this.hub, source: config.market.source, log },
+      onPassed: (symbol) => options.onTicksApplied?.(symbol),
+    });
+    this.company.countPassed(this.passed);
     this.tree = new Tree({
       ...{ node: this.name, config, clock, random, log },
       onEvent: (event) => this.supervised(event),
@@ -180,13 +180,15 @@ export class Node {
       levels,
       metrics,
       inspector: this.operations.inspector,
-      onBuried: (kind, id, input) => this.company.buried(kind, id, input),
       mayRun: () => lease.held,
     };
     await lease.acquire();
     if (this.isOver) return;
     levels.tell({ kind: 'node', id: this.name, event: 'lease_acquired', cause: '' });
-    await Promise.all([members.start(), this.publishMachines(plan), this.claimSupervisors(actors)]);
+    await Promise.all([
+      ...[members.start(), this.passed.start()],
+      ...[this.publishMachines(plan), this.claimSupervisors(actors)],
+    ]);
     await this.tree.start();
     await this.operations.open(levels);
     const placer = new Placer({
@@ -387,8 +389,10 @@ export class Node {
       this.restarts++;
       this.o.metrics.actorRestarts.inc({ kind });
     }
-    if (kind === 'broker' && (event.event === 'started' || event.event === 'restarted')) {
-      this.operations.brokerStarted(event.id);
+    if (event.event === 'started' || event.event === 'restarted') {
+      if (kind === 'broker') this.operations.brokerStarted(event.id);
+      // Its last life may have died before it could say how far it was, and there may be no more ticks to say it with.
+      if (kind === 'symbol') this.o.onTicksApplied?.(event.id);
     }
     if (event.event === 'fenced') this.levels.tell(event);
     else this.levels.edge(event);
@@ -446,6 +450,7 @@ export class Node {
       await Promise.race([this.lease?.drain(), clock.sleep(LAST_WORDS_MS)]);
       await this.placer?.handOver(() => !this.isLast && clock.monotonicMs() < untilMs);
       await this.tree.stop();
+      await Promise.race([this.passed.stop(), clock.sleep(LAST_WORDS_MS)]);
       await Promise.race([this.operations.close(), clock.sleep(LAST_WORDS_MS)]);
       await Promise.all(this.tree.all.map(({ id }) => this.levels?.release('supervisor', id)));
       await this.levels?.flush();

@@ -8,9 +8,10 @@
  */
 import type { Numbering } from '../actors/symbol/numbering.ts';
 import type { TickColumns } from '../runtime/bus/ticks.ts';
+import type { TopicMessage } from '../runtime/bus/topics.ts';
 import { topics } from '../runtime/bus/topics.ts';
 import { messageOf } from '../runtime/errors.ts';
-import type { Delivered, InputHub, Subscriber } from '../runtime/hub.ts';
+import type { InputHub, Subscriber } from '../runtime/hub.ts';
 import type { Logger } from '../runtime/telemetry/log.ts';
 
 export interface PassedTicksOptions {
@@ -27,9 +28,32 @@ export class PassedTicks {
   private readonly past = new Map<string, Map<string, number>>();
   /** Those who hear the ticks of an actor that is down. */
   private readonly standIns = new Map<string, Subscriber>();
+  private readonly letters: Subscriber;
 
   constructor(options: PassedTicksOptions) {
     this.o = options;
+    let taken = 0;
+    this.letters = {
+      inputs: [{ topic: 'deadLetter', key: { kind: 'symbol' } }],
+      taken: () => taken,
+      deliver: ({ sequence, message }) => {
+        taken = sequence;
+        if (message !== undefined) this.buried(message as TopicMessage<'deadLetter'>);
+      },
+    };
+  }
+
+  /**
+   * Hears of the frames that were given up, from the first dead letter on: an actor that has gone past one may be on
+   * another node by now, and the one that has buried it dead. A letter is stored before its actor commits that it has
+   * gone past.
+   */
+  start(): Promise<void> {
+    return this.o.hub.subscribe(this.letters);
+  }
+
+  stop(): Promise<void> {
+    return this.o.hub.unsubscribe(this.letters);
   }
 
   /** `numbering` is the actor's own, undefined where it has never come up. */
@@ -47,11 +71,6 @@ export class PassedTicks {
     return sum(highest.values());
   }
 
-  /** The actor goes on without this input. */
-  buried(symbol: string, { topic, message }: Pick<Delivered, 'topic' | 'message'>): void {
-    if (topic === 'ticks' && message !== undefined) this.pass(symbol, message as TickColumns);
-  }
-
   /** The actor is down until an operator acts: its ticks go past it from now on. */
   down(symbol: string): void {
     if (this.standIns.has(symbol)) return;
@@ -60,9 +79,9 @@ export class PassedTicks {
     const standIn: Subscriber = {
       inputs: [{ topic: 'ticks', key }],
       taken: () => taken,
-      deliver: (delivered) => {
-        taken = delivered.sequence;
-        if (this.standIns.get(symbol) === standIn) this.buried(symbol, delivered);
+      deliver: ({ sequence, message }) => {
+        taken = sequence;
+        if (this.standIns.get(symbol) === standIn && message !== undefined) this.pass(symbol, message as TickColumns);
       },
     };
     this.standIns.set(symbol, standIn);
@@ -85,6 +104,17 @@ export class PassedTicks {
     if (standIn === undefined) return;
     this.standIns.delete(symbol);
     void this.o.hub.unsubscribe(standIn);
+  }
+
+  private buried({ id, subject, payload }: TopicMessage<'deadLetter'>): void {
+    const { hub, source, log } = this.o;
+    if (subject !== topics.ticks.subject({ source, symbol: id }, hub.layout)) return;
+    try {
+      this.pass(id, topics.ticks.decode(payload));
+    } catch (error) {
+      // Nobody can say how many ticks stood in it.
+      log.warn({ symbol: id, error: messageOf(error) }, 'a frame in the dead letters cannot be read');
+    }
   }
 
   private pass(symbol: string, { session, firstSequence, count }: TickColumns): void {

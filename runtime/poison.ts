@@ -20,7 +20,7 @@ export interface PoisonOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly layout: Layout;
-  readonly onBuried?: (input: Delivered) => void;
+  readonly onBuried?: () => void;
   /** What earlier starts found; for an actor whose record is kept on another thread than its own. */
   readonly known?: PoisonState;
   /** After each change, with all that is known now. */
@@ -69,7 +69,7 @@ export class PoisonRecord {
     this.changed();
     const { kind, id, bus, clock, log, layout } = this.o;
     const { stream } = topics[input.topic];
-    this.o.onBuried?.(input);
+    this.o.onBuried?.();
     log.error({ code: 'ACTOR_POISONED', kind, id, stream, sequence: input.sequence, cause, attempts }, 'input buried');
     const letter = bus.publish({
       subject: topics.deadLetter.subject({ kind, id }, layout),

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { disagreements, isWell, type Report } from '../../cli/start/report.ts';
 import { topics } from '../../runtime/bus/topics.ts';
+import { decodeSnapshot } from '../../runtime/codec.ts';
 import { seededRandom } from '../../runtime/random.ts';
 import { Company } from './rig.ts';
 import { noneLeft, stateFolder, until } from './support.ts';
@@ -115,6 +116,28 @@ describe('a symbol that cannot take its ticks', () => {
     await play('last', ['--import', faulty('last', last)], async (company) => {
       const { failed } = await endsWithout(company);
       assert.deepEqual(failed, {});
+    });
+  });
+
+  test('of the last frame, and its node is killed just then: the same', LIMIT, async () => {
+    const last = `frame.firstSequence + frame.count > ${TICKS}`;
+    await play('killed', ['--import', faulty('killed', last)], async (company) => {
+      const snapshots = await (await company.nats()).kv('snapshots');
+      await until('it has gone past that frame, and committed that', async () => {
+        const [letter] = await company.stored('deadLetter');
+        const entry = letter && (await snapshots.get('symbol.GBPUSD'));
+        const { positions } = (entry ? decodeSnapshot(entry.value) : { positions: {} }) as {
+          positions: { ticks?: number };
+        };
+        return letter !== undefined && (positions.ticks ?? 0) >= letter.sequence;
+      });
+      company.fleet.processOf('node-1')!.signal('SIGKILL');
+      const { failed } = await endsWithout(company);
+      assert.deepEqual(failed, {});
+      assert.deepEqual(
+        company.mended.map(({ name }) => name),
+        ['node-1', 'node-1'],
+      );
     });
   });
 

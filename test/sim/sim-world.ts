@@ -369,7 +369,7 @@ export class SimWorld {
 
 /** Orders whose command stands in the outbox of a commit. */
 function unsent(value: Uint8Array): string[] {
-  // Of ten commits one holds a command; to read all of them would cost a tenth of the simulation.
+  // Few of them hold one, and to decode them all would cost a tenth of the simulation's time.
   if (!Buffer.from(value.buffer, value.byteOffset, value.byteLength).includes('"command"')) return [];
   const { outbox } = decodeSnapshot(value) as {
     outbox: { type: string; params: { orderId: string; body: { case: string } } }[];
