@@ -1,5 +1,6 @@
 /** `npm run bench -- QUESTION`: one question, one figure, and its ratio to the raw limit measured in the same run. */
 import path from 'node:path';
+import { claimState } from '../cli/claim.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { bridge } from './bridge.ts';
@@ -60,6 +61,8 @@ async function main(): Promise<number> {
   }
   const root = path.resolve(import.meta.dirname, '..');
   const folder = path.resolve(root, process.env.TROUPE_STATE ?? '.run', 'bench');
+  // A round empties the folders of the round before: two at once would empty each other's.
+  await claimState(folder, 'npm run bench');
   const stage = new Stage(root, folder, clock, (text) => console.log(text), options.profile);
   let interrupted = false;
   const interrupt = (status: number) => (): void => {

@@ -1,5 +1,4 @@
 /** One run of `npm start`, from the command line to the exit status. */
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { Pool } from 'pg';
 import { ledgerBalance, ledgerPositions } from '../../actors/recorder/ledger.ts';
@@ -10,7 +9,7 @@ import { actorKey } from '../../runtime/bus/topics.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Config, loadConfig } from '../../runtime/config/index.ts';
 import { messageOf, TroupeError } from '../../runtime/errors.ts';
-import { tryLock } from '../setup/lock.mjs';
+import { claimState } from '../claim.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { LEAD_LIMIT_MS } from './fleet/lead.ts';
 import { prepareMarket } from './market.ts';
@@ -118,23 +117,12 @@ export async function run(options: RunOptions): Promise<Report> {
   ended.catch(() => undefined);
   if (start.report !== undefined) checkReportFile(start.report);
   const config = loadConfig(start.config);
-  const release = await claimState(stateFolder);
+  const release = await claimState(stateFolder, 'npm start');
   try {
     return await runClaimed(options, config, screen, ended);
   } finally {
     release();
   }
-}
-
-/** One run at a time in one folder: a second one would empty the first one's journal. */
-async function claimState(folder: string): Promise<() => void> {
-  mkdirSync(folder, { recursive: true });
-  const release = await tryLock(path.join(folder, 'run.sock'));
-  if (release !== null) return release;
-  throw new TroupeError(
-    'ALREADY_RUNNING',
-    `another \`npm start\` is running with its state in ${folder}: stop that one first, or name another folder in TROUPE_STATE`,
-  );
 }
 
 async function runClaimed(options: RunOptions, config: Config, screen: Screen, ended: Promise<never>): Promise<Report> {

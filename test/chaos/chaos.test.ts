@@ -1,9 +1,12 @@
 /** Proof 2 of the company that does not die: real processes, struck by every kind of fault, and books that agree. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import path from 'node:path';
 import { describe, test } from 'node:test';
+import { systemClock as clock } from '../../runtime/clock.ts';
 import { seededRandom } from '../../runtime/random.ts';
-import { stateFolder } from '../e2e/support.ts';
+import { processesOf, stateFolder, until } from '../e2e/support.ts';
 import { projectFolder } from '../support/source.ts';
 import { parseOptions, UsageError } from './options.ts';
 import type { Parts } from './plan.ts';
@@ -76,6 +79,31 @@ test(`${FAULTS} faults on real processes: everything that must hold does`, { tim
     for (const kind of recoveryKinds) assert.ok(result.recovery_ms[kind].count > 0, kind);
     assert.ok(result.fills > 100 && result.ticks > 10_000, 'a company that does nothing proves nothing');
   } finally {
+    scratch.remove();
+  }
+});
+
+test('interrupted, the command stops everything and then ends at once', { timeout: 180_000 }, async () => {
+  const scratch = stateFolder('chaos-stop');
+  const child = spawn(process.execPath, [path.join(projectFolder, 'test/chaos/main.ts'), '--faults', '50'], {
+    env: { ...process.env, TROUPE_STATE: scratch.path },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  try {
+    await until('the company trades', () => said.includes('the company trades'));
+    child.kill('SIGTERM');
+    // The company has 25 s to stop; the command would end itself after a minute whatever happens.
+    const [status] = await Promise.race([ended, clock.sleep(40_000).then(() => ['still there'])]);
+    assert.equal(status, 143);
+    await until('nothing of it is left', () => processesOf(scratch.path).length === 0);
+  } finally {
+    child.kill('SIGKILL');
+    await ended;
     scratch.remove();
   }
 });

@@ -1,6 +1,7 @@
 /** `npm run chaos`: real processes, killed, frozen and cut off from each other, and every book compared afterwards. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { claimState } from '../../cli/claim.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { messageOf } from '../../runtime/errors.ts';
 import { HELP, parseOptions, UsageError } from './options.ts';
@@ -9,6 +10,9 @@ import { runChaos } from './run.ts';
 
 const STOP_LIMIT_MS = 60_000;
 const SHOWN = 50;
+
+/** Of the time that an interrupted run has to stop; its timer would keep a process that has stopped. */
+let cancelLimit = (): void => undefined;
 
 const say = (line: string): void => console.log(line);
 const ms = (value: number | null): string => (value === null ? '-' : `${Math.round(value)}`);
@@ -23,13 +27,14 @@ async function main(): Promise<number> {
   }
   const root = path.resolve(import.meta.dirname, '../..');
   const folder = path.resolve(root, process.env.TROUPE_STATE ?? '.run', 'chaos');
+  await claimState(folder, 'npm run chaos');
   const stop = new AbortController();
   const interrupt = (status: number) => (): void => {
     if (stop.signal.aborted) return;
     stop.abort(new Error('interrupted'));
     console.error('stopping ...');
     process.exitCode = status;
-    clock.setTimer(STOP_LIMIT_MS, () => process.exit(status));
+    cancelLimit = clock.setTimer(STOP_LIMIT_MS, () => process.exit(status));
   };
   process.on('SIGINT', interrupt(130)).on('SIGTERM', interrupt(143)).on('SIGHUP', interrupt(129));
   // The set-up that started us is gone, however it ended.
@@ -59,4 +64,5 @@ try {
   if (error instanceof UsageError) console.error('`npm run chaos -- --help` shows what is possible.');
   process.exitCode ??= error instanceof UsageError ? 2 : 1;
 }
+cancelLimit();
 process.disconnect?.();
