@@ -74,6 +74,8 @@ async function run(): Promise<void> {
   const bus = await connectNats({
     ...login,
     name: `troupe node ${config.node.name}`,
+    // Orders do not wait behind ticks.
+    aside: 'MARKET',
     clock,
     log,
     onLost: () => {

@@ -8,11 +8,10 @@ import { secretToken } from '../random.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { BucketName, Bus, KeyValue, PublishAck, PublishRequest, ReadRequest, StreamReader } from './bus.ts';
 import { plainBytes } from './keys.ts';
-import { busError, isTransient } from './nats-errors.ts';
+import { busError } from './nats-errors.ts';
 import { NatsKeyValue } from './nats-kv.ts';
+import { Line } from './nats-line.ts';
 import { Publisher, PublishFailure } from './nats-publisher.ts';
-import type { ReaderLink } from './nats-reader.ts';
-import { OrderedReader } from './nats-reader.ts';
 import { natsService } from './nats-service.ts';
 import { connect } from './nats-transport.ts';
 import type { RunningService, ServiceSpec } from './service.ts';
@@ -26,6 +25,11 @@ export interface NatsOptions {
   readonly password?: string;
   /** Shown by `nats server report connections`. */
   readonly name: string;
+  /**
+   * A stream whose messages come over a second connection: however many they are, no answer and no other message waits
+   * behind them.
+   */
+  readonly aside?: string;
   /** Where replies go, for users who may not subscribe to `_INBOX.>`. */
   readonly inboxPrefix?: string;
   readonly clock: Clock;
@@ -48,17 +52,31 @@ const RECONNECT_WAIT_MS = 200;
 const PING_INTERVAL_MS = 5_000;
 const ACK_TIMEOUT_MS = 3_000;
 const DEFAULT_GIVE_UP_MS = 10_000;
-const ASK_AGAIN_MS = 100;
-const ASK_AGAIN_FOR_MS = 10_000;
 /** "No responders" takes one way to the server and back. */
 const PROBE_MS = 1_000;
 const DRAIN_TIMEOUT_MS = 10_000;
 
 /** Throws TroupeError BUS_UNAVAILABLE or BUS_DENIED; once connected, it reconnects for ever. */
 export async function connectNats(options: NatsOptions): Promise<NatsBus> {
+  const main = await dial(options, options.name);
+  if (options.aside === undefined) return new JetStreamBus(main, undefined, options);
+  try {
+    return new JetStreamBus(main, await dial(options, `${options.name}, ${options.aside}`), options);
+  } catch (error) {
+    await main.connection.close();
+    throw error;
+  }
+}
+
+interface Dialled {
+  readonly connection: NatsConnection;
+  readonly manager: JetStreamManager;
+}
+
+async function dial(options: NatsOptions, name: string): Promise<Dialled> {
   const settings: ConnectionOptions = {
     servers: options.url.split(','),
-    name: options.name,
+    name,
     timeout: CONNECT_TIMEOUT_MS,
     maxReconnectAttempts: -1,
     reconnectTimeWait: RECONNECT_WAIT_MS,
@@ -79,7 +97,7 @@ export async function connectNats(options: NatsOptions): Promise<NatsBus> {
     throw busError(error, `connect to ${withoutSecrets(options.url)}`);
   }
   try {
-    return new JetStreamBus(connection, await jetstreamManager(connection), options);
+    return { connection, manager: await jetstreamManager(connection) };
   } catch (error) {
     await connection.close();
     const at = withoutSecrets(options.url);
@@ -98,34 +116,54 @@ class JetStreamBus implements NatsBus {
   readonly manager: JetStreamManager;
   readonly log: Logger;
   private readonly clock: Clock;
+  private readonly line: Line;
+  private readonly aside: Line | undefined;
   private readonly publisher: Publisher;
-  private readonly onReconnect = new Set<() => void>();
-  private readonly readers = new Set<OrderedReader>();
-  private readonly reading: ReaderLink;
   private readonly options: NatsOptions;
   /** No other connection has it. */
   private readonly queue = `only-${secretToken(8)}`;
-  private connected = true;
   private draining = false;
 
-  constructor(connection: NatsConnection, manager: JetStreamManager, options: NatsOptions) {
+  constructor(main: Dialled, aside: Dialled | undefined, options: NatsOptions) {
+    const { connection, manager } = main;
+    const { clock, log, inboxPrefix } = options;
     this.connection = connection;
     this.manager = manager;
     this.options = options;
-    this.log = options.log;
-    this.clock = options.clock;
-    const { inboxPrefix } = options;
+    this.log = log;
+    this.clock = clock;
     this.publisher = new Publisher({
-      connection,
-      clock: options.clock,
-      inboxPrefix,
+      ...{ connection, clock, inboxPrefix },
       giveUpAfterMs: options.publishGiveUpMs ?? DEFAULT_GIVE_UP_MS,
       ackTimeoutMs: ACK_TIMEOUT_MS,
     });
-    const isConnected = (): boolean => this.connected && !connection.isClosed();
-    const ask = <T>(doing: string, request: () => Promise<T>): Promise<T> => this.ask(doing, request);
-    this.reading = { connection, manager, clock: options.clock, log: options.log, inboxPrefix, isConnected, ask };
-    void this.followStatus();
+    this.line = new Line(connection, manager, {
+      ...{ clock, log, inboxPrefix },
+      onLost: () => {
+        this.publisher.lost();
+        if (!this.draining) options.onLost?.();
+      },
+      onRestored: () => {
+        this.publisher.restored();
+        options.onRestored?.();
+      },
+      onError: (error, { operation, subject }) => {
+        log.error({ error: error.message }, 'NATS reports an error');
+        if (operation === 'publish' && subject) this.publisher.denied(subject, error);
+      },
+    });
+    this.aside =
+      aside &&
+      new Line(aside.connection, aside.manager, {
+        ...{ clock, log, inboxPrefix },
+        onLost: () => undefined,
+        onRestored: () => undefined,
+        onError: (error) => log.error({ error: error.message }, 'NATS reports an error'),
+      });
+  }
+
+  private get connected(): boolean {
+    return this.line.isUp;
   }
 
   async publish(request: PublishRequest): Promise<PublishAck> {
@@ -139,40 +177,18 @@ class JetStreamBus implements NatsBus {
     }
   }
 
-  async read(request: ReadRequest): Promise<StreamReader> {
-    const reader = new OrderedReader(this.reading, {
-      stream: request.stream,
-      filters: request.filters,
-      fromSequence: request.fromSequence,
-      onMessage: ({ message, sequence }) =>
-        request.onMessage({ subject: message.subject, data: plainBytes(message.data), sequence }),
-      onError: (error) => {
-        untrack();
-        request.onError(error);
-      },
-    });
-    const untrack = this.track(reader);
-    try {
-      await reader.start();
-    } catch (error) {
-      untrack();
-      throw error;
-    }
-    return {
-      stop: async () => {
-        untrack();
-        reader.stop();
-      },
-    };
+  read(request: ReadRequest): Promise<StreamReader> {
+    const line = request.stream === this.options.aside ? (this.aside ?? this.line) : this.line;
+    return line.read(request);
   }
 
   async lastSequence(stream: string, filter?: string): Promise<number> {
     const doing = `last sequence of ${stream}`;
     if (filter !== undefined) {
-      const last = await this.ask(doing, () => this.manager.streams.getMessage(stream, { last_by_subj: filter }));
+      const last = await this.line.ask(doing, () => this.manager.streams.getMessage(stream, { last_by_subj: filter }));
       return last?.seq ?? 0;
     }
-    return (await this.ask(doing, () => this.manager.streams.info(stream))).state.last_seq;
+    return (await this.line.ask(doing, () => this.manager.streams.info(stream))).state.last_seq;
   }
 
   send(subject: string, data: Uint8Array): void {
@@ -239,16 +255,14 @@ class JetStreamBus implements NatsBus {
   }
 
   async kv(bucket: BucketName): Promise<KeyValue> {
-    return new NatsKeyValue(
-      { reading: this.reading, publisher: this.publisher, track: (reader) => this.track(reader) },
-      bucket,
-    );
+    const { line, publisher } = this;
+    return new NatsKeyValue({ reading: line.reading, publisher, track: (reader) => line.track(reader) }, bucket);
   }
 
   async drain(): Promise<void> {
     if (this.draining) return;
-    for (const reader of this.readers) reader.stop();
-    this.readers.clear();
+    const lines = this.aside ? [this.aside, this.line] : [this.line];
+    for (const line of lines) line.stopReading();
     let cancel = (): void => {};
     const tooLong = new Promise<void>((resolve) => {
       cancel = this.clock.setTimer(DRAIN_TIMEOUT_MS, resolve);
@@ -256,65 +270,7 @@ class JetStreamBus implements NatsBus {
     if (this.connected) await Promise.race([this.publisher.idle(), tooLong]);
     this.draining = true;
     this.publisher.close(new TroupeError('BUS_UNAVAILABLE', 'the connection is being closed'));
-    if (this.connected) await Promise.race([this.connection.drain().catch(() => {}), tooLong]);
-    if (!this.connection.isClosed()) await this.connection.close();
+    await Promise.all(lines.map((line) => line.end(tooLong)));
     cancel();
-  }
-
-  /**
-   * A request that only asks: tried again for a while when it fails for a passing reason, and at once when a
-   * connection that was lost is back, because the answer on the old one never comes.
-   */
-  private async ask<T>(doing: string, request: () => Promise<T>): Promise<T> {
-    const untilMs = this.clock.monotonicMs() + ASK_AGAIN_FOR_MS;
-    for (;;) {
-      let reconnected = (): void => {};
-      const again = new Promise<undefined>((resolve) => {
-        reconnected = () => resolve(undefined);
-      });
-      this.onReconnect.add(reconnected);
-      try {
-        const answer = await Promise.race([request().then((value) => ({ value })), again]);
-        if (answer) return answer.value;
-      } catch (thrown) {
-        const error = busError(thrown, doing);
-        const over = this.draining || this.connection.isClosed() || this.clock.monotonicMs() > untilMs;
-        if (over || !isTransient(error)) throw error;
-        await this.clock.sleep(ASK_AGAIN_MS);
-      } finally {
-        this.onReconnect.delete(reconnected);
-      }
-    }
-  }
-
-  private track(reader: OrderedReader): () => void {
-    this.readers.add(reader);
-    return () => this.readers.delete(reader);
-  }
-
-  private async followStatus(): Promise<void> {
-    for await (const status of this.connection.status()) {
-      if (status.type === 'disconnect') {
-        if (!this.connected) continue;
-        this.connected = false;
-        this.publisher.lost();
-        if (!this.draining) {
-          this.log.warn({ server: status.server }, 'connection to NATS lost');
-          this.options.onLost?.();
-        }
-      } else if (status.type === 'reconnect') {
-        this.connected = true;
-        this.publisher.restored();
-        for (const reader of this.readers) reader.restart();
-        for (const again of [...this.onReconnect]) again();
-        this.log.info({ server: status.server }, 'connection to NATS restored');
-        this.options.onRestored?.();
-      } else if (status.type === 'error') {
-        const error = busError(status.error, 'NATS');
-        this.log.error({ error: error.message }, 'NATS reports an error');
-        const refused = status.error as { operation?: string; subject?: string };
-        if (refused.operation === 'publish' && refused.subject) this.publisher.denied(refused.subject, error);
-      }
-    }
   }
 }

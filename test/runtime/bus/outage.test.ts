@@ -109,6 +109,35 @@ describe('outages of NATS', () => {
     assert.equal(got, 1);
   });
 
+  test('a stream read aside: it comes by a connection of its own, and goes on after kill -9', async () => {
+    const writer = await connect();
+    const bus = await connect({ aside: 'MARKET' });
+    const got: number[] = [];
+    await bus.read({
+      stream: 'MARKET',
+      filters: ['md.>'],
+      fromSequence: 1,
+      onMessage: (message) => void got.push(message.data.length),
+      onError: (error) => assert.fail(error),
+    });
+    const bytes = 100_000;
+    const publish = (i: number): Promise<unknown> =>
+      writer.publish({ subject: 'md.1.bars.X.1s', data: new Uint8Array(bytes), messageId: `aside-${i}` });
+    const heardMain = (): number => bus.connection.stats().inBytes;
+    const before = heardMain();
+    await Promise.all([publish(0), publish(1)]);
+    await until('the first two', () => got.length === 2);
+    assert.ok(heardMain() - before < bytes, `${heardMain() - before} bytes of it came by the other connection`);
+    await server.kill('SIGKILL');
+    await server.start();
+    await publish(2);
+    await until('the third', () => got.length === 3);
+    assert.deepEqual(got, [bytes, bytes, bytes]);
+    // The main connection is not the one that reads, and works as well.
+    assert.equal(await bus.lastSequence('MARKET'), 3);
+    await bus.drain();
+  });
+
   test('a consumer deleted behind our back is made anew', async () => {
     const bus = await connect();
     const got: number[] = [];
