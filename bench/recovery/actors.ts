@@ -27,11 +27,11 @@ const INLINE = 3;
 const WARM_UP_MS = 6_000;
 /** From one kill to the next. */
 const GAP_MS = 150;
-/** A spare thread is made when nothing has been started for a while; the next start needs one. */
-const SPARE_GAP_MS = 1_000;
+/** A spare thread is made, and rehearses, when nothing has been started for a while; the next start needs one. */
+const SPARE_GAP_MS = 2_000;
 /** Of one kill with its gap, generously: the market must be open until the last has gone on. */
 const KILL_MS = 300;
-const THREAD_KILL_MS = 1_500;
+const THREAD_KILL_MS = 2_600;
 const WITHIN_MS = 20_000;
 /** An actor that is asked without a pause has less time to come back. */
 const LOOK_AGAIN_MS = 2;
@@ -69,8 +69,7 @@ export function recoveryConfig(stage: Stage, tape: TapeInfo, inline: number, thr
     id: i < inline ? `inline-${i + 1}` : `thread-${i - inline + 1}`,
     ...{ use, symbol: tape.symbols[i % tape.symbols.length]! },
     isolation: i < inline ? 'inline' : 'thread',
-    // The thread's summary comes four times a second: it is its orders that tell that it has gone on.
-    params: { every: i === inline ? 1 : 100 },
+    params: { every: 100 },
   }));
   return configFor(tape.symbols, tape.digits, {
     account: { id: ACCOUNT, balance: 10_000_000, leverage: 100, risk: { duplicate_window_ms: 0 } },
@@ -168,8 +167,6 @@ export class Killer {
   private readonly stage: Stage;
   private readonly operator: Operator;
   private readonly config: Config;
-  /** Wall clock of each strategy's last decision that was heard, microseconds. */
-  private readonly decidedUs = new Map<string, number>();
   /** Told with what is heard of an actor. */
   private heard = (): void => undefined;
   /** Who was told as started again since the last kill. */
@@ -183,12 +180,6 @@ export class Killer {
     this.operator = operator;
     this.config = config;
     const layout = { partitions: config.market.partitions };
-    void ears.serve(topics.intent.subject({ account: ACCOUNT }, layout), async (data) => {
-      const { strategy, createdUs } = topics.intent.decode(data);
-      this.decidedUs.set(strategy, createdUs);
-      this.heard();
-      return undefined;
-    });
     void ears.serve(topics.lifecycle.subject({}, layout), async (data) => {
       const { kind, id, event } = topics.lifecycle.decode(data);
       if (event === 'failed') this.failedMs = this.stage.clock.monotonicMs();
@@ -215,24 +206,17 @@ export class Killer {
     const id = this.victim(kind, round);
     const actor = kind === 'thread' ? 'strategy' : kind;
     const before = await this.operator.ask(actor, id, 'status');
-    const killedUs = clock.nowUs();
     const sinceMs = clock.monotonicMs();
     this.restarted.clear();
     await this.operator.ask(actor, id, 'kill');
     // Nobody asks the actor anything before its supervisor has said that it was started again.
-    const says = kind === 'thread' ? 'decides again' : 'was started again';
-    await this.untilHeard(`${kind} ${id} ${says}`, () => {
-      const isStarted = this.restarted.has(actorKey(actor, id));
-      return isStarted && (kind !== 'thread' || (this.decidedUs.get(id) ?? 0) > killedUs);
-    });
-    const heardMs = clock.monotonicMs() - sinceMs;
+    await this.untilHeard(`${kind} ${id} was started again`, () => this.restarted.has(actorKey(actor, id)));
     const [failedMs, restartedMs] = [this.failedMs - sinceMs, this.restartedMs - sinceMs];
     await this.until(`${kind} ${id} has gone on`, async () => {
       const now = await this.operator.status(actor, id);
-      if (now === undefined) return false;
-      return kind === 'thread' ? now.restarts > before.restarts && isUp(kind, now) : hasGoneOn(kind, before, now);
+      return now !== undefined && hasGoneOn(kind, before, now);
     });
-    const tookMs = kind === 'thread' ? heardMs : clock.monotonicMs() - sinceMs;
+    const tookMs = clock.monotonicMs() - sinceMs;
     return { kind, id, tookMs, failedMs, restartedMs };
   }
 

@@ -58,6 +58,8 @@ export class Host {
   private interpreter: Interpreter | undefined;
   private definition: ActorDefinition | undefined;
   private isTaken = false;
+  /** It runs, and has taken no input yet. */
+  private isFresh = false;
   private told: Snapshot | undefined;
   private commitsMs: number[] = [];
 
@@ -159,6 +161,10 @@ export class Host {
       observe: (event, snapshot) => {
         this.vitals.depth = this.interpreter?.depth ?? 0;
         actor.observe?.(event, snapshot);
+        if (!this.isFresh || !('sequence' in event)) return;
+        // Whoever asks after a restart is told at once that it goes on. The snapshot is current when the turn is over.
+        this.isFresh = false;
+        queueMicrotask(() => this.tellNews());
       },
     };
     const record = new PoisonRecord({
@@ -175,6 +181,7 @@ export class Host {
         // Restored and committed, and no input taken yet: one that blocks at its first input has started and hangs.
         subscribe: (subscriber) => {
           this.say({ type: 'started' });
+          this.isFresh = true;
           return this.inputs.subscribe(subscriber);
         },
         unsubscribe: () => this.inputs.unsubscribe(),

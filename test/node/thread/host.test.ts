@@ -1,0 +1,63 @@
+/** Inside a thread, on a clock that stands still: nothing here waits for a timer. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Host } from '../../../node/thread/host.ts';
+import type { FromThread, ToThread } from '../../../node/thread/protocol.ts';
+import { Vitals } from '../../../node/thread/vitals.ts';
+import { MemoryServer } from '../../../runtime/bus/memory.ts';
+import { topics } from '../../../runtime/bus/topics.ts';
+import { VirtualClock } from '../../../runtime/clock.ts';
+import { silentLogger } from '../../../runtime/telemetry/log.ts';
+
+const MOST_TURNS = 10_000;
+const LAYOUT = { partitions: 1 };
+const KEY = { symbol: 'EURUSD', timeframe: '1m' };
+
+const bar = (n: number) => ({
+  ...{ ...KEY, openTimeMs: n * 60_000, closeTimeMs: (n + 1) * 60_000 },
+  ...{ open: 1.1, high: 1.1, low: 1.1, close: 1.1, askClose: 1.1, ticks: 1 },
+});
+
+describe('a strategy inside its thread', () => {
+  test('tells its figures with the first input after a start, whenever they are due otherwise', async () => {
+    const clock = new VirtualClock(0);
+    const told: FromThread[] = [];
+    let hear = (_message: ToThread): void => undefined;
+    const host = new Host({
+      ...{ vitals: new Vitals(), clock, log: silentLogger, node: 'node-1' },
+      port: {
+        on: (_event, listener) => {
+          hear = listener;
+        },
+        postMessage: (message) => void told.push(message),
+      },
+      connect: async () => new MemoryServer({ clock }).connect(),
+    });
+    host.listen();
+    const heard = async <T extends FromThread['type']>(
+      type: T,
+      from = 0,
+    ): Promise<Extract<FromThread, { type: T }>> => {
+      for (let turns = 0; turns < MOST_TURNS; turns++) {
+        const message = told.slice(from).find((one) => one.type === type);
+        if (message !== undefined) return message as Extract<FromThread, { type: T }>;
+        await turn();
+      }
+      throw new Error(`not told: ${type}; told: ${told.map((one) => one.type).join(', ')}`);
+    };
+    const run = {
+      ...{ id: 'one', use: 'ema-cross', symbol: KEY.symbol, params: {}, account: 'demo' },
+      ...{ featureTimeframes: [KEY.timeframe], folder: '/' },
+    };
+    hear({ type: 'run', run, layout: LAYOUT, poison: { attempts: [], buried: [] } });
+    await heard('subscribe');
+    hear({ type: 'subscribed' });
+    await heard('news');
+    const before = told.length;
+    const stored = { subject: topics.bar.subject(KEY, LAYOUT), data: topics.bar.encode(bar(0)), sequence: 1 };
+    hear({ type: 'inputs', inputs: [{ topic: 'bar', family: topics.bar.family, ...stored }] });
+    const { summary } = await heard('news', before);
+    assert.equal((summary as { quote: { bid: number } }).quote.bid, bar(0).close);
+  });
+});
