@@ -455,10 +455,17 @@ export class Node {
       await Promise.all(this.tree.all.map(({ id }) => this.levels?.release('supervisor', id)));
       await this.levels?.flush();
       await this.members?.stop();
-      await Promise.race([this.lease?.release(), clock.sleep(LAST_WORDS_MS)]);
+      await Promise.race([this.giveLeaseBack(error), clock.sleep(LAST_WORDS_MS)]);
       if (!this.killed) this.o.onEnd({ error });
     })();
     return this.ending;
+  }
+
+  private async giveLeaseBack(error: TroupeError | undefined): Promise<void> {
+    if ((await this.lease?.release()) !== true || this.killed) return;
+    const cause = error?.message ?? (this.isLast ? 'the company ends' : 'everything is handed over');
+    this.levels.tell({ kind: 'node', id: this.name, event: 'lease_released', cause });
+    await this.levels.told();
   }
 
   /** KV `machines`: how each kind of actor can be drawn, for any visualizer. */

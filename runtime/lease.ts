@@ -118,16 +118,18 @@ export class Lease {
     await this.renew();
   }
 
-  /** Gives it back, in order: the others need not wait for its end. */
-  async release(): Promise<void> {
+  /** Gives it back, in order: the others need not wait for its end. False where there was none, or it has to expire. */
+  async release(): Promise<boolean> {
     const wasHeld = this.held;
     this.end();
     await this.renewing;
-    if (!wasHeld) return;
+    if (!wasHeld) return false;
     try {
       await this.o.leases.delete(this.key, this.revision);
+      return true;
     } catch (error) {
       this.o.log.warn({ err: error }, 'the lease could not be given back; it expires by itself');
+      return false;
     }
   }
 

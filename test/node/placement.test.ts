@@ -117,6 +117,11 @@ describe('one node', () => {
     for (const [key, level] of await rig.levels()) assert.deepEqual([level.node, level.state], ['', 'released'], key);
     const lease = await (await one.bus.kv('leases')).get('node.node-1');
     assert.equal(lease, undefined, 'the lease is given back');
+    const ofNode = rig.edges().filter(({ kind }) => kind === 'node');
+    assert.deepEqual(
+      ofNode.map(({ id, event }) => `${id} ${event}`),
+      ['node-1 lease_acquired', 'node-1 lease_released'],
+    );
     const stops = rig
       .edges()
       .filter(({ event }) => event === 'stopped')
