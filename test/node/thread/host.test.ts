@@ -1,13 +1,12 @@
 /** Inside a thread, on a clock that stands still: nothing here waits for a timer. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
 import { Host } from '../../../node/thread/host.ts';
 import type { FromThread, ToThread } from '../../../node/thread/protocol.ts';
 import { Vitals } from '../../../node/thread/vitals.ts';
 import { MemoryServer } from '../../../runtime/bus/memory.ts';
 import { topics } from '../../../runtime/bus/topics.ts';
-import { VirtualClock } from '../../../runtime/clock.ts';
+import { systemClock, VirtualClock } from '../../../runtime/clock.ts';
 import { silentLogger } from '../../../runtime/telemetry/log.ts';
 
 const MOST_TURNS = 10_000;
@@ -42,7 +41,7 @@ describe('a strategy inside its thread', () => {
       for (let turns = 0; turns < MOST_TURNS; turns++) {
         const message = told.slice(from).find((one) => one.type === type);
         if (message !== undefined) return message as Extract<FromThread, { type: T }>;
-        await turn();
+        await systemClock.yield();
       }
       throw new Error(`not told: ${type}; told: ${told.map((one) => one.type).join(', ')}`);
     };
