@@ -184,8 +184,8 @@ const probability = { min: 0, max: 1 };
 const terminal = section(
   {
     program: oneOf(
-      ['expert', 'native'],
-      'Who trades in it: the MQL5 expert that real terminals run, over the same link client, or the terminal by itself: faster replays, and no MetaTrader in between',
+      ['expert', 'expert-sockets', 'native'],
+      'Who trades in it: the MQL5 expert that real terminals run, over the same link client or without a DLL, on MQL5’s own sockets, or the terminal by itself: faster replays, and no MetaTrader in between',
     ).default('expert'),
     profile: text(
       /^(plain|exchange|hostile|instant-netting|retail-hedging|.{1,4090}\.json)$/,

@@ -144,11 +144,14 @@ constexpr int kMostExpertSymbols = 512;
 void readProgram(Checker& check, const pb::TerminalConfig& from, Config& config, std::vector<std::string>& faults) {
   if (from.program() == "native") {
     config.program = RunsProgram::kNative;
-    if (!from.profile().empty()) check.fault("profile", "only the program expert has one");
+    if (!from.profile().empty()) check.fault("profile", "only the programs expert and expert-sockets have one");
     return;
   }
-  if (from.program() != "expert" && !from.program().empty())
-    check.fault("program", "'" + from.program() + "' is not expert or native");
+  if (from.program() == "expert-sockets") {
+    config.program = RunsProgram::kExpertSockets;
+  } else if (from.program() != "expert" && !from.program().empty()) {
+    check.fault("program", "'" + from.program() + "' is not expert, expert-sockets or native");
+  }
   const std::string& login = from.login();
   const bool digits = std::all_of(login.begin(), login.end(), [](char c) { return c >= '0' && c <= '9'; });
   if (login.empty() || login.size() > 14 || !digits || login[0] == '0')

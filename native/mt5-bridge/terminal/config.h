@@ -14,8 +14,9 @@
 
 namespace troupe::terminal {
 
-// What speaks to the bridge: the expert inside a terminal for MQL5 programs, or the terminal by itself (session/).
-enum class RunsProgram : uint8_t { kExpert, kNative };
+// What speaks to the bridge: the expert inside a terminal for MQL5 programs, over the link client or without a DLL, or
+// the terminal by itself (session/).
+enum class RunsProgram : uint8_t { kExpert, kExpertSockets, kNative };
 
 const char* marginModeName(MarginMode mode);
 

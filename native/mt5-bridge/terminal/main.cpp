@@ -3,6 +3,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <string>
@@ -32,6 +33,20 @@ int signals() {
   return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
+// MQL5's sockets take the certificates that the machine trusts, and can be told of no others.
+std::string unknownTrust(const troupe::terminal::Config& config) {
+  using namespace troupe::link;
+  if (config.program != troupe::terminal::RunsProgram::kExpertSockets) return "";
+  const char *fingerprint = std::getenv(kFingerprintVariable), *ca = std::getenv(kCaVariable);
+  if (fingerprint != nullptr)
+    return std::string(kFingerprintVariable) + ": the program expert-sockets knows no fingerprints; allowed is " +
+           kCaVariable + "=" + Trust::kSystem;
+  if (ca != nullptr && std::string(ca) != Trust::kSystem)
+    return std::string(kCaVariable) + ": '" + ca + "': the program expert-sockets allows only " + Trust::kSystem +
+           ", those whom the machine trusts";
+  return "";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -57,6 +72,7 @@ int main(int argc, char** argv) {
     std::string tls;
     config.secure = troupe::link::secureClientOfEnvironment(tls);
     if (!tls.empty()) faults.push_back(tls);
+    if (const std::string fault = unknownTrust(config); !fault.empty()) faults.push_back(fault);
     for (const std::string& fault : faults) log("error", "E_CONFIG", fault);
     if (!faults.empty()) return 1;
     if (config.program == RunsProgram::kNative) {

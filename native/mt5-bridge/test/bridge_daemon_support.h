@@ -15,6 +15,7 @@ struct DaemonTest : testing::Test {
   std::unique_ptr<NatsServer> nats;
   std::unique_ptr<Child> daemon;
   uint16_t port = 0;
+  uint16_t listen_port = 0;  // 0: any that is free
   std::string listen_host = "127.0.0.1";
 
   void SetUp() override {
@@ -31,7 +32,7 @@ struct DaemonTest : testing::Test {
 
   void startDaemon(std::vector<std::string> more = {}) {
     fs::remove(folder / "out");
-    std::vector<std::string> words{TROUPE_BRIDGE, "--listen",  listen_host + ":0",
+    std::vector<std::string> words{TROUPE_BRIDGE, "--listen",  listen_host + ":" + std::to_string(listen_port),
                                    "--account",   "ACC",       "--source",
                                    "SIM",         "--journal", (folder / "journal").string()};
     words.insert(words.end(), more.begin(), more.end());

@@ -37,9 +37,9 @@ TEST(Config, WhatTheExpertNeedsIsSaid) {
   EXPECT_NE(faults[1].find("utcOffsetS: 17 is not a multiple of 900"), std::string::npos) << faults[1];
   EXPECT_NE(faults[2].find("profile: /no/such.json"), std::string::npos) << faults[2];
   EXPECT_EQ(faultsOf(configJson(1, "t", R"(,"program":"robot")")),
-            std::vector<std::string>{"program: 'robot' is not expert or native"});
+            std::vector<std::string>{"program: 'robot' is not expert, expert-sockets or native"});
   EXPECT_EQ(faultsOf(configJson(1, "t", R"(,"profile":"x.json")")),
-            std::vector<std::string>{"profile: only the program expert has one"});
+            std::vector<std::string>{"profile: only the programs expert and expert-sockets have one"});
 }
 
 TEST(Config, ABrokersProfileIsReadAndTheAccountSaysHowItHoldsPositions) {

@@ -105,6 +105,10 @@ uint32_t MqlSockets::readable(int handle) {
   int bytes = 0;
   const int fd = at(handle)->fd;
   if (ioctl(fd, FIONREAD, &bytes) != 0) return 0;
+  // Under TLS what is opened already can be read as well.
+  const Socket& socket = *at(handle);
+  const auto opened = socket.tls ? static_cast<uint32_t>(socket.tls->opened.size()) : 0;
+  if (opened > 0) return opened + static_cast<uint32_t>(bytes);
   // The other side has closed: something to read, which is the end.
   if (bytes == 0 && ready(fd, POLLIN, 0)) {
     char end;

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "fault.h"
-#include "shell/expert.h"
 
 namespace troupe::terminal {
 
@@ -63,10 +62,11 @@ Shell::Shell(const Config& config, bool hold)
       player_(opening_.player),
       folder_(config.history),
       reporter_(player_),
+      expert_(config.program == RunsProgram::kExpertSockets ? socketsExpert() : dllExpert()),
       batch_(kBatchTicks),
       hold_(hold),
       seen_(player_.position()) {
-  if (opening_.new_feed) expert::forgetTicks(folder_.path());
+  if (opening_.new_feed) forgetTicks(folder_.path());
   mql_ = std::make_unique<MqlTerminal>(engine_, config_.profile, clock_, options());
   mql_->collect();
   restoreTicks();
@@ -75,8 +75,9 @@ Shell::Shell(const Config& config, bool hold)
     hold_ = false;
     reporter_.resumed();
   }
-  expert_ = mql_->attach(expert::program(config_), config_.engine.symbols[0].name);
-  if (expert_ < 0) throw Fault("E_EXPERT_INPUT", "the expert refused its inputs; the lines before say which");
+  program_ = mql_->attach(expert_.program(config_), config_.engine.symbols[0].name);
+  if (const auto service = expert_.service(); service && program_ >= 0) service_ = mql_->attach(*service, "");
+  if (program_ < 0) throw Fault("E_EXPERT_INPUT", "the expert refused its inputs; the lines before say which");
 }
 
 // The base as the terminal had it on its disk.
@@ -94,7 +95,7 @@ void Shell::run(int stdin_fd, int signal_fd) {
     wait(stdin_fd, signal_fd);
     const int64_t now_us = clock_.nowUs();
     // What the service TroupeWake does: ring the chart when ticks have come or the bridge has said something.
-    if (play(now_us) || rung_) mql_->wake(expert::kWakeEvent);
+    if ((play(now_us) || rung_) && service_ < 0) mql_->wake(Expert::kWakeEvent);
     mql_->step();
     settle();
     followLink();
@@ -127,10 +128,10 @@ int64_t Shell::waitUs(int64_t now_us) const {
 void Shell::wait(int stdin_fd, int signal_fd) {
   int64_t us = waitUs(clock_.nowUs());
   // A message that the expert has left where it is (too many requests are under way) is not waited for again at once.
-  const bool left = rung_ && expert::watch().received == received_;
-  const int32_t waited = left ? -1 : expert::waitForMessage(static_cast<int32_t>((us + 999) / 1000));
+  const bool left = rung_ && expert_.watch().received == received_;
+  const int32_t waited = left ? -1 : expert_.waitForMessage(static_cast<int32_t>((us + 999) / 1000));
   rung_ = waited > 0;
-  received_ = expert::watch().received;
+  received_ = expert_.watch().received;
   if (waited >= 0) us = 0;
   if (left) us = std::min(us, kPlayEveryUs);
   pollfd fds[2] = {{stdin_fd, POLLIN, 0}, {signal_fd, POLLIN, 0}};
@@ -192,9 +193,9 @@ void Shell::settle() {
 }
 
 void Shell::followLink() {
-  const expert::LinkWatch& watch = expert::watch();
+  const LinkWatch& watch = expert_.watch();
   if (watch.refused) throw Fault(watch.refused->code, watch.refused->message);
-  const uint64_t session = expert::agreed() ? watch.sessions : 0;
+  const uint64_t session = expert_.agreed() ? watch.sessions : 0;
   if (session == session_) return;
   if (session_ != 0)
     say("{\"event\":\"lost\",\"reason\":" + jsonText(watch.lost ? watch.lost->message : "the expert has begun anew") +
@@ -214,14 +215,14 @@ void Shell::followLink() {
 void Shell::endTape(int64_t now_us) {
   if (!player_.playing() || !player_.ended()) return;
   if (session_ == 0 || ended_session_ == session_) return;
-  const std::optional<uint64_t> ticks = expert::sentTicks();
+  const std::optional<uint64_t> ticks = expert_.sentTicks();
   if (!ticks) {
     all_read_us_ = 0;
     return;
   }
   if (all_read_us_ == 0) all_read_us_ = now_us;
   if (*ticks < player_.position() && now_us - all_read_us_ < kShortFeedUs) return;
-  if (!expert::sendTapeEnd(*ticks)) return;
+  if (!expert_.sendTapeEnd(*ticks)) return;
   ended_session_ = session_;
   reporter_.tapeEnd();
 }
@@ -234,9 +235,10 @@ void Shell::finish() {
     mql_->step();
     settle();
   }
-  mql_->wake(expert::kWakeEvent);
+  mql_->wake(Expert::kWakeEvent);
   mql_->step();
-  mql_->detach(expert_, REASON_CLOSE);
+  if (service_ >= 0) mql_->detach(service_, REASON_CLOSE);
+  mql_->detach(program_, REASON_CLOSE);
   Reporter::account(engine_.account());
 }
 

@@ -1,5 +1,5 @@
-// The terminal as MetaTrader is one: the expert's sources run in it, in real time, over the real link client. One
-// thread around tape, engine and MqlTerminal; the link client has its own.
+// The terminal as MetaTrader is one: the expert's sources run in it, in real time, over the real link client or
+// their own sockets. One thread around tape, engine and MqlTerminal; the link client has its own.
 //
 // A tick is seen by the engine, then remembered by the history, then it stands in the tick base, from which the expert
 // reads it. What waits in the base is bounded: the tape stands still while the expert does not come after it, or has no
@@ -15,6 +15,7 @@
 #include "session/console.h"
 #include "session/opening.h"
 #include "shell/data_folder.h"
+#include "shell/expert.h"
 #include "shell/machine_clock.h"
 #include "terminal/mql5/mql_terminal.h"
 
@@ -50,7 +51,8 @@ class Shell {
   MachineClock clock_;
   Reporter reporter_;
   std::unique_ptr<MqlTerminal> mql_;
-  int expert_ = -1;
+  Expert& expert_;
+  int program_ = -1, service_ = -1;  // of the expert; no service: this does its work
   std::unique_ptr<LineReader> input_;
   std::vector<link::Tick> batch_;
   bool hold_;
