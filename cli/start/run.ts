@@ -12,6 +12,7 @@ import { messageOf, TroupeError } from '../../runtime/errors.ts';
 import { claimState } from '../claim.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { LEAD_LIMIT_MS } from './fleet/lead.ts';
+import { checkLink } from './fleet/link.ts';
 import { prepareMarket } from './market.ts';
 import type { StartOptions } from './options.ts';
 import { type Report, reportOf, summaryOf } from './report.ts';
@@ -146,6 +147,7 @@ async function runClaimed(options: RunOptions, config: Config, screen: Screen, e
   });
   failed.catch(() => undefined);
   const thisRun = runConfig(config, start.config, tape, clock.nowMs());
+  checkLink(thisRun, clock.nowMs());
   const fleet = new Fleet({
     root,
     stateFolder,
