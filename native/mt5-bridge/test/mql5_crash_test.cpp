@@ -179,8 +179,10 @@ INSTANTIATE_TEST_SUITE_P(Accounts, ExpertCrash,
                          ::testing::Values(Case{"HedgingMarketArrives", "retail-hedging.json", false, true},
                                            Case{"HedgingMarketLost", "retail-hedging.json", false, false},
                                            Case{"HedgingPendingArrives", "retail-hedging.json", true, true},
+                                           Case{"HedgingPendingLost", "retail-hedging.json", true, false},
                                            Case{"NettingMarketArrives", "instant-netting.json", false, true},
                                            Case{"NettingMarketLost", "instant-netting.json", false, false},
+                                           Case{"NettingPendingArrives", "instant-netting.json", true, true},
                                            Case{"NettingPendingLost", "instant-netting.json", true, false}),
                          [](const auto& info) { return std::string(info.param.name); });
 
