@@ -135,14 +135,13 @@ export class Levels {
     level.writtenMs = level.sinceMs;
     const value = this.encode(level, this.o.node);
     const { actors } = this.o;
+    level.over = revision;
     try {
       level.revision =
         revision === 0 ? await actors.create(level.key, value) : await actors.update(level.key, value, revision);
     } catch (error) {
-      if (!isConflict(error)) {
-        level.doubtful = true;
-        level.over = revision;
-      }
+      if (isConflict(error)) level.over = undefined;
+      else level.doubtful = true;
       throw error;
     }
     level.doubtful = false;
@@ -186,6 +185,12 @@ export class Levels {
     await this.giveBack(level);
   }
 
+  /** Held, or about to be. What a supervisor still tells of an actor that was given up makes a level, and no claim. */
+  private isWanted(key: string): boolean {
+    const level = this.levels.get(key);
+    return level !== undefined && (level.revision > 0 || level.doubtful || level.over !== undefined);
+  }
+
   private async giveBack(level: Level): Promise<void> {
     if (this.killed || this.flushed) return;
     try {
@@ -193,7 +198,7 @@ export class Levels {
       // A claim that is still on its way is forestalled: it finds this where it wants what it was made over.
       const revision = level.revision > 0 ? level.revision : level.over;
       // Claimed anew meanwhile, or somebody else's.
-      if (this.levels.has(level.key) || revision === undefined) return;
+      if (this.isWanted(level.key) || revision === undefined) return;
       const value = this.encode(level, '');
       if (revision === 0) await this.o.actors.create(level.key, value);
       else await this.o.actors.update(level.key, value, revision);

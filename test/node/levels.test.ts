@@ -80,3 +80,23 @@ describe('a claim whose outcome is unknown is given up', () => {
     assert.equal(await owner(), 'node-1');
   });
 });
+
+test("given up while its supervisor still tells of it: it is nobody's, and what is told does not hold it back", async () => {
+  const clock = new VirtualClock(0);
+  const server = new MemoryServer({ clock });
+  const actors = await server.connect().kv('actors');
+  const levels = new Levels({
+    ...{ node: 'node-1', instance: 'run-1', bus: server.connect(), actors, clock, log, layout: { partitions: 12 } },
+    onFenced: () => undefined,
+  });
+  const [kind, id] = ['symbol', 'EURUSD'];
+  await levels.claim(kind, id, 0);
+  clock.advance(60_000);
+  // Its last write is on its way, and an operator has asked for a restart of what is being stopped.
+  levels.state(kind, id, 'live', '');
+  const released = levels.release(kind, id);
+  levels.edge({ kind, id, event: 'stopped', cause: 'restart', attempt: 0, remaining: 5 });
+  await released;
+  const entry = await actors.get(KEY);
+  assert.equal(entry && parseLevel(entry)?.node, '');
+});
