@@ -2,7 +2,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { CommandReplySchema, CommandSchema, Outcome } from '../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import type { Bus } from '../../runtime/bus/bus.ts';
-import { actorKey, commandSubject } from '../../runtime/bus/topics.ts';
+import { actorKey, commandSubject, topics } from '../../runtime/bus/topics.ts';
 import { decodeSnapshot } from '../../runtime/codec.ts';
 import { HOLD_MS } from '../../runtime/lease.ts';
 import { seededRandom } from '../../runtime/random.ts';
@@ -48,6 +48,7 @@ export interface ToldMessage {
 }
 
 const WATCHED = [...['order', 'account'].map((what) => `trade.${what}.`), `sys.lifecycle.broker.${ACCOUNT}`];
+const STRATEGIES_TOLD = 'sys.lifecycle.strategy.';
 const BROKER_KEY = actorKey('broker', ACCOUNT);
 const BROKER_CONTROL = `control.broker.${ACCOUNT}.`;
 
@@ -105,6 +106,7 @@ export class SimWorld {
     };
     const told = new Set<string>();
     this.network.onAppended = (subject, messageId, data) => {
+      if (subject.startsWith(STRATEGIES_TOLD)) this.lookAfter(data);
       if (!WATCHED.some((prefix) => subject.startsWith(prefix)) || told.has(messageId)) return;
       told.add(messageId);
       this.told.push({ atMs: this.loop.elapsedMs, subject, data });
@@ -315,6 +317,12 @@ export class SimWorld {
         this.terminal?.link?.break();
         return;
     }
+  }
+
+  /** A strategy that was hurt more often than its budget allows stays down until an operator brings it back. */
+  private lookAfter(told: Uint8Array): void {
+    const { kind, id, event } = topics.lifecycle.decode(told);
+    if (event === 'given_up') this.operator.care(actorKey(kind, id));
   }
 
   private storm(actor: string, untilMs: number): void {
