@@ -10,7 +10,7 @@ export interface BucketReading {
 export function histogramOf(page: string, name: string): BucketReading {
   const buckets: Array<[number, number]> = [];
   for (const [, bound = '', count = ''] of page.matchAll(
-    new RegExp(`^${name}_bucket\\{le="([^"]+)"\\} (\\d+)$`, 'gm'),
+    new RegExp(`^${name}_bucket\\{(?:account="[^"]*",)?le="([^"]+)"\\} (\\d+)$`, 'gm'),
   )) {
     buckets.push([bound === '+Inf' ? Number.POSITIVE_INFINITY : Number(bound), Number(count)]);
   }

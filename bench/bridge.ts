@@ -22,6 +22,7 @@ import { median } from './statistics.ts';
 import { storedFrames } from './stored.ts';
 
 const ACCOUNT = 'bench';
+const OF_ACCOUNT = `account="${ACCOUNT}"`;
 const SOURCE = 'bench';
 const PARTITIONS = 12;
 const ORDERS = 2_000;
@@ -175,8 +176,8 @@ async function playRound(stage: Stage, plan: RoundPlan): Promise<Round> {
     const page = await scrape(metricsUrl);
     const endMb = residentMb(page);
     const frames = await storedFrames(bus, { partitions: PARTITIONS });
-    const acked = metricOf(page, 'troupe_bridge_ticks_acknowledged_total');
-    const ackedFrames = metricOf(page, 'troupe_bridge_frames_acknowledged_total');
+    const acked = metricOf(page, 'troupe_bridge_ticks_acknowledged_total', OF_ACCOUNT);
+    const ackedFrames = metricOf(page, 'troupe_bridge_frames_acknowledged_total', OF_ACCOUNT);
     const memory = [startMb, ...quarters, endMb];
     const faults = memoryFaults(memory, ticks);
     if (acked !== ticks) faults.push(`${ticks} ticks sent, ${acked} acknowledged`);
@@ -230,7 +231,7 @@ async function sampleMemory(stage: Stage, url: string, ticks: number, ended: Pro
   });
   while (quarters.length < 3) {
     const page = await scrape(url);
-    const taken = metricOf(page, 'troupe_bridge_ticks_total') ?? 0;
+    const taken = metricOf(page, 'troupe_bridge_ticks_total', OF_ACCOUNT) ?? 0;
     while (quarters.length < 3 && (over || taken >= (ticks * (quarters.length + 1)) / 4))
       quarters.push(residentMb(page));
     if (quarters.length < 3) await new Promise<void>((resolve) => stage.clock.setTimer(SAMPLE_MS, resolve));

@@ -121,7 +121,7 @@ export function metricsPage(): string {
     '## Bridge',
     '',
     'The bridge serves its own at `/metrics` on 127.0.0.1 (`--metrics-port`, off unless it is given), and `/health` beside,',
-    'which is 503 while no terminal is linked. `npm start` lets it take a free port: `metrics_port` in the answer of',
+    'which is 503 while an account has no terminal linked. `npm start` lets it take a free port: `metrics_port` in the answer of',
     '`control.bridge.<account>.status`. `npm run bridge:doctor` reads the same figures and says what they mean.',
     '',
     '| metric | type | labels | meaning |',

@@ -85,7 +85,7 @@ export const nativeTable: Readonly<Record<string, ErrorEntry>> = {
     'The other side does not know the key. Give bridge and terminal the same TROUPE_BRIDGE_KEY; if you did, a stranger is at the port.',
   ),
   E_LINK_WRONG_ACCOUNT: operator(
-    'The terminal is logged in to another account than the bridge’s --login; it is refused.',
+    'The terminal is logged in to an account whose --login the bridge does not have; it is refused.',
   ),
   E_LINK_MARGIN_MODE: operator(
     'The terminal’s account has another margin mode than the bridge’s --margin-mode; it is refused.',

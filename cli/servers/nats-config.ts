@@ -53,9 +53,9 @@ export function permissions(account: string, source: string): Record<NatsUser, P
         allow: [
           `md.*.ticks.${sourceToken}.>`,
           `trade.execution.${accountToken}`,
-          'sys.lifecycle.bridge.>',
+          `sys.lifecycle.bridge.${accountToken}`,
           `inspect.bridge.${accountToken}`,
-          '$KV.actors.bridge.>',
+          `$KV.actors.bridge.${accountToken}`,
           '$KV.machines.bridge',
           '$JS.API.STREAM.INFO.>',
           '$JS.API.STREAM.NAMES',

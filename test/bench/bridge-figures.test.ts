@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { bucketQuantile, histogramOf, memoryFaults } from '../../bench/bridge-figures.ts';
 
 const PAGE = `# TYPE x histogram
-x_bucket{le="1e-05"} 10
-x_bucket{le="0.0002"} 98
-x_bucket{le="0.001"} 99
-x_bucket{le="+Inf"} 100
+x_bucket{account="a",le="1e-05"} 10
+x_bucket{account="a",le="0.0002"} 98
+x_bucket{account="a",le="0.001"} 99
+x_bucket{account="a",le="+Inf"} 100
 x_sum 0.5
 x_count 100
 xy_bucket{le="1"} 7

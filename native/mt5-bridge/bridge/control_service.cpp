@@ -20,8 +20,8 @@ constexpr struct {
   const char* about;
 } kVerbs[] = {
     {"status", "What the bridge is doing"},
-    {"restart", "Ends in order; whoever started it starts it again"},
-    {"kill", "Ends at once, as in a crash"},
+    {"restart", "Ends the whole daemon in order; whoever started it starts it again"},
+    {"kill", "Ends the whole daemon at once, as in a crash"},
 };
 constexpr const char* kAllowed = "allowed: status, restart, kill";
 
@@ -35,8 +35,10 @@ std::string utcNow() {
 }
 
 std::string uniqueId(const Clock& clock) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%llx-%d", static_cast<unsigned long long>(clock.wallUs()), ::getpid());
+  // Several in one process, for several accounts.
+  static std::atomic<unsigned> made{0};
+  char text[56];
+  std::snprintf(text, sizeof text, "%llx-%d-%u", static_cast<unsigned long long>(clock.wallUs()), ::getpid(), ++made);
   return text;
 }
 

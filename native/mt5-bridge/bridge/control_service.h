@@ -2,8 +2,9 @@
 // control.bridge.<account>.<verb>` operates it. cnats of 3.4 knows no services yet; the protocol is a handful of JSON
 // answers on $SRV subjects (https://github.com/nats-io/nats-architecture-and-design, ADR-32).
 //
-// Verbs: `status`; `restart` ends the bridge in order, `kill` at once as a crash would; whoever started it starts it
-// again. Answers are JSON, {"ok":true,...}; errors carry the service headers and {"ok":false,"code","field","message"}.
+// Verbs: `status`; `restart` ends the daemon in order, with all its accounts, `kill` at once as a crash would; whoever
+// started it starts it again. Answers are JSON, {"ok":true,...}; errors carry the service headers and
+// {"ok":false,"code","field","message"}.
 #pragma once
 
 #include <nats/nats.h>

@@ -21,6 +21,8 @@ constexpr int64_t kGuessUs = 500'000;
 // How long a refused terminal has to read why.
 constexpr int64_t kLeaveUs = 1'000'000;
 constexpr int64_t kTellUs = 1'000'000;
+// How often a terminal asks for a seat that is just being left.
+constexpr int kSoonMs = 5;
 
 // These are told why; who does not even speak the protocol is not spoken to.
 bool isAnswered(LinkError error) {
@@ -48,48 +50,52 @@ const char* adviceFor(LinkError error) {
 
 }  // namespace
 
-std::optional<Guest> Lobby::next(int wait_ms) {
-  pass(nullptr);
-  const auto proven =
-      std::find_if(visitors_.begin(), visitors_.end(), [](const auto& v) { return v->stage == Stage::kProven; });
-  if (proven != visitors_.end()) {
-    Guest guest{(*proven)->connection, (*proven)->greeter.hello(),
-                (*proven)->greeter.welcome(kName, static_cast<uint64_t>(clock_.wallUs()))};
-    visitors_.erase(proven);
-    guest.connection->allowPayload(link::kMaxPayloadBytes);
-    return guest;
-  }
-  std::vector<pollfd> fds{{listener_.fd(), POLLIN, 0}};
-  for (const auto& visitor : visitors_) fds.push_back({visitor->connection->fd(), POLLIN, 0});
-  ::poll(fds.data(), fds.size(), wait_ms);
-  return std::nullopt;
+Lobby::Lobby(link::Listener& listener, const link::Key& key, std::vector<Door> doors, const Clock& clock,
+             Refusal refused, std::shared_ptr<const link::SecureServer> secure)
+    : listener_(listener),
+      key_(key),
+      doors_(std::move(doors)),
+      clock_(clock),
+      refused_(std::move(refused)),
+      secure_(std::move(secure)) {
+  for (const Door& door : doors_) policies_.push_back(door.policy);
 }
 
-void Lobby::pass(const Seat* seat) {
+void Lobby::pass(int wait_ms) {
   const int64_t now_us = clock_.steadyUs();
   accept(now_us);
+  std::vector<pollfd> fds{{listener_.fd(), POLLIN, 0}};
   for (const auto& visitor : visitors_) {
-    hear(*visitor, now_us);
-    if (visitor->stage == Stage::kProven && seat != nullptr) judge(*visitor, *seat, now_us);
+    // Whoever came later for the same seat may have taken its place a moment ago.
+    if (visitor->connection) hear(*visitor, now_us);
+    if (visitor->connection && visitor->stage == Stage::kProven) seat(*visitor, now_us);
+    if (!visitor->connection) continue;
+    if (visitor->stage == Stage::kProven) {
+      // Waits for its seat, which makes no noise; what it says meanwhile is not heard.
+      wait_ms = std::min(wait_ms, kSoonMs);
+    } else {
+      fds.push_back({visitor->connection->fd(), POLLIN, 0});
+    }
   }
   std::erase_if(visitors_, [](const auto& visitor) { return visitor->connection == nullptr; });
+  ::poll(fds.data(), fds.size(), wait_ms);
+}
+
+std::map<std::string, uint64_t> Lobby::refusals(std::optional<size_t> account) const {
+  std::lock_guard lock(refusals_mutex_);
+  const auto found = refusals_.find(account);
+  return found == refusals_.end() ? std::map<std::string, uint64_t>{} : found->second;
 }
 
 void Lobby::accept(int64_t now_us) {
-  for (size_t i = 0; i < kMostAtOnce; ++i) {
+  const auto strange = [](const auto& v) { return v->stage != Stage::kProven; };
+  for (size_t i = 0; i < mostStrangers(); ++i) {
     const int fd = listener_.accept();
     if (fd < 0) return;
-    if (visitors_.size() >= kMostAtOnce) {
-      // Who has stood there longest without a proof makes room: nobody keeps the door shut by standing in it.
-      const auto idle =
-          std::find_if(visitors_.begin(), visitors_.end(), [](const auto& v) { return v->stage != Stage::kProven; });
-      if (idle == visitors_.end()) {
-        ::close(fd);
-        return;
-      }
-      visitors_.erase(idle);
-    }
-    visitors_.push_back(std::make_unique<Visitor>(fd, secure_ ? secure_->channel() : nullptr, key_, policy_, now_us));
+    // Who has stood there longest without a proof makes room: nobody keeps the door shut by standing in it.
+    if (static_cast<size_t>(std::count_if(visitors_.begin(), visitors_.end(), strange)) >= mostStrangers())
+      visitors_.erase(std::find_if(visitors_.begin(), visitors_.end(), strange));
+    visitors_.push_back(std::make_unique<Visitor>(fd, secure_ ? secure_->channel() : nullptr, key_, policies_, now_us));
   }
 }
 
@@ -134,6 +140,7 @@ void Lobby::onFrame(Visitor& visitor, const link::FrameView& frame, int64_t now_
       std::string detail;
       error = visitor.greeter.onProof(frame, detail);
       if (error != LinkError::kNone && error != LinkError::kBadProof) return refuse(visitor, error, detail, now_us);
+      if (error == LinkError::kNone) expectNobodyElse(visitor);
       visitor.stage = error == LinkError::kNone ? Stage::kProven : Stage::kGuessed;
       visitor.since_us = now_us;
       return;
@@ -145,20 +152,32 @@ void Lobby::onFrame(Visitor& visitor, const link::FrameView& frame, int64_t now_
   }
 }
 
-void Lobby::judge(Visitor& visitor, const Seat& seat, int64_t now_us) {
-  // A holder that has gone makes room as soon as what it sent is kept.
-  if (seat.connection.peerClosed()) return;
-  if (link::textOf(visitor.greeter.hello().feed) == link::textOf(seat.hello.feed)) return seat.connection.shutdown();
-  refuse(visitor, LinkError::kAccountTaken,
-         "the account is taken by " + std::string(link::textOf(seat.hello.terminal)) + ", login " +
-             std::string(link::textOf(seat.hello.login)) + ", linked for " +
-             std::to_string((now_us - seat.since_us) / 1'000'000) + " s",
-         now_us);
+void Lobby::expectNobodyElse(const Visitor& latest) {
+  for (const auto& visitor : visitors_)
+    if (visitor->connection && visitor->stage == Stage::kProven &&
+        visitor->greeter.account() == latest.greeter.account())
+      visitor->connection.reset();
+}
+
+void Lobby::seat(Visitor& visitor, int64_t now_us) {
+  Seat& seat = doors_[*visitor.greeter.account()].seat;
+  std::string holder;
+  switch (seat.ask(visitor.greeter.hello(), now_us, holder)) {
+    case Seat::Answer::kSoon:
+      return;
+    case Seat::Answer::kTaken:
+      return refuse(visitor, LinkError::kAccountTaken, "the account is taken by " + holder, now_us);
+    case Seat::Answer::kFree:
+      visitor.connection->allowPayload(link::kMaxPayloadBytes);
+      seat.give({std::move(visitor.connection), visitor.greeter.hello(),
+                 visitor.greeter.welcome(kName, static_cast<uint64_t>(clock_.wallUs()))},
+                now_us);
+  }
 }
 
 void Lobby::refuse(Visitor& visitor, LinkError error, const std::string& detail, int64_t now_us) {
   if (!isAnswered(error)) return drop(visitor, error, now_us);
-  tell(error, detail.empty() ? link::messageOf(error) : detail, now_us);
+  tell(visitor.greeter.account(), error, detail.empty() ? link::messageOf(error) : detail, now_us);
   if (visitor.connection->send(FrameType::kRefused, link::refusedFor(error, detail)) != LinkError::kNone)
     return visitor.connection.reset();
   visitor.stage = Stage::kLeaving;
@@ -168,23 +187,24 @@ void Lobby::refuse(Visitor& visitor, LinkError error, const std::string& detail,
 void Lobby::drop(Visitor& visitor, LinkError error, int64_t now_us) {
   const std::string& detail = visitor.connection->detail();
   const std::string reason = link::messageOf(error) + (detail.empty() ? "" : " (" + detail + ")");
-  if (error != LinkError::kClosed) tell(error, reason, now_us);
+  if (error != LinkError::kClosed) tell(visitor.greeter.account(), error, reason, now_us);
   visitor.connection.reset();
 }
 
-void Lobby::tell(LinkError error, const std::string& reason, int64_t now_us) {
+void Lobby::tell(std::optional<size_t> account, LinkError error, const std::string& reason, int64_t now_us) {
+  if (doors_.size() == 1) account = 0;  // who else's could it be
   {
     std::lock_guard lock(refusals_mutex_);
-    ++refusals_[link::codeOf(error)];
+    ++refusals_[account][link::codeOf(error)];
   }
-  const auto [told, first] = told_.try_emplace(error, Told{now_us, 0});
+  const auto [told, first] = told_.try_emplace({account, error}, Told{now_us, 0});
   if (!first && now_us - told->second.at_us < kTellUs) {
     ++told->second.untold;
     return;
   }
   const uint64_t untold = told->second.untold;
   told->second = {now_us, 0};
-  refused_(error, untold == 0 ? reason : reason + " (and " + std::to_string(untold) + " more)");
+  refused_(account, error, untold == 0 ? reason : reason + " (and " + std::to_string(untold) + " more)");
 }
 
 }  // namespace troupe::bridge

@@ -12,6 +12,7 @@ namespace troupe::bridge {
 namespace {
 
 std::mutex g_output;
+thread_local std::string t_account;
 
 bool writeLine(int fd, std::string line) {
   line += '\n';
@@ -27,12 +28,15 @@ bool writeLine(int fd, std::string line) {
 }
 
 void log(std::string_view level, std::string_view code, std::string_view message) {
-  const int64_t now_ms = Clock().wallUs() / 1000;
-  if (code.empty()) {
-    writeLine(STDERR_FILENO, jsonLine({{"level", level}, {"time", now_ms}, {"message", message}}));
-  } else {
-    writeLine(STDERR_FILENO, jsonLine({{"level", level}, {"time", now_ms}, {"code", code}, {"message", message}}));
-  }
+  std::string line = jsonLine({{"level", level}, {"time", Clock().wallUs() / 1000}});
+  line.pop_back();
+  const auto add = [&](std::string_view name, std::string_view value) {
+    if (!value.empty()) line += ',' + jsonText(name) + ':' + jsonText(value);
+  };
+  add("code", code);
+  add("message", message);
+  add("account", t_account);
+  writeLine(STDERR_FILENO, line + '}');
 }
 
 }  // namespace
@@ -77,6 +81,7 @@ std::string jsonLine(std::initializer_list<Field> fields) {
 
 bool printEvent(std::initializer_list<Field> fields) { return writeLine(STDOUT_FILENO, jsonLine(fields)); }
 
+void logAs(std::string_view account) { t_account = account; }
 void logInfo(std::string_view message) { log("info", "", message); }
 void logWarn(std::string_view code, std::string_view message) { log("warn", code, message); }
 void logError(std::string_view code, std::string_view message) { log("error", code, message); }

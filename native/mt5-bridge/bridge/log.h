@@ -20,6 +20,8 @@ std::string jsonLine(std::initializer_list<Field> fields);
 // False once the reader of stdout is gone: the parent has ended, and so should we.
 bool printEvent(std::initializer_list<Field> fields);
 
+// Log lines of this thread name this account from now on.
+void logAs(std::string_view account);
 void logInfo(std::string_view message);
 // `code` is stable (docs/errors.md), the message is for people.
 void logWarn(std::string_view code, std::string_view message);

@@ -3,13 +3,16 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "bridge/figures.h"
 #include "bridge/status.h"
 
 namespace troupe::bridge {
 
+// Of one account.
 struct MetricsReading {
+  std::string account;
   State state = State::kWaiting;
   uint64_t ticks = 0, acked_ticks = 0, frames = 0, acked_frames = 0;
   uint64_t in_flight = 0, window = 0;
@@ -26,10 +29,16 @@ struct MetricsReading {
   int trade_allowed = -1, connected = -1, build = -1;
   double ping_s = -1;
   std::map<std::string, int> permissions;  // by where
+};
+
+// Of the whole daemon.
+struct DaemonReading {
+  std::vector<MetricsReading> accounts;
+  std::map<std::string, uint64_t> refusals;  // of terminals that came for no account, by code
   uint64_t resident_bytes = 0;
 };
 
-std::string metricsPage(const MetricsReading& reading);
+std::string metricsPage(const DaemonReading& reading);
 
 // Memory of this process that is in use, 0 where the system does not tell.
 uint64_t residentBytes();

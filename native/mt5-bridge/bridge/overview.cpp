@@ -24,6 +24,7 @@ double seconds(int64_t us) { return static_cast<double>(us) / 1e6; }
 MetricsReading Overview::metrics() const {
   MetricsReading r;
   const LinkFigures& link = room.figures;
+  r.account = own.account;
   r.state = status.state();
   r.ticks = room.ticks_received.load();
   r.acked_ticks = ticks.ackedUnits();
@@ -39,7 +40,7 @@ MetricsReading Overview::metrics() const {
   r.commands = desk.commands();
   for (int o = v1::OUTCOME_DONE; o < v1::Outcome_ARRAYSIZE; ++o)
     r.replies[labelOf(static_cast<v1::Outcome>(o))] = desk.replies(static_cast<v1::Outcome>(o));
-  r.refusals = lobby.refusals();
+  if (refusals) r.refusals = refusals();
   r.journal_bytes = journal.bytes();
   r.journal_orders = journal.orders();
   r.command = desk.commandTime().read();
@@ -57,7 +58,6 @@ MetricsReading Overview::metrics() const {
                    {"expert", link.expert_allows},
                    {"account", link.account_allows},
                    {"server", link.server_allows}};
-  r.resident_bytes = residentBytes();
   return r;
 }
 
@@ -71,9 +71,9 @@ std::string Overview::statusFields() const {
       jsonLine({{"state", nameOf(status.state())},
                 {"reason", reason},
                 {"pid", int64_t{::getpid()}},
-                {"started_ms", started_ms},
-                {"port", uint64_t{port}},
-                {"metrics_port", uint64_t{metrics_port}},
+                {"started_ms", daemon.started_ms},
+                {"port", uint64_t{daemon.port}},
+                {"metrics_port", uint64_t{daemon.metrics_port}},
                 {"links", link.links.load()},
                 {"link_rtt_us", link.rtt_us.load()},
                 {"heard_ago_ms", heard_us == 0 ? int64_t{-1} : (now_us - heard_us) / 1000},
@@ -82,7 +82,7 @@ std::string Overview::statusFields() const {
                 {"clock_known", int64_t{link.clock_known ? 1 : 0}},
                 {"clock_offset_us", link.clock_offset_us.load()},
                 {"utc_offset_s", int64_t{link.utc_offset_s}},
-                {"daylight", nameOf(options.daylight)},
+                {"daylight", nameOf(own.daylight)},
                 {"trade_allowed", int64_t{link.trade_allowed}},
                 {"trade_block", block},
                 {"terminal_build", int64_t{link.build}},
@@ -92,13 +92,13 @@ std::string Overview::statusFields() const {
                 {"expert_allows", int64_t{link.expert_allows}},
                 {"account_allows", int64_t{link.account_allows}},
                 {"server_allows", int64_t{link.server_allows}},
-                {"tls", int64_t{options.tls_cert.empty() ? 0 : 1}},
+                {"tls", int64_t{daemon.tls ? 1 : 0}},
                 {"ticks", room.ticks_received.load()},
                 {"acked_ticks", ticks.ackedUnits()},
                 {"frames_in_flight", uint64_t{ticks.inFlight()}},
                 {"frames_window", uint64_t{ticks.window()}},
                 {"spill_bytes", sink.spillBytes()},
-                {"spill_limit_bytes", uint64_t{options.spill_mb} << 20},
+                {"spill_limit_bytes", uint64_t{own.spill_mb} << 20},
                 {"events_waiting", uint64_t{events.backlog()}},
                 {"commands_waiting", uint64_t{desk.waiting()}},
                 {"link_bytes_waiting", uint64_t{desk.linkBytesWaiting()}},
@@ -106,7 +106,9 @@ std::string Overview::statusFields() const {
                 {"orders", uint64_t{journal.orders()}},
                 {"journal_bytes", journal.bytes()},
                 {"fence", static_cast<uint64_t>(journal.highestFence())}});
-  return all.substr(1, all.size() - 2);
+  std::string accounts;
+  for (const std::string& name : daemon.accounts) accounts += (accounts.empty() ? "" : ",") + jsonText(name);
+  return all.substr(1, all.size() - 2) + R"(,"accounts":[)" + accounts + "]";
 }
 
 }  // namespace troupe::bridge

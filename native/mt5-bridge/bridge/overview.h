@@ -1,11 +1,13 @@
-// All figures of one bridge, from the parts that count them, for whoever asks: Prometheus, an operator, the doctor.
+// All figures of one account, from the parts that count them, for whoever asks: Prometheus, an operator, the doctor.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "bridge/command_desk.h"
 #include "bridge/journal.h"
-#include "bridge/lobby.h"
 #include "bridge/metrics_page.h"
 #include "bridge/options.h"
 #include "bridge/publisher.h"
@@ -15,8 +17,19 @@
 
 namespace troupe::bridge {
 
+// Of the daemon that serves the account.
+struct DaemonFacts {
+  uint16_t port = 0, metrics_port = 0;  // metrics_port 0: none
+  int64_t started_ms = 0;
+  bool tls = false;
+  std::vector<std::string> accounts;  // all that it serves
+};
+
 struct Overview {
-  const Options& options;
+  using Refusals = std::function<std::map<std::string, uint64_t>()>;
+
+  const AccountOptions& own;
+  const DaemonFacts& daemon;
   const Clock& clock;
   const Status& status;
   const Room& room;
@@ -24,9 +37,7 @@ struct Overview {
   const TickSink& sink;
   const CommandDesk& desk;
   const Journal& journal;
-  const Lobby& lobby;
-  uint16_t port = 0, metrics_port = 0;  // metrics_port 0: none
-  int64_t started_ms = 0;
+  Refusals refusals;
 
   MetricsReading metrics() const;
   // Fields of the answer to `status`, as JSON without braces.

@@ -16,7 +16,7 @@ using link::FrameType;
 using link::LinkError;
 using link::Next;
 
-LinkError Session::run(const std::atomic<bool>& stopping, const std::function<void()>& idle) {
+LinkError Session::run(const std::atomic<bool>& stopping) {
   heard_us_ = beat_us_ = room_.clock.steadyUs();
   LinkError error = welcome();
   while (error == LinkError::kNone && !stopping) {
@@ -36,10 +36,9 @@ LinkError Session::run(const std::atomic<bool>& stopping, const std::function<vo
     }
     if (next == Next::kError) error = link_.error();
     if (error == LinkError::kNone) error = beat(now);
-    if (now - idle_us_ >= 50'000) {
-      idle_us_ = now;
+    if (now - desk_us_ >= 50'000) {
+      desk_us_ = now;
       room_.desk.pass(now);
-      idle();
     }
     if (error == LinkError::kNone) error = await(now);
   }
@@ -270,7 +269,7 @@ LinkError Session::onTapeEnd(const link::FrameView& frame) {
 void Session::finishTape() {
   if (!room_.framer.flush() || !room_.sink.drained() || room_.ticks.inFlight() > 0) return;
   tape_ended_ = false;
-  printEvent({{"event", "tape_end"}, {"ticks", feed_ticks_}});
+  printEvent({{"event", "tape_end"}, {"ticks", feed_ticks_}, {"account", room_.account}});
 }
 
 }  // namespace troupe::bridge

@@ -3,7 +3,6 @@
 
 #include <array>
 #include <atomic>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,7 +12,7 @@
 #include "bridge/execution_feed.h"
 #include "bridge/figures.h"
 #include "bridge/framer.h"
-#include "bridge/lobby.h"
+#include "bridge/seat.h"
 #include "bridge/status.h"
 #include "bridge/tick_sink.h"
 #include "bridge/tick_store.h"
@@ -21,7 +20,7 @@
 
 namespace troupe::bridge {
 
-// What all sessions of one bridge share.
+// What all sessions of one account share.
 struct Room {
   const Clock& clock;
   Publisher& ticks;
@@ -42,9 +41,9 @@ class Session {
   Session(Room& room, const Guest& guest)
       : room_(room), connection_(guest.connection), link_(*connection_), hello_(guest.hello), welcome_(guest.welcome) {}
 
-  // Runs until the link is lost or `stopping`. `idle` is called about 20 times a second. Open frames are handed to the
-  // publisher before it returns, as far as it takes them within 1.5 s when stopping.
-  link::LinkError run(const std::atomic<bool>& stopping, const std::function<void()>& idle);
+  // Runs until the link is lost or `stopping`. Open frames are handed to the publisher before it returns, as far as it
+  // takes them within 1.5 s when stopping.
+  link::LinkError run(const std::atomic<bool>& stopping);
 
   static constexpr int64_t kHeartbeatUs = 1'000'000;
   static constexpr int64_t kDeadUs = 5'000'000;
@@ -85,7 +84,7 @@ class Session {
   // Of the last heartbeats: the one that was least on its way says most about the clocks.
   std::array<int64_t, 16> clock_offsets_us_{};
   size_t heartbeats_ = 0;
-  int64_t heard_us_ = 0, beat_us_ = 0, idle_us_ = 0;
+  int64_t heard_us_ = 0, beat_us_ = 0, desk_us_ = 0;
 };
 
 }  // namespace troupe::bridge

@@ -87,7 +87,7 @@ void Status::start() {
   publishLifecycle("started", "");
   publishLevel(nameOf(state_), "");
   publishLink("");
-  printEvent({{"event", "state"}, {"state", nameOf(state_)}, {"reason", ""}});
+  printEvent({{"event", "state"}, {"state", nameOf(state_)}, {"reason", ""}, {"account", account_}});
 }
 
 void Status::step(State to, const std::string& reason) {
@@ -106,7 +106,7 @@ void Status::step(State to, const std::string& reason) {
   publishLevel(nameOf(to), reason);
   publishLifecycle(nameOf(to), reason);
   publishLink(reason);
-  printEvent({{"event", "state"}, {"state", nameOf(to)}, {"reason", reason}});
+  printEvent({{"event", "state"}, {"state", nameOf(to)}, {"reason", reason}, {"account", account_}});
 }
 
 void Status::refused(const std::string& reason) { publishLifecycle("refused", reason); }

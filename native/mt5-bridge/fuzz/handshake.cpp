@@ -76,7 +76,7 @@ void hearBridge(fuzz::Input& input, bool knows) {
   link::Hello hello{};
   hello.version_low = hello.version_high = link::kVersion;
   link::Candidate candidate(kKey, hello);
-  link::Greeter real(kKey, {});
+  link::Greeter real(kKey, kPolicy);
   for (uint64_t n = 1; !input.empty() && n <= 8; ++n) {
     const auto type = static_cast<FrameType>(input.take<uint8_t>());
     const std::string_view payload = input.piece();

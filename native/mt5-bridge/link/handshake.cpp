@@ -1,5 +1,7 @@
 #include "link/handshake.h"
 
+#include <algorithm>
+
 #include "link/validate.h"
 
 namespace troupe::link {
@@ -22,8 +24,6 @@ Digest welcomeProof(const Key& key, const Hello& hello, const Challenge& challen
 
 }  // namespace
 
-Greeter::Greeter(const Key& key, const Policy& policy) : key_(key), policy_(policy) {}
-
 LinkError Greeter::onHello(const FrameView& frame, Challenge& challenge) {
   if (frame.type != FrameType::kHello) return LinkError::kUnexpected;
   if (!readOne(frame, hello_)) return LinkError::kBadSize;
@@ -40,14 +40,27 @@ LinkError Greeter::onProof(const FrameView& frame, std::string& detail) {
   if (!readOne(frame, proof)) return LinkError::kBadSize;
   const Digest wanted = proofOf(key_, challenge_, hello_);
   if (!equalInConstantTime(proof.mac, wanted.data(), wanted.size())) return LinkError::kBadProof;
+  const std::string_view login = textOf(hello_.login), mode = textOf(hello_.margin_mode);
   const auto differs = [&](const char* what, std::string_view has, const std::string& must) {
-    if (must.empty() || has == must) return false;
     detail =
         std::string("the terminal's ") + what + " is '" + std::string(has) + "', this bridge is for '" + must + "'";
-    return true;
   };
-  if (differs("login", textOf(hello_.login), policy_.login)) return LinkError::kWrongAccount;
-  if (differs("margin mode", textOf(hello_.margin_mode), policy_.margin_mode)) return LinkError::kWrongMarginMode;
+  const auto mine = std::find_if(policies_.begin(), policies_.end(),
+                                 [&](const Policy& policy) { return policy.login.empty() || policy.login == login; });
+  if (mine == policies_.end()) {
+    if (policies_.size() == 1) {
+      differs("login", login, policies_[0].login);
+    } else {
+      detail = "the terminal's login '" + std::string(login) + "' is that of none of this bridge's " +
+               std::to_string(policies_.size()) + " accounts";
+    }
+    return LinkError::kWrongAccount;
+  }
+  account_ = static_cast<size_t>(mine - policies_.begin());
+  if (!mine->margin_mode.empty() && mine->margin_mode != mode) {
+    differs("margin mode", mode, mine->margin_mode);
+    return LinkError::kWrongMarginMode;
+  }
   return LinkError::kNone;
 }
 

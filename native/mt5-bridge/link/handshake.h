@@ -11,6 +11,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -24,7 +25,7 @@ namespace troupe::link {
 inline constexpr uint32_t kMaxGreetingBytes = 4096;
 inline constexpr int kGreetingMs = 5000;
 
-// What a terminal must be. Empty: anything.
+// What a terminal must be that trades an account. Empty: anything.
 struct Policy {
   std::string login, margin_mode;
 };
@@ -32,7 +33,9 @@ struct Policy {
 // The bridge's side of one handshake.
 class Greeter {
  public:
-  Greeter(const Key& key, const Policy& policy);
+  Greeter(const Key& key, const Policy& policy) : Greeter(key, std::span(&policy, 1)) {}
+  // Of several accounts, each with a login of its own: the hello's login says for which the terminal comes.
+  Greeter(const Key& key, std::span<const Policy> policies) : key_(key), policies_(policies) {}
 
   // kNone: send `challenge`.
   LinkError onHello(const FrameView& frame, Challenge& challenge);
@@ -42,10 +45,13 @@ class Greeter {
   Welcome welcome(std::string_view bridge, uint64_t wall_us) const;
 
   const Hello& hello() const { return hello_; }
+  // Whose terminal this is, as a place in the policies; nothing before a proof, and where no account has its login.
+  std::optional<size_t> account() const { return account_; }
 
  private:
   const Key& key_;
-  const Policy& policy_;
+  const std::span<const Policy> policies_;
+  std::optional<size_t> account_;
   Hello hello_{};
   Challenge challenge_{};
 };

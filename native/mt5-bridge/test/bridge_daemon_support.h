@@ -17,12 +17,14 @@ struct DaemonTest : testing::Test {
   uint16_t port = 0;
   uint16_t listen_port = 0;  // 0: any that is free
   std::string listen_host = "127.0.0.1";
+  // What the daemon serves; of several the logins are 1, 2, 3.
+  std::vector<Served> served{{"ACC", "SIM"}};
 
   void SetUp() override {
     if (findNatsServer().empty()) GTEST_SKIP() << "no nats-server: set NATS_SERVER or put it on PATH";
     fs::remove_all(folder);
     fs::create_directories(folder);
-    nats = std::make_unique<NatsServer>(folder);
+    nats = std::make_unique<NatsServer>(folder, served);
   }
   void TearDown() override {
     daemon.reset();
@@ -32,9 +34,14 @@ struct DaemonTest : testing::Test {
 
   void startDaemon(std::vector<std::string> more = {}) {
     fs::remove(folder / "out");
-    std::vector<std::string> words{TROUPE_BRIDGE, "--listen",  listen_host + ":" + std::to_string(listen_port),
-                                   "--account",   "ACC",       "--source",
-                                   "SIM",         "--journal", (folder / "journal").string()};
+    std::vector<std::string> words{TROUPE_BRIDGE, "--listen", listen_host + ":" + std::to_string(listen_port)};
+    for (size_t i = 0; i < served.size(); ++i) {
+      const std::string journal = served.size() == 1 ? "journal" : served[i].account + ".journal";
+      for (const std::string& word : {std::string("--account"), served[i].account, std::string("--source"),
+                                      served[i].source, std::string("--journal"), (folder / journal).string()})
+        words.push_back(word);
+      if (served.size() > 1) words.insert(words.end(), {"--login", std::to_string(i + 1)});
+    }
     words.insert(words.end(), more.begin(), more.end());
     daemon = std::make_unique<Child>(
         words, folder / "out", folder / "err",
@@ -99,9 +106,10 @@ struct DaemonTest : testing::Test {
     }
     EXPECT_EQ(total, count);
   }
-  bridge::v1::CommandReply command(const bridge::v1::Command& c) {
+  bridge::v1::CommandReply command(const bridge::v1::Command& c) { return command("ACC", c); }
+  bridge::v1::CommandReply command(const std::string& account, const bridge::v1::Command& c) {
     bridge::v1::CommandReply reply;
-    reply.ParseFromString(nats->request("bridge.ACC.command", c.SerializeAsString()));
+    reply.ParseFromString(nats->request("bridge." + account + ".command", c.SerializeAsString()));
     return reply;
   }
   static bridge::v1::Command place(const std::string& id) {

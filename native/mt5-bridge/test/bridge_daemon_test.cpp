@@ -23,7 +23,7 @@ TEST_F(DaemonTest, waitsForStreamsThenPublishesEveryTick) {
   terminal.ticks(ticks(30'000, 3));
   terminal.tapeEnd(30'000);
   ASSERT_TRUE(terminal.pumpUntil([&] {
-    return daemon->out().find(R"({"event":"tape_end","ticks":30000})") != std::string::npos;
+    return daemon->out().find(R"({"event":"tape_end","ticks":30000,"account":"ACC"})") != std::string::npos;
   })) << daemon->out()
       << daemon->err();
   expectAllTicks(30'000, 3);

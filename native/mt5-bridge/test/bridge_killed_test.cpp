@@ -5,6 +5,7 @@
 #include <random>
 
 #include "bridge_support.h"
+#include "bridge_terminal_support.h"
 #include "troupe/bridge/v1/bridge.pb.h"
 #include "troupe/market/v1/market.pb.h"
 
@@ -18,10 +19,10 @@ constexpr uint64_t kTicks = 120'000;
 struct Company : testing::Test {
   fs::path folder = fs::path(testing::TempDir()) / ("company-" + std::to_string(::getpid()));
   std::unique_ptr<NatsServer> nats;
-  std::unique_ptr<Child> bridge, terminal;
-  int to_terminal = -1;
+  std::unique_ptr<Child> bridge;
+  std::unique_ptr<TerminalProcess> terminal;
   uint16_t port = 0;
-  int bridge_life = 0, terminal_life = 0;
+  int bridge_life = 0;
 
   void SetUp() override {
     if (findNatsServer().empty()) GTEST_SKIP() << "no nats-server: set NATS_SERVER or put it on PATH";
@@ -29,36 +30,15 @@ struct Company : testing::Test {
     fs::create_directories(folder);
     nats = std::make_unique<NatsServer>(folder);
     nats->companyStreams();
-    writeTape();
+    writeTape(folder / "tape", kTicks);
   }
   void TearDown() override {
     terminal.reset();
     bridge.reset();
     nats.reset();
-    if (to_terminal >= 0) ::close(to_terminal);
     if (!HasFailure()) fs::remove_all(folder);
   }
 
-  void writeTape() {
-    std::ofstream file(folder / "tape", std::ios::binary);
-    const auto put = [&](const auto& value) { file.write(reinterpret_cast<const char*>(&value), sizeof value); };
-    file.write("TRPTAPE1", 8);
-    put(uint32_t{2});
-    put(int32_t{0});
-    put(kTicks);
-    put(uint64_t{32 + 64});
-    for (const char* name : {"EURUSD", "GBPUSD"}) {
-      char padded[32] = {};
-      std::strncpy(padded, name, 31);
-      file.write(padded, 32);
-    }
-    // The bid of each tick is its number among those of its symbol, so that a hole or a double shows by itself.
-    for (uint64_t i = 0; i < kTicks; ++i) {
-      const double bid = 1.0 + static_cast<double>(i / 2) * 1e-5;
-      put(link::Tick{1'700'000'000'000 + static_cast<int64_t>(i) * 10, bid, bid + 1e-5, static_cast<uint32_t>(i % 2),
-                     6});
-    }
-  }
   void startBridge() {
     const fs::path out = folder / ("bridge.out" + std::to_string(++bridge_life));
     bridge = std::make_unique<Child>(
@@ -72,27 +52,9 @@ struct Company : testing::Test {
     port = static_cast<uint16_t>(std::atoi(text.c_str() + text.find("\"port\":") + 7));
   }
   void startTerminal() {
-    std::string symbols;
-    for (const char* name : {"EURUSD", "GBPUSD"}) {
-      symbols += std::string(symbols.empty() ? "" : ",") + R"({"name":")" + name +
-                 R"(","digits":5,"point":0.00001,"tickSize":0.00001,"contractSize":100000,"volumeMin":0.01,)" +
-                 R"("volumeMax":50,"volumeStep":0.01,"currencyBase":")" + std::string(name).substr(0, 3) +
-                 R"(","currencyProfit":"USD","currencyMargin":"USD","calcMode":"forex"})";
-    }
-    std::ofstream(folder / "terminal.json")
-        << R"({"bridge":"127.0.0.1:)" << port << R"(","login":"1","currency":"USD","balance":1000000,"leverage":500,)"
-        << R"("marginMode":"netting","speed":200,"symbols":[)" << symbols << R"(],"tape":")"
-        << (folder / "tape").string() << R"(","history":")" << (folder / "history").string()
-        << R"(","execution":{"latencyMs":1,"partialFillProbability":0.3,"rejectProbability":0.1,"seed":"7"}})";
-    int ends[2];
-    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-    terminal = std::make_unique<Child>(
-        std::vector<std::string>{TROUPE_TERMINAL, "--config", (folder / "terminal.json").string(), "--hold"},
-        folder / ("terminal.out" + std::to_string(++terminal_life)), folder / "terminal.err",
-        std::vector<std::pair<std::string, std::string>>{}, ends[0]);
-    ::close(ends[0]);
-    if (to_terminal >= 0) ::close(to_terminal);
-    to_terminal = ends[1];
+    terminal = std::make_unique<TerminalProcess>(
+        folder, "terminal", port, (folder / "tape").string(),
+        R"("speed":200,"execution":{"latencyMs":1,"partialFillProbability":0.3,"rejectProbability":0.1,"seed":"7"})");
   }
   bool ready() {
     return eventually([&] { return bridge->out().find(R"("state":"ready")") != std::string::npos; });
@@ -122,7 +84,7 @@ TEST_F(Company, KilledAtAnyMomentItLosesAndDoublesNothing) {
   startBridge();
   startTerminal();
   ASSERT_TRUE(ready()) << bridge->err();
-  ASSERT_EQ(::write(to_terminal, "play\n", 5), 5);
+  ASSERT_TRUE(terminal->say("play\n"));
 
   std::mt19937 random(20261122);
   std::map<std::string, bridge::v1::CommandReply> answers;
@@ -144,7 +106,7 @@ TEST_F(Company, KilledAtAnyMomentItLosesAndDoublesNothing) {
       trade(static_cast<int>(random() % 30));
       startBridge();
     } else if (victim == 1) {
-      terminal->end(SIGKILL);
+      terminal->child().end(SIGKILL);
       trade(static_cast<int>(random() % 30));
       startTerminal();
     } else {
@@ -160,7 +122,7 @@ TEST_F(Company, KilledAtAnyMomentItLosesAndDoublesNothing) {
   })) << bridge->out();
 
   // The tape is played to its end, and the bridge counts all of it, whatever it has seen itself.
-  const std::string whole = R"({"event":"tape_end","ticks":)" + std::to_string(kTicks) + "}";
+  const std::string whole = R"({"event":"tape_end","ticks":)" + std::to_string(kTicks) + ",";
   ASSERT_TRUE(eventually([&] { return bridge->out().find(whole) != std::string::npos; }))
       << bridge->out() << slurp(folder / "terminal.err");
   std::map<std::string, uint64_t> last;

@@ -137,6 +137,61 @@ TEST(Options, allFaultsAtOnce) {
     EXPECT_NE(wrong.find(part), std::string::npos) << part << " in " << wrong;
 }
 
+// As the shell splits it.
+std::string parsed(const std::string& line, Options& options) {
+  std::istringstream in("bridge " + line);
+  std::vector<std::string> words;
+  for (std::string word; in >> word;) words.push_back(word);
+  std::vector<const char*> argv;
+  for (const std::string& word : words) argv.push_back(word.c_str());
+  return parseOptions(static_cast<int>(argv.size()), argv.data(), options);
+}
+
+TEST(Options, severalAccountsBeginAtEachAccount) {
+  Options options;
+  ASSERT_EQ(parsed("--margin-mode hedging --window 64 --listen 127.0.0.1:0 --account A --source SA --journal a "
+                   "--login 1 --account B --window 32 --login 2 --journal b --source SB --metrics-port 0",
+                   options),
+            "");
+  ASSERT_EQ(options.accounts.size(), 2u);
+  const AccountOptions &a = options.accounts[0], &b = options.accounts[1];
+  EXPECT_EQ(a.account + a.source + a.journal + a.login + a.margin_mode, "ASAa1hedging");
+  EXPECT_EQ(b.account + b.source + b.journal + b.login + b.margin_mode, "BSBb2hedging");
+  EXPECT_EQ(a.window, 64u) << "said before the first account: everybody's";
+  EXPECT_EQ(b.window, 32u) << "its own";
+  EXPECT_EQ(a.spillFile(), "a.spill");
+  EXPECT_TRUE(options.metrics);
+  // One account's options may stand before it, as ever.
+  Options one;
+  EXPECT_EQ(parsed("--journal j --login 7 --source S --listen 127.0.0.1:0 --account A", one), "");
+  EXPECT_EQ(one.accounts.at(0).login + one.accounts[0].journal, "7j");
+  Options open;
+  EXPECT_EQ(parsed("--listen 127.0.0.1:0 --account A --source S --journal j", open), "") << "one needs no login";
+}
+
+TEST(Options, whatAccountsMustNotShareIsSaidAtOnceForAll) {
+  Options options;
+  const std::string faults = parsed(
+      "--listen 127.0.0.1:0 --account A --source S --journal j --login 1 "
+      "--account B --source S --journal ./j --login 1 --account C --journal c --spill j.spill --source T "
+      "--account A --login 3 --journal d --source U --spill-mb 5000",
+      options);
+  for (const char* part :
+       {"--login: accounts A and B both have 1; a terminal is sent to its account by it",
+        "--source: accounts A and B both have S; their ticks would have the same subjects",
+        "--journal: accounts A and B both have /", "--spill: accounts A and C both have /",
+        "--login of account C: missing; of several accounts each needs its own, UTF-8 of 1..31 bytes",
+        "--account: accounts A and A both have A; each needs a name of its own", "--spill-mb: not in 0..4096: 5000"})
+    EXPECT_NE(faults.find(part), std::string::npos) << part << " in " << faults;
+  std::string many = "--listen 127.0.0.1:0";
+  for (int i = 0; i < 65; ++i) {
+    const std::string n = std::to_string(i);
+    many += " --account A" + n + " --source S" + n + " --journal j" + n + " --login " + n;
+  }
+  Options all;
+  EXPECT_EQ(parsed(many, all), "--account: 65 accounts, not 1..64");
+}
+
 TEST(Machine, definitionAgreesWithTheSteps) {
   const auto machine = parseJson(machineJson());
   const auto& states = machine.struct_value().fields().at("states").struct_value().fields();

@@ -96,21 +96,38 @@ inline std::string findNatsServer() {
   return {};
 }
 
+// An account, and the source of its ticks.
+struct Served {
+  std::string account, source;
+};
+
+// With the permissions that a bridge of these accounts has.
 class NatsServer {
  public:
-  explicit NatsServer(fs::path folder) : folder_(std::move(folder)) { start(-1); }
+  explicit NatsServer(fs::path folder, std::vector<Served> served = {{"ACC", "SIM"}})
+      : folder_(std::move(folder)), served_(std::move(served)) {
+    start(-1);
+  }
 
   void start(int port) {
+    std::string publish, subscribe;
+    for (const Served& one : served_) {
+      publish += "\"md.*.ticks." + one.source + ".>\", \"trade.execution." + one.account +
+                 "\", \"sys.lifecycle.bridge." + one.account + "\", \"inspect.bridge." + one.account +
+                 "\", \"$KV.actors.bridge." + one.account + "\", ";
+      subscribe += "\"bridge." + one.account + ".command\", \"control.bridge." + one.account + ".*\", ";
+    }
     std::ofstream(folder_ / "nats.conf") << "listen: \"127.0.0.1:" << port << "\"\n"
                                          << "jetstream { store_dir: \"" << (folder_ / "js").string() << "\" }\n"
                                          << R"(authorization { users: [
         { user: admin, password: admin }
         { user: bridge, password: secret, permissions: {
-            publish: { allow: ["md.*.ticks.SIM.>", "trade.execution.ACC", "sys.lifecycle.bridge.>", "inspect.bridge.ACC",
-                               "$KV.actors.bridge.>", "$KV.machines.bridge", "$JS.API.STREAM.INFO.>",
+            publish: { allow: [)" << publish
+                                         << R"("$KV.machines.bridge", "$JS.API.STREAM.INFO.>",
                                "$JS.API.STREAM.MSG.GET.MARKET"] }
-            subscribe: { allow: ["bridge.ACC.command", "control.bridge.ACC.*", "$SRV.*", "$SRV.*.troupe-bridge",
-                                 "$SRV.*.troupe-bridge.*", "_INBOX.bridge.>"] }
+            subscribe: { allow: [)" << subscribe
+                                         << R"("$SRV.*", "$SRV.*.troupe-bridge", "$SRV.*.troupe-bridge.*",
+                                 "_INBOX.bridge.>"] }
             allow_responses: true } } ] })";
     fs::remove_all(folder_ / "ports");
     fs::create_directories(folder_ / "ports");
@@ -194,6 +211,7 @@ class NatsServer {
 
  private:
   fs::path folder_;
+  std::vector<Served> served_;
   std::unique_ptr<Child> child_;
   natsConnection* admin_ = nullptr;
   int port_ = 0;

@@ -54,7 +54,10 @@ TEST(LatencyHistogram, countsWhatFallsIntoEachBucket) {
 }
 
 TEST(MetricsPage, hasEveryMetricWithItsHelpAndType) {
-  MetricsReading reading;
+  DaemonReading daemon;
+  daemon.accounts.resize(1);
+  MetricsReading& reading = daemon.accounts[0];
+  reading.account = "A\"1";
   reading.state = State::kReady;
   reading.ticks = 12'345'678'901;
   reading.replies = {{"done", 3}, {"unknown", 1}};
@@ -63,15 +66,18 @@ TEST(MetricsPage, hasEveryMetricWithItsHelpAndType) {
   LatencyHistogram histogram;
   histogram.add(150);
   reading.command = histogram.read();
-  const std::string page = metricsPage(reading);
+  const std::string page = metricsPage(daemon);
   for (const char* line :
-       {"# TYPE troupe_bridge_ticks_total counter\ntroupe_bridge_ticks_total 12345678901\n",
-        "troupe_bridge_state{state=\"ready\"} 1\n", "troupe_bridge_state{state=\"lost\"} 0\n",
-        "troupe_bridge_replies_total{outcome=\"unknown\"} 1\n", "troupe_bridge_refusals_total{code=\"E_LINK_KEY\"} 2\n",
-        "troupe_bridge_command_seconds_bucket{le=\"0.0001\"} 0\n",
-        "troupe_bridge_command_seconds_bucket{le=\"0.00015\"} 1\n",
-        "troupe_bridge_command_seconds_bucket{le=\"+Inf\"} 1\n", "troupe_bridge_command_seconds_sum 0.000150\n",
-        "troupe_bridge_trade_allowed 0\n"})
+       {"# TYPE troupe_bridge_ticks_total counter\ntroupe_bridge_ticks_total{account=\"A\\\"1\"} 12345678901\n",
+        "troupe_bridge_state{account=\"A\\\"1\",state=\"ready\"} 1\n",
+        "troupe_bridge_state{account=\"A\\\"1\",state=\"lost\"} 0\n",
+        "troupe_bridge_replies_total{account=\"A\\\"1\",outcome=\"unknown\"} 1\n",
+        "troupe_bridge_refusals_total{account=\"A\\\"1\",code=\"E_LINK_KEY\"} 2\n",
+        "troupe_bridge_command_seconds_bucket{account=\"A\\\"1\",le=\"0.0001\"} 0\n",
+        "troupe_bridge_command_seconds_bucket{account=\"A\\\"1\",le=\"0.00015\"} 1\n",
+        "troupe_bridge_command_seconds_bucket{account=\"A\\\"1\",le=\"+Inf\"} 1\n",
+        "troupe_bridge_command_seconds_sum{account=\"A\\\"1\"} 0.000150\n",
+        "troupe_bridge_trade_allowed{account=\"A\\\"1\"} 0\n"})
     EXPECT_NE(page.find(line), std::string::npos) << line << page;
   // One HELP for each that has values.
   size_t helps = 0, types = 0;
@@ -79,19 +85,21 @@ TEST(MetricsPage, hasEveryMetricWithItsHelpAndType) {
   for (size_t at = 0; (at = page.find("# TYPE ", at)) != std::string::npos; ++at) ++types;
   EXPECT_EQ(helps, 25u);
   EXPECT_EQ(types, 25u);
-  EXPECT_EQ(metricsPage(reading).find("troupe_bridge_permission{"), std::string::npos) << "nobody knows";
+  EXPECT_EQ(metricsPage(daemon).find("troupe_bridge_permission{"), std::string::npos) << "nobody knows";
   reading.permissions = {{"terminal", 1}, {"expert", 0}, {"account", -1}};
   reading.connected = 1;
   reading.ping_s = 0.0123;
   reading.build = 4885;
-  const std::string told = metricsPage(reading);
-  for (const char* line : {"troupe_bridge_permission{where=\"terminal\"} 1\n",
-                           "troupe_bridge_permission{where=\"expert\"} 0\n", "troupe_bridge_trade_server_connected 1\n",
-                           "troupe_bridge_trade_server_ping_seconds 0.0123", "troupe_bridge_terminal_build 4885\n"})
+  const std::string told = metricsPage(daemon);
+  for (const char* line : {"troupe_bridge_permission{account=\"A\\\"1\",where=\"terminal\"} 1\n",
+                           "troupe_bridge_permission{account=\"A\\\"1\",where=\"expert\"} 0\n",
+                           "troupe_bridge_trade_server_connected{account=\"A\\\"1\"} 1\n",
+                           "troupe_bridge_trade_server_ping_seconds{account=\"A\\\"1\"} 0.0123",
+                           "troupe_bridge_terminal_build{account=\"A\\\"1\"} 4885\n"})
     EXPECT_NE(told.find(line), std::string::npos) << line << told;
   EXPECT_EQ(told.find("where=\"account\""), std::string::npos);
   reading.trade_allowed = -1;
-  EXPECT_EQ(metricsPage(reading).find("troupe_bridge_trade_allowed"), std::string::npos) << "nobody knows";
+  EXPECT_EQ(metricsPage(daemon).find("troupe_bridge_trade_allowed"), std::string::npos) << "nobody knows";
 }
 
 TEST(MetricsServer, answersWhatItKnowsAndRefusesTheRest) {
@@ -228,12 +236,14 @@ TEST_F(WatchTest, prometheusSeesTheLinkAndTheCommands) {
   std::string page;
   EXPECT_TRUE(terminal.pumpUntil([&] {
     page = get(metrics, "/metrics");
-    return page.find("troupe_bridge_ticks_acknowledged_total 2\n") != std::string::npos;
+    return page.find("troupe_bridge_ticks_acknowledged_total{account=\"ACC\"} 2\n") != std::string::npos;
   })) << page;
-  for (const char* line : {"troupe_bridge_state{state=\"ready\"} 1\n", "troupe_bridge_ticks_total 2\n",
-                           "troupe_bridge_commands_total 1\n", "troupe_bridge_replies_total{outcome=\"rejected\"} 1\n",
-                           "troupe_bridge_command_seconds_count 1\n", "troupe_bridge_journal_orders 1\n",
-                           "troupe_bridge_utc_offset_seconds 7200\n", "troupe_bridge_trade_allowed 1\n"})
+  for (const char* line :
+       {"troupe_bridge_state{account=\"ACC\",state=\"ready\"} 1\n", "troupe_bridge_ticks_total{account=\"ACC\"} 2\n",
+        "troupe_bridge_commands_total{account=\"ACC\"} 1\n",
+        "troupe_bridge_replies_total{account=\"ACC\",outcome=\"rejected\"} 1\n",
+        "troupe_bridge_command_seconds_count{account=\"ACC\"} 1\n", "troupe_bridge_journal_orders{account=\"ACC\"} 1\n",
+        "troupe_bridge_utc_offset_seconds{account=\"ACC\"} 7200\n", "troupe_bridge_trade_allowed{account=\"ACC\"} 1\n"})
     EXPECT_NE(page.find(line), std::string::npos) << line << page;
   EXPECT_TRUE(lifecycle("command_refused", "TRADE_DISABLED"));
   const std::string status = nats->request("control.bridge.ACC.status", "");
@@ -317,9 +327,10 @@ TEST_F(WatchTest, whereTradingIsDisabledIsSaidByTheTerminalAndShownEverywhere) {
   EXPECT_TRUE(terminal.pumpUntil(
       [&] { return lifecycle("command_refused", "TRADING_DISABLED: trading is disabled for the expert"); }));
   const std::string page = get(number("metrics"), "/metrics");
-  for (const char* line :
-       {"troupe_bridge_permission{where=\"expert\"} 0\n", "troupe_bridge_permission{where=\"terminal\"} 1\n",
-        "troupe_bridge_trade_server_connected 1\n", "troupe_bridge_terminal_build 4885\n"})
+  for (const char* line : {"troupe_bridge_permission{account=\"ACC\",where=\"expert\"} 0\n",
+                           "troupe_bridge_permission{account=\"ACC\",where=\"terminal\"} 1\n",
+                           "troupe_bridge_trade_server_connected{account=\"ACC\"} 1\n",
+                           "troupe_bridge_terminal_build{account=\"ACC\"} 4885\n"})
     EXPECT_NE(page.find(line), std::string::npos) << line << page;
   // A flag that is neither yes nor no closes the link, as any content that cannot be.
   status.connected = 2;
