@@ -18,11 +18,12 @@ import { NATS, POSTGRES } from './servers.ts';
 
 /**
  * How a node collects garbage. Young garbage often and in small pieces: an order that comes meanwhile waits for all of
- * it, 1 ms with 2 MiB and 5 ms with 16 (a PerformanceObserver for `gc`, at 100,000 ticks/s), and what is collected in all
- * costs no more. By one thread, because parallel ones wait for each other where there are few cores. And an old space that may grow before it is looked at: with a small one and --single-threaded-gc, --trace-gc
- * showed a major collection about once a second at 100,000 ticks/s (30 ms in steps, 6 ms at one go). What the socket reads
- * into is memory outside of that space, with a limit of its own of 64 MiB; counted with the rest (the last flag) it brings
- * one major collection a round of `bench -- ingest` instead of one every 100 to 200 ms.
+ * it, 1 ms with 2 MiB and 5 ms with 16 (a PerformanceObserver for `gc`, at 100,000 ticks/s), and it costs no more in all.
+ * By one thread, because parallel ones wait for each other where there are few cores. And an old space that may grow
+ * before it is looked at: with a small one and --single-threaded-gc, --trace-gc showed a major collection about once a
+ * second at 100,000 ticks/s (30 ms in steps, 6 ms at one go). What the socket reads into is memory outside of that space,
+ * with a limit of its own of 64 MiB; counted with the rest (the last flag) it brings one major collection a round of
+ * `bench -- ingest` instead of one every 100 to 200 ms.
  */
 export const NODE_ARGS: readonly string[] = [
   '--no-parallel-scavenge',
