@@ -23,6 +23,8 @@ import type { Vitals } from './vitals.ts';
 
 /** The main side hears of a changed summary at most this often. */
 const NEWS_MS = 250;
+/** After a start it hears at once of each turn: whoever has restarted it wants to know how far it is. */
+const FRESH_MS = 1_000;
 const BREATH_MS = 1_000;
 /** Durations of commits that one news carries; the rest of a burst is not measured. */
 const MOST_COMMITS = 4_096;
@@ -58,8 +60,10 @@ export class Host {
   private interpreter: Interpreter | undefined;
   private definition: ActorDefinition | undefined;
   private isTaken = false;
-  /** It runs, and has taken no input yet. */
-  private isFresh = false;
+  /** Until then it has only just started, monotonic; 0: it runs not yet. */
+  private freshUntilMs = 0;
+  /** What it is now will be told when the turn is over. */
+  private isTelling = false;
   private told: Snapshot | undefined;
   private commitsMs: number[] = [];
 
@@ -161,10 +165,7 @@ export class Host {
       observe: (event, snapshot) => {
         this.vitals.depth = this.interpreter?.depth ?? 0;
         actor.observe?.(event, snapshot);
-        if (!this.isFresh || !('sequence' in event)) return;
-        // Whoever asks after a restart is told at once that it goes on. The snapshot is current when the turn is over.
-        this.isFresh = false;
-        queueMicrotask(() => this.tellNews());
+        if ('sequence' in event) this.tellWhileFresh();
       },
     };
     const record = new PoisonRecord({
@@ -181,7 +182,7 @@ export class Host {
         // Restored and committed, and no input taken yet: one that blocks at its first input has started and hangs.
         subscribe: (subscriber) => {
           this.say({ type: 'started' });
-          this.isFresh = true;
+          this.freshUntilMs = clock.monotonicMs() + FRESH_MS;
           return this.inputs.subscribe(subscriber);
         },
         unsubscribe: () => this.inputs.unsubscribe(),
@@ -217,6 +218,16 @@ export class Host {
     // All that it has said is stored then; its connection ends with the thread.
     await this.interpreter?.stop();
     this.tellNews();
+  }
+
+  private tellWhileFresh(): void {
+    if (this.isTelling || this.clock.monotonicMs() >= this.freshUntilMs) return;
+    this.isTelling = true;
+    // The interpreter's snapshot is the new one when the turn is over.
+    queueMicrotask(() => {
+      this.isTelling = false;
+      this.tellNews();
+    });
   }
 
   private tellNews(): void {

@@ -15,11 +15,11 @@ const KEY = { symbol: 'EURUSD', timeframe: '1m' };
 
 const bar = (n: number) => ({
   ...{ ...KEY, openTimeMs: n * 60_000, closeTimeMs: (n + 1) * 60_000 },
-  ...{ open: 1.1, high: 1.1, low: 1.1, close: 1.1, askClose: 1.1, ticks: 1 },
+  ...{ open: 1.1, high: 1.2, low: 1.1, close: 1.1 + n / 100, askClose: 1.2, ticks: 1 },
 });
 
 describe('a strategy inside its thread', () => {
-  test('tells its figures with the first input after a start, whenever they are due otherwise', async () => {
+  test('tells its figures with each input while it has only just started, whenever they are due otherwise', async () => {
     const clock = new VirtualClock(0);
     const told: FromThread[] = [];
     let hear = (_message: ToThread): void => undefined;
@@ -53,10 +53,12 @@ describe('a strategy inside its thread', () => {
     await heard('subscribe');
     hear({ type: 'subscribed' });
     await heard('news');
-    const before = told.length;
-    const stored = { subject: topics.bar.subject(KEY, LAYOUT), data: topics.bar.encode(bar(0)), sequence: 1 };
-    hear({ type: 'inputs', inputs: [{ topic: 'bar', family: topics.bar.family, ...stored }] });
-    const { summary } = await heard('news', before);
-    assert.equal((summary as { quote: { bid: number } }).quote.bid, bar(0).close);
+    for (const n of [0, 1]) {
+      const before = told.length;
+      const stored = { subject: topics.bar.subject(KEY, LAYOUT), data: topics.bar.encode(bar(n)), sequence: n + 1 };
+      hear({ type: 'inputs', inputs: [{ topic: 'bar', family: topics.bar.family, ...stored }] });
+      const { summary } = await heard('news', before);
+      assert.equal((summary as { quote: { bid: number } }).quote.bid, bar(n).close);
+    }
   });
 });
