@@ -56,7 +56,8 @@ async function load(stage: Stage, symbols: number, ticksPerSymbol: number): Prom
   const { clock } = stage;
   const ticks = symbols * ticksPerSymbol;
   const tape = await benchTape(stage, { symbols, ticks, ticksPerSecond: MARKET_TICKS_PER_S });
-  const config = configFor(tape.symbols, tape.digits);
+  // The expert takes 512 symbols at most.
+  const config = configFor(tape.symbols, tape.digits, { terminal: { program: 'native' } });
   const cluster = new Cluster(stage, { config, nodes: 1, tape, tapeRounds: 1, speed: 0 });
   stage.watch(cluster);
   const measured = async (): Promise<Load> => {

@@ -200,10 +200,12 @@ describe('the private NATS server', { timeout: 240_000 }, () => {
     const program = path.join(scratch.path, 'nats-server');
     const said = [
       `echo "cores $GOMAXPROCS"`,
+      // Before it says that it is ready: whoever hears that may end it at once.
+      'tail -f /dev/null &',
+      `trap 'kill $!; exit 0' TERM`,
       `echo 'Listening for client connections on 127.0.0.1:1'`,
       `echo 'Server is ready'`,
-      `trap 'kill $!; exit 0' TERM`,
-      'tail -f /dev/null & wait $!',
+      'wait $!',
     ];
     writeFileSync(program, `#!/bin/sh\n${said.join('\n')}\n`, { mode: 0o755 });
     const logFile = path.join(scratch.path, 'nats.log');
