@@ -147,8 +147,10 @@ void Connect() {
   g_client.hello.version_low = LINK_VERSION;
   g_client.hello.version_high = LINK_VERSION;
   g_client.hello.nonce = g_nonce;
-  g_client.hello.wall_us = WallUs();
-  SetText(g_client.hello.session, StringFormat("%I64u-%I64u", g_client.hello.wall_us, g_client.connections));
+  // A field of a packed struct is handed to nobody by reference.
+  const ulong wall_us = WallUs();
+  g_client.hello.wall_us = wall_us;
+  SetText(g_client.hello.session, StringFormat("%I64u-%I64u", wall_us, g_client.connections));
   BeginMessage(g_own, FRAME_HELLO);
   Append(g_own, g_client.hello);
   QueueFrame(g_own);
