@@ -18,7 +18,7 @@ using namespace troupe::dll::host;
 namespace {
 
 struct Options {
-  std::string library, book, key, feed = "feed", margin_mode = "netting", host = "127.0.0.1", fingerprint, ca;
+  std::string dll_path, book, key, feed = "feed", margin_mode = "netting", host = "127.0.0.1", fingerprint, ca;
   std::vector<std::pair<std::string, uint16_t>> experts;
   uint64_t ticks = 0;
   uint32_t batch = 100;
@@ -30,7 +30,7 @@ bool parse(const std::vector<std::string>& words, Options& out) {
     const std::string &name = words[i], &value = words[i + 1];
     const auto number = std::strtoull(value.c_str(), nullptr, 10);
     if (name == "--library") {
-      out.library = value;
+      out.dll_path = value;
     } else if (name == "--book") {
       out.book = value;
     } else if (name == "--key") {
@@ -68,7 +68,7 @@ bool reload(const Options& options, Library& library, std::vector<std::unique_pt
   const void* before = library.module;
   unload(library);
   std::string error;
-  if (!load(options.library, library, error)) {
+  if (!load(options.dll_path, library, error)) {
     print(R"({"event":"error","text":")" + error + "\"}");
     return false;
   }
@@ -86,7 +86,7 @@ int run(const std::vector<std::string>& words) {
   }
   Library library;
   std::string error;
-  if (!load(options.library, library, error)) {
+  if (!load(options.dll_path, library, error)) {
     print(R"({"event":"error","text":")" + error + "\"}");
     return 1;
   }
