@@ -102,6 +102,7 @@ class MqlTest : public ::testing::Test {
     options.base_ticks = base_ticks;
     options.print = [this](const std::string& line) { printed.push_back(line); };
     options.passed = passed;
+    options.remember = remember;
     terminal.reset();
     terminal = std::make_unique<MqlTerminal>(*engine, profile, clock, options);
     terminal->collect();
@@ -182,7 +183,9 @@ class MqlTest : public ::testing::Test {
   std::unique_ptr<MqlTerminal> terminal;
   int64_t now_ms = kStartMs;
   std::vector<std::string> printed;
-  std::function<void(const char*, bool)> passed;  // see MqlTerminalOptions
+  // See MqlTerminalOptions.
+  std::function<void(const char*, bool)> passed;
+  std::function<void(const std::vector<Event>&)> remember;
   bool sent = false;
   MqlTradeResult sent_result = {};
   std::filesystem::path folder_;
