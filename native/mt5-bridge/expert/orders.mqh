@@ -1,4 +1,5 @@
-// Commands that change something: sent with OrderSendAsync, answered when the terminal says what became of them.
+// Commands that are sent with OrderSendAsync and answered when the terminal says what became of them: what is under way,
+// and orders that are placed. Changes of what is there already: changes.mqh.
 //
 // A request is known by its request id until the trade server has given the order a ticket, and by the ticket from then
 // on. The answer to a request (TRADE_TRANSACTION_REQUEST) may come before or after the transactions of what it did, or
@@ -18,13 +19,23 @@
 #define LOOK_AFTER_US 1500000
 #define ANSWER_WITHIN_US 4000000
 
+// What an order or a position shall become, on the grid of prices. All 0 for a cancel.
+struct Change {
+  double price;
+  double limit;
+  double stop_loss;
+  double take_profit;
+};
+
 struct Request {
   bool open;
+  ulong number;  // in the order in which they were begun
   int kind;
   uint id;        // of OrderSendAsync, 0: not known
   ulong command;  // of the bridge, 0: nobody waits any more
   Text32 order_id;
-  ulong ticket;  // order or position that it changes
+  ulong ticket;   // order or position that it changes; also when it is closed, as long as nobody needs its place
+  Change change;
   ulong received_us;
   long sent_us;
   long looked_us;
@@ -32,10 +43,16 @@ struct Request {
 
 Request g_requests[REQUESTS_MAX];
 int g_requests_open = 0;
+ulong g_request_number = 0;
 
 void OrdersReset() {
-  for (int i = 0; i < REQUESTS_MAX; i++) g_requests[i].open = false;
+  for (int i = 0; i < REQUESTS_MAX; i++) {
+    g_requests[i].open = false;
+    g_requests[i].number = 0;
+    g_requests[i].ticket = 0;
+  }
   g_requests_open = 0;
+  g_request_number = 0;
 }
 
 // Answers belong to the link on which the question came.
@@ -45,22 +62,27 @@ void OrdersLinkLost() {
 
 bool OrdersFull() { return g_requests_open >= REQUESTS_MAX; }
 
+// In the place that has been free for longest: what was changed lately stays known.
 int OpenRequest(int kind, ulong command, ulong received_us) {
+  int at = -1;
   for (int i = 0; i < REQUESTS_MAX; i++) {
-    if (g_requests[i].open) continue;
-    g_requests[i].open = true;
-    g_requests[i].kind = kind;
-    g_requests[i].id = 0;
-    g_requests[i].command = command;
-    ZeroMemory(g_requests[i].order_id);
-    g_requests[i].ticket = 0;
-    g_requests[i].received_us = received_us;
-    g_requests[i].sent_us = MonotonicUs();
-    g_requests[i].looked_us = g_requests[i].sent_us;
-    g_requests_open++;
-    return i;
+    if (!g_requests[i].open && (at < 0 || g_requests[i].number < g_requests[at].number)) at = i;
   }
-  return -1;
+  if (at < 0) return at;
+  g_request_number++;
+  g_requests[at].open = true;
+  g_requests[at].number = g_request_number;
+  g_requests[at].kind = kind;
+  g_requests[at].id = 0;
+  g_requests[at].command = command;
+  ZeroMemory(g_requests[at].order_id);
+  g_requests[at].ticket = 0;
+  ZeroMemory(g_requests[at].change);
+  g_requests[at].received_us = received_us;
+  g_requests[at].sent_us = MonotonicUs();
+  g_requests[at].looked_us = g_requests[at].sent_us;
+  g_requests_open++;
+  return at;
 }
 
 void CloseRequest(int at) {
@@ -237,183 +259,6 @@ void HandlePlace(const WirePlace &place) {
   if (SendRequest(at, request, retcode)) return;
   JournalRefused(JournalFind(place.order_id), retcode);
   NotSent(at, retcode);
-}
-
-// The ticket that a cancel or modify means.
-ulong TicketOf(ulong ticket, const Text32 &order_id) {
-  if (ticket != 0 || IsEmpty(order_id)) return ticket;
-  const int at = JournalFind(order_id);
-  if (at >= 0 && g_journal[at].order.ticket != 0) return g_journal[at].order.ticket;
-  const string id = TextOf(order_id);
-  for (int i = OrdersTotal() - 1; i >= 0; i--) {
-    const ulong active = OrderGetTicket(i);
-    if (active != 0 && OrderGetString(ORDER_COMMENT) == id) return active;
-  }
-  return 0;
-}
-
-// A change of an order that is no longer active: told with what became of it.
-void AnswerGone(ulong command, ulong received_us, ulong ticket, bool cancels) {
-  AnswerWith(g_answer, OUTCOME_REJECTED, RETCODE_INVALID, "no such order");
-  if (ticket != 0 && AnswerFromTicket(g_answer, ticket, JournalFindTicket(ticket))) {
-    const bool gone = g_answer.order.state == STATE_CANCELLED || g_answer.order.state == STATE_EXPIRED;
-    // Cancelling twice is no fault; cancelling what was filled must make the caller look again.
-    g_answer.outcome = cancels && gone ? OUTCOME_DONE : OUTCOME_REJECTED;
-    g_answer.retcode = cancels && gone ? RETCODE_NO_CHANGES : RETCODE_ORDER_CHANGED;
-    g_answer.message = cancels && gone ? "already gone" : "the order is no longer active";
-  }
-  SendAnswer(command, received_us, g_answer);
-}
-
-void CheckFreeze(Verdict &verdict) {
-  const string symbol = OrderGetString(ORDER_SYMBOL);
-  const long type = OrderGetInteger(ORDER_TYPE);
-  MqlTick quote = {};
-  if (type < 2 || !SymbolInfoTick(symbol, quote)) return;
-  const double market = SideOf(type) == SIDE_BUY ? quote.ask : quote.bid;
-  if (IsFrozen(symbol, market, OrderGetDouble(ORDER_PRICE_OPEN)))
-    Deny(verdict, RETCODE_FROZEN, "the order is within the freeze level");
-}
-
-void HandleCancel(const WireCancel &cancel) {
-  const ulong received_us = WallUs();
-  const ulong ticket = TicketOf(cancel.ticket, cancel.order_id);
-  if (ticket == 0 || !OrderSelect(ticket)) {
-    AnswerGone(cancel.command, received_us, ticket, true);
-    return;
-  }
-  Verdict verdict;
-  CheckPermissions(verdict);
-  if (verdict.retcode == 0) CheckFreeze(verdict);
-  if (verdict.retcode != 0) {
-    Refuse(cancel.command, received_us, verdict);
-    return;
-  }
-  MqlTradeRequest request = {};
-  request.action = TRADE_ACTION_REMOVE;
-  request.order = ticket;
-  const int at = OpenRequest(REQUEST_CANCEL, cancel.command, received_us);
-  g_requests[at].ticket = ticket;
-  uint retcode = 0;
-  if (!SendRequest(at, request, retcode)) NotSent(at, retcode);
-}
-
-// What the order would become. The whole of it: a price of 0 is refused, stops of 0 are removed.
-void CheckModify(const WireModify &modify, Verdict &verdict) {
-  const string symbol = OrderGetString(ORDER_SYMBOL);
-  const int side = SideOf(OrderGetInteger(ORDER_TYPE));
-  const int type = TypeOfOrder(OrderGetInteger(ORDER_TYPE));
-  const double limit = type == TYPE_STOP_LIMIT ? modify.stop_limit_price : 0;
-  CheckPermissions(verdict);
-  if (verdict.retcode == 0) CheckFreeze(verdict);
-  if (verdict.retcode == 0) CheckPending(symbol, side, type, modify.price, limit, verdict);
-  if (verdict.retcode == 0)
-    CheckStops(symbol, side, type == TYPE_STOP_LIMIT ? limit : modify.price, modify.stop_loss, modify.take_profit,
-               verdict);
-  if (verdict.retcode != 0) return;
-  if (ToGrid(symbol, modify.price) == OrderGetDouble(ORDER_PRICE_OPEN) &&
-      ToGrid(symbol, limit) == OrderGetDouble(ORDER_PRICE_STOPLIMIT) &&
-      ToGrid(symbol, modify.stop_loss) == OrderGetDouble(ORDER_SL) &&
-      ToGrid(symbol, modify.take_profit) == OrderGetDouble(ORDER_TP))
-    Deny(verdict, RETCODE_NO_CHANGES, "it is so already");
-}
-
-void HandleModify(const WireModify &modify) {
-  const ulong received_us = WallUs();
-  const ulong ticket = TicketOf(modify.ticket, modify.order_id);
-  if (ticket == 0 || !OrderSelect(ticket) || OrderGetInteger(ORDER_TYPE) < 2) {
-    AnswerGone(modify.command, received_us, ticket, false);
-    return;
-  }
-  Verdict verdict;
-  CheckModify(modify, verdict);
-  if (verdict.retcode != 0) {
-    Refuse(modify.command, received_us, verdict);
-    return;
-  }
-  const string symbol = OrderGetString(ORDER_SYMBOL);
-  MqlTradeRequest request = {};
-  request.action = TRADE_ACTION_MODIFY;
-  request.order = ticket;
-  request.symbol = symbol;
-  request.price = ToGrid(symbol, modify.price);
-  if (TypeOfOrder(OrderGetInteger(ORDER_TYPE)) == TYPE_STOP_LIMIT)
-    request.stoplimit = ToGrid(symbol, modify.stop_limit_price);
-  request.sl = ToGrid(symbol, modify.stop_loss);
-  request.tp = ToGrid(symbol, modify.take_profit);
-  request.type_time = (ENUM_ORDER_TYPE_TIME)OrderGetInteger(ORDER_TYPE_TIME);
-  request.expiration = (datetime)OrderGetInteger(ORDER_TIME_EXPIRATION);
-  const int at = OpenRequest(REQUEST_MODIFY, modify.command, received_us);
-  g_requests[at].ticket = ticket;
-  uint retcode = 0;
-  if (!SendRequest(at, request, retcode)) NotSent(at, retcode);
-}
-
-// Selects the position that is meant: by identifier, or where there is one for each symbol by that.
-bool SelectProtected(const WireProtect &protect, string symbol, ulong &ticket, Verdict &verdict) {
-  ticket = 0;
-  if (protect.position_id != 0) {
-    if (SelectPosition(protect.position_id, ticket)) return true;
-  } else if (IsHedging()) {
-    Deny(verdict, RETCODE_INVALID, "a hedging account: the position's id is missing");
-    return false;
-  } else if (PositionSelect(symbol)) {
-    ticket = (ulong)PositionGetInteger(POSITION_TICKET);
-    return true;
-  }
-  Deny(verdict, RETCODE_POSITION_CLOSED, "the position does not exist or is closed");
-  return false;
-}
-
-void CheckProtect(const WireProtect &protect, string symbol, Verdict &verdict) {
-  const int side = SideOf(PositionGetInteger(POSITION_TYPE));
-  MqlTick quote = {};
-  CheckPermissions(verdict);
-  if (verdict.retcode != 0) return;
-  if (!SymbolInfoTick(symbol, quote) || quote.bid <= 0 || quote.ask <= 0) {
-    Deny(verdict, RETCODE_PRICE_OFF, "the symbol has no price");
-    return;
-  }
-  const double market = side == SIDE_BUY ? quote.bid : quote.ask;
-  CheckStops(symbol, side, market, protect.stop_loss, protect.take_profit, verdict);
-  if (verdict.retcode != 0) return;
-  if (ToGrid(symbol, protect.stop_loss) == PositionGetDouble(POSITION_SL) &&
-      ToGrid(symbol, protect.take_profit) == PositionGetDouble(POSITION_TP)) {
-    Deny(verdict, RETCODE_NO_CHANGES, "it is so already");
-  } else if (IsFrozen(symbol, market, PositionGetDouble(POSITION_SL)) ||
-             IsFrozen(symbol, market, PositionGetDouble(POSITION_TP))) {
-    Deny(verdict, RETCODE_FROZEN, "the position's stops are within the freeze level");
-  }
-}
-
-void HandleProtect(const WireProtect &protect) {
-  const ulong received_us = WallUs();
-  const string named = TextOf(protect.symbol);
-  ulong ticket = 0;
-  Verdict verdict;
-  Deny(verdict, 0, "");
-  if (SelectProtected(protect, named, ticket, verdict)) {
-    if (StringLen(named) > 0 && named != PositionGetString(POSITION_SYMBOL)) {
-      Deny(verdict, RETCODE_INVALID, "the position is of another symbol");
-    } else {
-      CheckProtect(protect, PositionGetString(POSITION_SYMBOL), verdict);
-    }
-  }
-  if (verdict.retcode != 0) {
-    Refuse(protect.command, received_us, verdict);
-    return;
-  }
-  const string symbol = PositionGetString(POSITION_SYMBOL);
-  MqlTradeRequest request = {};
-  request.action = TRADE_ACTION_SLTP;
-  request.position = ticket;
-  request.symbol = symbol;
-  request.sl = ToGrid(symbol, protect.stop_loss);
-  request.tp = ToGrid(symbol, protect.take_profit);
-  const int at = OpenRequest(REQUEST_PROTECT, protect.command, received_us);
-  g_requests[at].ticket = ticket;
-  uint retcode = 0;
-  if (!SendRequest(at, request, retcode)) NotSent(at, retcode);
 }
 
 void HandleFind(const WireFind &find) {

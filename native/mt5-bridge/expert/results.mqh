@@ -2,7 +2,7 @@
 #ifndef TROUPE_RESULTS_MQH
 #define TROUPE_RESULTS_MQH
 
-#include "orders.mqh"
+#include "changes.mqh"
 
 // The journal's entry of a request to place: by our own note of the request, or by the comment that it was sent with
 // (a request of this expert before it was loaded anew).
@@ -54,12 +54,35 @@ void PlaceAnswered(int at, const MqlTradeRequest &request, const MqlTradeResult 
   Answered(at, g_answer);
 }
 
+// The server has refused a change. It may have made it before, for the same command of whose answer nothing was heard.
+void LookAtRefused(Answer &answer, int at) {
+  const ulong ticket = g_requests[at].ticket;
+  bool stands = false;
+  if (g_requests[at].kind == REQUEST_PROTECT) {
+    stands = PositionSelectByTicket(ticket) && PositionStands(g_requests[at].change);
+  } else if (!OrderSelect(ticket)) {
+    AnswerOfGone(answer, ticket, g_requests[at].kind == REQUEST_CANCEL);
+    return;
+  } else if (g_requests[at].kind == REQUEST_MODIFY) {
+    stands = OrderStands(g_requests[at].change);
+  }
+  if (!stands) return;
+  answer.outcome = OUTCOME_DONE;
+  answer.retcode = RETCODE_NO_CHANGES;
+  answer.message = "it is so already";
+}
+
 void ChangeAnswered(int at, const MqlTradeResult &result) {
+  const uint id = g_requests[at].id;
+  const ulong ticket = g_requests[at].ticket;
   AnswerWith(g_answer, OutcomeOf(result.retcode), result.retcode, result.comment);
   // The order as it is now, with the code of this answer.
-  if (g_requests[at].kind != REQUEST_PROTECT && EncodeOrder(g_requests[at].ticket, g_answer.order))
-    g_answer.has_order = true;
-  Answered(at, g_answer);
+  if (g_requests[at].kind != REQUEST_PROTECT && EncodeOrder(ticket, g_answer.order)) g_answer.has_order = true;
+  if (g_answer.outcome == OUTCOME_REJECTED) LookAtRefused(g_answer, at);
+  // Everybody who has joined it.
+  for (int i = 0; i < REQUESTS_MAX; i++) {
+    if (g_requests[i].open && g_requests[i].id == id && g_requests[i].ticket == ticket) Answered(i, g_answer);
+  }
 }
 
 // TRADE_TRANSACTION_REQUEST: of any program of the terminal.

@@ -260,6 +260,10 @@ TEST_F(Rules, ProtectAsksForTheMarginMode) {
   SetText(protect.symbol, "");
   protect.stop_loss = 1.2;
   EXPECT_EQ(command(FRAME_PROTECT, protect).retcode, 10016u);
+  MqlTradeResult refused{};
+  refused.request_id = 1;
+  refused.retcode = 10006;
+  OnRequestAnswered(world().sent[0], refused);
   protect.stop_loss = 0;
   EXPECT_EQ(command(FRAME_PROTECT, protect).retcode, 10025u);
 }

@@ -88,6 +88,10 @@ class ExpertCrash : public ExpertTest, public ::testing::WithParamInterface<Case
       base_ticket_ = engine->orders().back().ticket;
     }
     countFromHere();
+    // What was said so far is not the command's answer.
+    ASSERT_TRUE(bridge.hear());
+    fakeLink().sent.clear();
+    bridge.read = 0;
   }
   void started() {
     start();
@@ -299,6 +303,40 @@ TEST_P(ExpertCrash, KilledAtEveryPointItExecutesAtMostOnceAndTellsTheTruth) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Accounts, ExpertCrash, ::testing::ValuesIn(cases({true, false})), nameOf);
+
+// The bridge's side dies instead, or the network does: the expert lives on with what it has under way.
+class ExpertLinkBreaks : public ExpertCrash {};
+
+TEST_P(ExpertLinkBreaks, AtEveryMomentOfACommandItExecutesOnceAndTellsTheTruth) {
+  bool answered = false;
+  int moments = 0;
+  for (int after_ms = 0; !answered; after_ms += 2, ++moments) {
+    SCOPED_TRACE("the link breaks after " + std::to_string(after_ms) + " ms");
+    ASSERT_LT(after_ms, 2000) << "no answer";
+    world();
+    if (HasFatalFailure()) return;
+    command(1);
+    pass(after_ms * 1000);
+    answered = !answers().empty();
+    const size_t before = executed();
+    ASSERT_TRUE(!answered || before == 1) << "what was said before the link broke";
+    fakeLink().lost();
+    fakeLink().up();
+    const wire::Result again = repeated([&](uint64_t id) { command(id); }, 2);
+    EXPECT_EQ(again.command, 2u);
+    EXPECT_EQ(executed(), 1u);
+    EXPECT_TRUE(isTrue(again.outcome, 1)) << int{again.outcome} << " " << again.message;
+    expectOrderOfTheServer(again);
+    if (isChange()) {
+      EXPECT_TRUE(serverHasTheChange());
+    }
+    if (HasFailure()) return;
+  }
+  // Before the server has it, and after.
+  EXPECT_GT(moments, 10);
+}
+
+INSTANTIATE_TEST_SUITE_P(Accounts, ExpertLinkBreaks, ::testing::ValuesIn(cases({true})), nameOf);
 
 }  // namespace
 }  // namespace mql5_test
