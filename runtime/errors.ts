@@ -78,6 +78,18 @@ export const errorTable = {
   ALREADY_RUNNING: operator('This folder already has a company or server running. Stop that one first.'),
   SERVER_FAILED: operator('A private server (NATS, PostgreSQL) did not start or stop as it should; its log says why.'),
   DISK_FULL: operator('No space left on the device. What was written before is kept.'),
+  LINK_NO_BRIDGE: operator(
+    'The bridge runs but takes no terminal yet: it waits for NATS or its streams. The message has its reason.',
+  ),
+  LINK_NO_TERMINAL: operator(
+    'The bridge is ready and no terminal has come to it. The message says at which address it waits and what the terminal says; look whether the terminal runs, reaches that address, and is not stopped.',
+  ),
+  LINK_REFUSED: operator(
+    'Terminal and bridge have met and one of them refuses the other. The message has the reason with its E_LINK code (key, version, account, TLS) and what to do.',
+  ),
+  LINK_NOT_AGREED: operator(
+    'Terminal and bridge are linked, but have not agreed on symbols and ticks in time. The message has what each of them says.',
+  ),
   REPORT_NOT_WRITTEN: operator('The report of a run could not be written; its figures stand in the summary.'),
   TICKS_NONE: operator('None of the files has a tick that can be used. The reasons are listed, by file and line.'),
   // Requests of operators

@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import { Fleet } from '../../cli/start/fleet/fleet.ts';
 import type { MendEvent } from '../../cli/start/fleet/keeper.ts';
 import { LEAD_LIMIT_MS } from '../../cli/start/fleet/lead.ts';
+import type { FleetOptions } from '../../cli/start/fleet/options.ts';
 import { prepareMarket } from '../../cli/start/market.ts';
 import { parseOptions } from '../../cli/start/options.ts';
 import { disagreements, type Report, reportOf } from '../../cli/start/report.ts';
@@ -32,6 +33,8 @@ export interface CompanyOptions {
   readonly postgresUrl?: string;
   /** Of the nodes' own Node.js. */
   readonly nodeArgs?: readonly string[];
+  /** What the fleet is given otherwise than `npm start` would. */
+  readonly fleet?: Partial<FleetOptions>;
 }
 
 /** Played at thousands of times its speed, the market is minutes older after a tenth of a second of a busy machine. */
@@ -113,6 +116,7 @@ export class Company {
       nodes: start.nodes,
       onFailure: (error) => company!.failures.push(error),
       onMend: (event) => company!.mended.push(event),
+      ...options.fleet,
     });
     company = new Company(fleet, config.account!.id, market.tape.ticks, market.unusable);
     return company;

@@ -6,6 +6,7 @@ import type { NatsLogin } from '../../servers/given.ts';
 import { wantedTerminal } from '../terminal-config.ts';
 import type { Keeper } from './keeper.ts';
 import { linkOptions } from './link.ts';
+import type { LinkNews } from './linking.ts';
 import { keyEnvironment, natsEnvironment, routed } from './logins.ts';
 import type { FleetOptions, Json } from './options.ts';
 import { jsonEvent, untilReady } from './ready.ts';
@@ -18,6 +19,7 @@ export interface BridgeOptions {
   readonly login: () => NatsLogin;
   /** What a terminal must prove to be let in. */
   readonly key: string;
+  readonly news: LinkNews;
   readonly onMessage: (message: Json) => void;
 }
 
@@ -26,11 +28,12 @@ export class Bridge {
   /** Where terminals connect; 0 before the first start. */
   port = 0;
 
-  constructor({ fleet, logs, login, key, onMessage }: BridgeOptions, keep: Keep) {
+  constructor({ fleet, logs, login, key, news, onMessage }: BridgeOptions, keep: Keep) {
     const { root, runFolder, config } = fleet;
     this.keeper = keep('bridge', async (begun) => {
       const { url, ...who } = login();
       const nats = { ...who, url: await routed(fleet, 'bridge', NATS, url) };
+      news.begin('bridge');
       const child = await startProcess({
         name: 'bridge',
         command: path.join(root, 'build', 'native', 'bridge'),
@@ -47,6 +50,7 @@ export class Bridge {
         chatty: true,
         stop: { signal: 'SIGTERM', deadlineMs: COMPANY_PARTS_MS.bridge },
         onJson: onMessage,
+        onLine: (line) => news.hear('bridge', line),
       });
       begun(child);
       this.port = Number((await untilReady(child, jsonEvent('listening'))).port);

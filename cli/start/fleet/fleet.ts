@@ -17,6 +17,7 @@ import { AppliedTicks, actorsOf, mergeLatencies, mergeStatus, placement, quantil
 import { Bridge } from './bridge.ts';
 import type { KeeperOptions, MendEvent, Restart } from './keeper.ts';
 import { Keeper } from './keeper.ts';
+import { LinkNews } from './linking.ts';
 import type { Logins } from './logins.ts';
 import { NodeProcess } from './node-process.ts';
 import type { Books, FleetOptions, Json, ProcessView } from './options.ts';
@@ -49,6 +50,7 @@ export class Fleet {
   private readonly random = seededRandom(secretToken(8));
   /** Of the link between bridge and terminal, drawn for each run. */
   private readonly linkKey = secretHex(32);
+  private readonly linkNews = new LinkNews();
   private readonly company: Company;
   private readonly o: FleetOptions;
 
@@ -291,6 +293,7 @@ export class Fleet {
         ...{ fleet: this.o, logs: this.logs },
         login: () => this.logins!.bridge,
         key: this.linkKey,
+        news: this.linkNews,
         onMessage: (message: Json) => {
           this.o.onMessage?.('bridge', message);
           if (message.event !== 'tape_end') return;
@@ -308,6 +311,7 @@ export class Fleet {
         ...{ fleet: this.o, logs: this.logs },
         port: () => this.bridge!.port,
         key: this.linkKey,
+        news: this.linkNews,
         onMessage: (message: Json) => {
           this.o.onMessage?.('terminal', message);
           if (message.event === 'progress') this.o.onProgress(Number(message.ticks_sent), Number(message.market_ms));

@@ -18,6 +18,7 @@ const NEEDS_A_PERSON: ReadonlySet<string> = new Set<ErrorCode>([
   'BUS_STORAGE_FULL',
   'DISK_FULL',
   'ALREADY_RUNNING',
+  'LINK_REFUSED',
 ]);
 
 /** A node ends itself with these so that a new one can begin. */

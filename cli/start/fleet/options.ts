@@ -4,6 +4,7 @@ import type { Status } from '../../../node/status.ts';
 import type { Config } from '../../../runtime/config/index.ts';
 import type { TroupeError } from '../../../runtime/errors.ts';
 import type { MendEvent } from './keeper.ts';
+import type { LinkLimits } from './linking.ts';
 
 export type Json = Record<string, unknown>;
 
@@ -37,6 +38,8 @@ export interface FleetOptions {
   readonly onMessage?: (from: 'node' | 'bridge' | 'terminal', message: Json) => void;
   /** The port to connect to instead of `port`, so that a test can stand between two programs and cut them off. */
   readonly route?: (from: string, to: string, port: number) => Promise<number>;
+  /** How long a terminal has to be linked; LINK_LIMITS where absent. */
+  readonly link?: LinkLimits;
   /** Arguments of the nodes' own Node.js, `--cpu-prof` for one. */
   readonly nodeArgs?: readonly string[];
 }

@@ -4,13 +4,15 @@ import path from 'node:path';
 import { create, toJsonString } from '@bufbuild/protobuf';
 import { COMPANY_PARTS_MS } from '../../../node/deadlines.ts';
 import { TerminalConfigSchema } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
+import { systemClock as clock } from '../../../runtime/clock.ts';
 import { startProcess } from '../../processes.ts';
 import { terminalConfig } from '../terminal-config.ts';
 import type { Keeper } from './keeper.ts';
 import { trustEnvironment } from './link.ts';
+import type { LinkNews } from './linking.ts';
+import { untilLinked } from './linking.ts';
 import { keyEnvironment } from './logins.ts';
 import type { FleetOptions, Json } from './options.ts';
-import { jsonEvent, untilReady } from './ready.ts';
 import type { Keep } from './servers.ts';
 
 export interface TerminalOptions {
@@ -20,6 +22,7 @@ export interface TerminalOptions {
   readonly port: () => number;
   /** Of the link; the bridge has the same. */
   readonly key: string;
+  readonly news: LinkNews;
   readonly onMessage: (message: Json) => void;
 }
 
@@ -28,10 +31,11 @@ export class Terminal {
   private playing = false;
   private applied = 0;
 
-  constructor({ fleet, logs, port, key, onMessage }: TerminalOptions, keep: Keep) {
+  constructor({ fleet, logs, port, key, news, onMessage }: TerminalOptions, keep: Keep) {
     this.keeper = keep('terminal', async (begun) => {
       const file = path.join(fleet.runFolder, 'terminal.json');
       writeConfig(fleet, (await fleet.route?.('terminal', 'bridge', port())) ?? port(), file);
+      news.begin('terminal');
       const child = await startProcess({
         name: 'terminal',
         command: path.join(fleet.root, 'build', 'native', 'terminal'),
@@ -42,9 +46,15 @@ export class Terminal {
         stdin: 'lifeline',
         stop: { signal: 'SIGTERM', deadlineMs: COMPANY_PARTS_MS.terminal },
         onJson: onMessage,
+        onLine: (line) => news.hear('terminal', line),
       });
       begun(child);
-      await untilReady(child, jsonEvent('ready'));
+      await untilLinked(child, {
+        news,
+        port: port(),
+        clock,
+        ...(fleet.link === undefined ? {} : { limits: fleet.link }),
+      });
       if (this.playing) child.send('play');
       // It does not remember how far the company was when it ended, and would wait for it.
       if (this.applied > 0) child.send(`applied ${this.applied}`);

@@ -30,6 +30,8 @@ void BridgeLink::connect(int64_t now_us) {
   connection_ = link::Connection::connect(identity_.host, identity_.port, link::Peer::kBridge, kConnectTimeoutMs, error,
                                           identity_.secure.get());
   if (!connection_) {
+    // Said once: while a bridge is started again nobody answers for a while.
+    if (backoff_us_ == 0) loss_ = Loss{LinkError::kIo, "nobody answers: " + error, false};
     backoff_us_ = std::clamp(backoff_us_ * 2, kFirstBackoffUs, kMaxBackoffUs);
     retry_at_us_ = now_us + backoff_us_;
     return;
