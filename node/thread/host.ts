@@ -5,7 +5,7 @@
 import { strategyActor, strategyPlan } from '../../actors/strategy/actor.ts';
 import { loadStrategy } from '../../actors/strategy/registry.ts';
 import type { ActorDefinition } from '../../runtime/actor.ts';
-import type { Bus } from '../../runtime/bus/bus.ts';
+import type { Bus, KeyValue } from '../../runtime/bus/bus.ts';
 import { actorKey } from '../../runtime/bus/topics.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { Inspector } from '../../runtime/inspect/inspector.ts';
@@ -30,6 +30,13 @@ const BREATH_MS = 1_000;
 const MOST_COMMITS = 4_096;
 
 type Run = Extract<ToThread, { type: 'run' }>;
+
+/** What a start needs that is not the actor's state. */
+interface Prepared {
+  readonly bus: Bus;
+  readonly snapshots: KeyValue;
+  readonly actor: ActorDefinition;
+}
 
 /** The thread's end of what it is connected by. */
 export interface Port {
@@ -59,6 +66,7 @@ export class Host {
   private readonly inputs: PortInputs;
   private interpreter: Interpreter | undefined;
   private definition: ActorDefinition | undefined;
+  private prepared: Promise<Prepared> | undefined;
   private isTaken = false;
   /** Until then it has only just started, monotonic; 0: it runs not yet. */
   private freshUntilMs = 0;
@@ -94,6 +102,10 @@ export class Host {
 
   private hear(message: ToThread): void {
     switch (message.type) {
+      case 'prepare':
+        // Why it cannot be done is told when it has to be.
+        this.preparedFor(message.run).catch(() => undefined);
+        break;
       case 'run':
         this.run(message).catch((thrown: unknown) => this.fail('crash', thrown));
         break;
@@ -144,21 +156,28 @@ export class Host {
     return { timeframes: plan.timeframes, features: plan.features };
   }
 
+  private preparedFor(run: Assignment): Promise<Prepared> {
+    this.isTaken = true;
+    this.prepared ??= this.prepare(run);
+    return this.prepared;
+  }
+
+  private async prepare(run: Assignment): Promise<Prepared> {
+    const { id, account, symbol, params, featureTimeframes, use, folder } = run;
+    const connected = this.connecting.then(async (early) => {
+      const bus = early ?? (await this.o.connect());
+      return { bus, snapshots: await bus.kv('snapshots') };
+    });
+    const [store, strategy] = await Promise.all([connected, loadStrategy(use, folder, `strategies.${id}.use`)]);
+    const actor = strategyActor({ id, account, symbol, definition: strategy, params, featureTimeframes });
+    return { ...store, actor };
+  }
+
   private async run({ run, layout, poison }: Run): Promise<void> {
     const { clock } = this;
-    this.isTaken = true;
-    const { id, account, symbol, params, featureTimeframes, use, folder } = run;
-    const connected = this.connecting.then((early) => early ?? this.o.connect());
-    // What the store has is under way while the strategy's code is loaded.
-    const asked = connected.then(async (bus) => {
-      const snapshots = await bus.kv('snapshots');
-      return { bus, snapshots, stored: await snapshots.get(actorKey('strategy', id)) };
-    });
-    const [{ bus, snapshots, stored }, strategy] = await Promise.all([
-      asked,
-      loadStrategy(use, folder, `strategies.${id}.use`),
-    ]);
-    const actor = strategyActor({ id, account, symbol, definition: strategy, params, featureTimeframes });
+    const { id } = run;
+    const { bus, snapshots, actor } = await this.preparedFor(run);
+    const stored = await snapshots.get(actorKey('strategy', id));
     const log = this.log.child({ kind: actor.kind, id });
     this.definition = {
       ...actor,

@@ -26,8 +26,6 @@ export interface ThreadMemberOptions {
   readonly hub: Inputs;
   /** The state's name or the description changed. */
   readonly onState: (state: string, detail: string) => void;
-  /** Runs before every start. */
-  readonly beforeStart?: () => Promise<void>;
 }
 
 export class ThreadMember implements Member {
@@ -59,7 +57,6 @@ export class ThreadMember implements Member {
   }
 
   async start(onExit: (exit: ChildExit) => void, signal: AbortSignal): Promise<Running> {
-    await Promise.all([this.o.beforeStart?.(), this.ending]);
     this.onExit = onExit;
     const { threads, run } = this.o;
     const thread = threads.take();
@@ -90,10 +87,11 @@ export class ThreadMember implements Member {
         else failed(end.error);
       },
     });
-    const { poison } = this;
-    thread.post({ type: 'run', run, layout: threads.layout, poison });
     signal.addEventListener('abort', () => failed(new TroupeError('ACTOR_HUNG', 'it did not start in time')));
+    thread.post({ type: 'prepare', run });
     try {
+      await Promise.race([this.ending, start]);
+      thread.post({ type: 'run', run, layout: threads.layout, poison: this.poison });
       await start;
       isUp = true;
       return running;

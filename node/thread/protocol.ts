@@ -44,6 +44,8 @@ export interface Assignment {
 export type Handed = StoredMessage & { readonly topic: TopicName; readonly family: Family };
 
 export type ToThread =
+  /** This one will run here, and must not yet: what can be done without its state is done meanwhile. */
+  | { readonly type: 'prepare'; readonly run: Assignment }
   | { readonly type: 'run'; readonly run: Assignment; readonly layout: Layout; readonly poison: PoisonState }
   /** Nobody needs it yet: what it will do then it may do once for practice. */
   | { readonly type: 'rehearse' }
