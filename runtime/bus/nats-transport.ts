@@ -2,7 +2,8 @@
  * The connection's socket. Node reads a socket whenever anything has come, however little, and into 64 KiB of fresh
  * memory. While a server sends thousands of frames a second, most of them one by one, each costs a wake-up and a buffer,
  * and a copy too, because a piece ends in the middle of a frame. Here a socket that has been read several times within a
- * millisecond is left alone for one, and what has gathered is read in one piece; a quiet one is read at once.
+ * millisecond is left alone for one, and what has gathered is read in one piece; a quiet one is read at once. One that
+ * fills every piece is not left alone: it is behind, and only lets others have their turn.
  *
  * With TLS the socket is read as Node does it.
  */
@@ -68,10 +69,18 @@ class GatheringTransport extends NodeTransport {
       callback: (bytes) => {
         // Not a Buffer, whose parts are dearer to make, and there is one for each message.
         hand(new Uint8Array(room.buffer, used, bytes));
+        const isFull = used + bytes === room.length;
         used += bytes;
-        if (!pace.isBusy(this.clock.monotonicMs())) return true;
-        this.clock.setTimer(REST_MS, resume);
-        return false;
+        switch (pace.next(this.clock.monotonicMs(), bytes, isFull)) {
+          case 'on':
+            return true;
+          case 'turn':
+            void this.clock.yield().then(resume);
+            return false;
+          case 'rest':
+            this.clock.setTimer(REST_MS, resume);
+            return false;
+        }
       },
     };
   }
