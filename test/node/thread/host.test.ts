@@ -18,38 +18,44 @@ const bar = (n: number) => ({
   ...{ open: 1.1, high: 1.2, low: 1.1, close: 1.1 + n / 100, askClose: 1.2, ticks: 1 },
 });
 
+const RUN = {
+  ...{ id: 'one', use: 'ema-cross', symbol: KEY.symbol, params: {}, account: 'demo' },
+  ...{ featureTimeframes: [KEY.timeframe], folder: '/' },
+};
+const POISON = { attempts: [], buried: [] };
+
+/** One that has been born, with both ends of its port. */
+function born() {
+  const clock = new VirtualClock(0);
+  const told: FromThread[] = [];
+  let hear = (_message: ToThread): void => undefined;
+  const server = new MemoryServer({ clock });
+  const host = new Host({
+    ...{ vitals: new Vitals(), clock, log: silentLogger, node: 'node-1' },
+    port: {
+      on: (_event, listener) => {
+        hear = listener;
+      },
+      postMessage: (message) => void told.push(message),
+    },
+    connect: async () => server.connect(),
+  });
+  host.listen();
+  const heard = async <T extends FromThread['type']>(type: T, from = 0): Promise<Extract<FromThread, { type: T }>> => {
+    for (let turns = 0; turns < MOST_TURNS; turns++) {
+      const message = told.slice(from).find((one) => one.type === type);
+      if (message !== undefined) return message as Extract<FromThread, { type: T }>;
+      await systemClock.yield();
+    }
+    throw new Error(`not told: ${type}; told: ${told.map((one) => one.type).join(', ')}`);
+  };
+  return { told, heard, hear: (message: ToThread) => hear(message), bus: server.connect() };
+}
+
 describe('a strategy inside its thread', () => {
   test('tells its figures with each input while it has only just started, whenever they are due otherwise', async () => {
-    const clock = new VirtualClock(0);
-    const told: FromThread[] = [];
-    let hear = (_message: ToThread): void => undefined;
-    const host = new Host({
-      ...{ vitals: new Vitals(), clock, log: silentLogger, node: 'node-1' },
-      port: {
-        on: (_event, listener) => {
-          hear = listener;
-        },
-        postMessage: (message) => void told.push(message),
-      },
-      connect: async () => new MemoryServer({ clock }).connect(),
-    });
-    host.listen();
-    const heard = async <T extends FromThread['type']>(
-      type: T,
-      from = 0,
-    ): Promise<Extract<FromThread, { type: T }>> => {
-      for (let turns = 0; turns < MOST_TURNS; turns++) {
-        const message = told.slice(from).find((one) => one.type === type);
-        if (message !== undefined) return message as Extract<FromThread, { type: T }>;
-        await systemClock.yield();
-      }
-      throw new Error(`not told: ${type}; told: ${told.map((one) => one.type).join(', ')}`);
-    };
-    const run = {
-      ...{ id: 'one', use: 'ema-cross', symbol: KEY.symbol, params: {}, account: 'demo' },
-      ...{ featureTimeframes: [KEY.timeframe], folder: '/' },
-    };
-    hear({ type: 'run', run, layout: LAYOUT, poison: { attempts: [], buried: [] } });
+    const { told, heard, hear } = born();
+    hear({ type: 'run', run: RUN, layout: LAYOUT, poison: POISON });
     await heard('subscribe');
     hear({ type: 'subscribed' });
     await heard('news');
@@ -60,5 +66,34 @@ describe('a strategy inside its thread', () => {
       const { summary } = await heard('news', before);
       assert.equal((summary as { quote: { bid: number } }).quote.bid, bar(n).close);
     }
+  });
+
+  test('prepared, it has neither read nor written its state: the thread before may still do so', async () => {
+    const { told, heard, hear, bus } = born();
+    const snapshots = await bus.kv('snapshots');
+    hear({ type: 'prepare', run: RUN });
+    // Asked behind it, and answered with what preparing takes: loading the strategy's file.
+    hear({ type: 'plan', run: RUN });
+    await heard('planned');
+    assert.equal(await snapshots.get('strategy.one'), undefined);
+    assert.deepEqual(
+      told.map(({ type }) => type),
+      ['ready', 'planned'],
+    );
+    hear({ type: 'run', run: RUN, layout: LAYOUT, poison: POISON });
+    await heard('started');
+    assert.ok((await snapshots.get('strategy.one')) !== undefined);
+  });
+
+  test('that it cannot be prepared is told when it has to run', async () => {
+    const { told, heard, hear } = born();
+    const run = { ...RUN, use: './nowhere.ts' };
+    hear({ type: 'prepare', run });
+    hear({ type: 'plan', run: RUN });
+    await heard('planned');
+    assert.ok(!told.some(({ type }) => type === 'exit'));
+    hear({ type: 'run', run, layout: LAYOUT, poison: POISON });
+    const { error } = await heard('exit');
+    assert.match(`${error.code} ${error.message}`, /CONFIG_.*strategies\.one\.use/);
   });
 });

@@ -1,0 +1,85 @@
+/** A strategy's thread is made anew: what may be done while the one before still ends, and what may not. Bodies of paper. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Body, BodyHooks } from '../../../node/thread/body.ts';
+import { ThreadMember } from '../../../node/thread/member.ts';
+import type { ToThread } from '../../../node/thread/protocol.ts';
+import { Threads } from '../../../node/thread/threads.ts';
+import { systemClock as clock } from '../../../runtime/clock.ts';
+import { silentLogger as log } from '../../../runtime/telemetry/log.ts';
+import { createMetrics } from '../../../runtime/telemetry/metrics.ts';
+
+/** Ends only when it is let. */
+class PaperBody implements Body {
+  readonly posted: ToThread['type'][] = [];
+  readonly ended = Promise.withResolvers<void>();
+  readonly hooks: BodyHooks;
+
+  constructor(hooks: BodyHooks) {
+    this.hooks = hooks;
+  }
+
+  post({ type }: ToThread): void {
+    this.posted.push(type);
+    if (type === 'run') this.hooks.onMessage({ type: 'started' });
+  }
+
+  terminate(): Promise<void> {
+    return this.ended.promise;
+  }
+
+  async heap() {
+    return { used_heap_size: 0, external_memory: 0, malloced_memory: 0 };
+  }
+}
+
+/** A strategy whose threads are of paper. */
+function paperWorld() {
+  const bodies: PaperBody[] = [];
+  const threads = new Threads({
+    ...{ bus: { url: '', name: '' }, layout: { partitions: 1 }, clock, log, node: 'node-1', spare: false },
+    settings: { heartbeat_ms: 1_000, hang_after_ms: 60_000, memory_mb: 128 },
+    bear: (_birth, _limits, _log, hooks) => {
+      const body = new PaperBody(hooks);
+      bodies.push(body);
+      return body;
+    },
+  });
+  const member = new ThreadMember({
+    run: { id: 'one', use: '', symbol: '', params: {}, account: '', featureTimeframes: [], folder: '/' },
+    ...{ threads, shutdownMs: 1_000, metrics: createMetrics(), log },
+    hub: { subscribe: async () => undefined, unsubscribe: async () => undefined },
+    onState: () => undefined,
+  });
+  return { bodies, threads, member };
+}
+
+test('the next thread loads the strategy while the one before ends, and runs it only then', async () => {
+  const { bodies, threads, member } = paperWorld();
+  const never = new AbortController().signal;
+  const first = await member.start(() => undefined, never);
+  assert.deepEqual(bodies[0]!.posted, ['prepare', 'run']);
+  first.kill();
+  const second = member.start(() => undefined, never);
+  await clock.yield();
+  assert.deepEqual(bodies[1]!.posted, ['prepare']);
+  bodies[0]!.ended.resolve();
+  await second;
+  assert.deepEqual(bodies[1]!.posted, ['prepare', 'run']);
+  bodies[1]!.ended.resolve();
+  await threads.close();
+});
+
+test('told to stop waiting while the one before does not end, it fails, and its thread is ended', async () => {
+  const { bodies, threads, member } = paperWorld();
+  const late = new AbortController();
+  const first = await member.start(() => undefined, late.signal);
+  first.kill();
+  const second = member.start(() => undefined, late.signal);
+  late.abort();
+  bodies[1]!.ended.resolve();
+  await assert.rejects(second, { code: 'ACTOR_HUNG' });
+  assert.deepEqual(bodies[1]!.posted, ['prepare']);
+  bodies[0]!.ended.resolve();
+  await threads.close();
+});
