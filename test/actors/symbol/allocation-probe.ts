@@ -108,4 +108,4 @@ const uncollected = rounds.filter(({ collections }) => collections === 0);
 const [least] = (uncollected.length > 0 ? uncollected : rounds).sort(
   (a, b) => Math.abs(a.bytesPerTick) - Math.abs(b.bytesPerTick),
 );
-console.log(JSON.stringify(least));
+process.stdout.write(`${JSON.stringify(least)}\n`);
