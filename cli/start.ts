@@ -3,6 +3,7 @@ import path from 'node:path';
 import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { onLauncherGone } from './launcher.ts';
+import { setUpSeconds } from './start/milestones.ts';
 import { HELP, parseOptions, UsageError } from './start/options.ts';
 import { isWell } from './start/report.ts';
 import { run } from './start/run.ts';
@@ -38,6 +39,7 @@ async function main(): Promise<number> {
     stateFolder,
     start,
     clock: systemClock,
+    setUpS: setUpSeconds(process.env, systemClock.nowMs()),
     out: process.stdout,
     signal: interrupt.signal,
   });

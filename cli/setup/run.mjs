@@ -75,7 +75,9 @@ async function command(verb, args) {
   }
   const status = await prepare(context, verb, help);
   if (status !== 0 || entry === null) return status;
-  return launch({ root: projectRoot, env: process.env, searchPath }, entry, args);
+  // The program counts from the command on.
+  const env = { ...process.env, TROUPE_COMMAND_MS: (Date.now() - process.uptime() * 1000).toFixed(0) };
+  return launch({ root: projectRoot, env, searchPath }, entry, args);
 }
 
 /**

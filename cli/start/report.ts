@@ -1,6 +1,7 @@
 /** The figures of a run: as JSON for machines, as a table for people. */
 import type { Status } from '../../node/status.ts';
 import { actorKey } from '../../runtime/bus/topics.ts';
+import type { MilestoneFigures } from './milestones.ts';
 import { columns, formatCount, formatDuration, formatMoney, formatMs } from './view.ts';
 
 export interface Report {
@@ -37,7 +38,9 @@ export interface Report {
     readonly tick_to_bar: { readonly p50: number; readonly p99: number; readonly max: number };
     readonly intent_to_terminal: { readonly p50: number; readonly p99: number; readonly max: number };
   };
+  /** Playing, from the first tick that may leave the terminal to the last that is applied. */
   readonly seconds: number;
+  readonly start_seconds: MilestoneFigures;
 }
 
 export interface RunFigures {
@@ -47,6 +50,7 @@ export interface RunFigures {
   readonly balance: Report['balance'];
   readonly positions: Report['positions'];
   readonly seconds: number;
+  readonly milestones: MilestoneFigures;
 }
 
 export function reportOf(run: RunFigures): Report {
@@ -80,6 +84,7 @@ export function reportOf(run: RunFigures): Report {
       intent_to_terminal: of(status.latencyMs.intentToTerminal),
     },
     seconds: run.seconds,
+    start_seconds: run.milestones,
   };
 }
 
@@ -113,6 +118,11 @@ const lots = (positions: Readonly<Record<string, number>>): string => {
   return text === '' ? 'none' : text;
 };
 
+const after = (seconds: number | null): string => (seconds === null ? '-' : `after ${seconds.toFixed(1)} s`);
+
+const startLine = ({ set_up, to_first_tick, to_first_fill }: MilestoneFigures): string =>
+  `Start     set-up ${set_up.toFixed(1)} s, first tick ${after(to_first_tick)}, first fill ${after(to_first_fill)}`;
+
 export function summaryOf(report: Report, status: Status): string[] {
   const { orders, latency_ms, balance, positions } = report;
   const { currency } = status.account;
@@ -121,6 +131,7 @@ export function summaryOf(report: Report, status: Status): string[] {
   const found = disagreements(report);
   return [
     `Ticks     ${formatCount(report.ticks.sent)} sent, ${formatCount(report.ticks.applied)} applied${report.ticks.late > 0 ? `, ${formatCount(report.ticks.late)} came late` : ''}, in ${formatDuration(report.seconds)}`,
+    startLine(report.start_seconds),
     ...(unusable.length > 0
       ? [`Unusable  ${unusable.map(([reason, n]) => `${reason} ${formatCount(n)}`).join(', ')}`]
       : []),

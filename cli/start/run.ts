@@ -14,6 +14,7 @@ import { Fleet } from './fleet/fleet.ts';
 import { LEAD_LIMIT_MS } from './fleet/lead.ts';
 import { checkLink } from './fleet/link.ts';
 import { prepareMarket } from './market.ts';
+import { Milestones } from './milestones.ts';
 import type { StartOptions } from './options.ts';
 import { type Report, reportOf, summaryOf } from './report.ts';
 import { checkReportFile, writeReport } from './report-file.ts';
@@ -30,6 +31,8 @@ export interface RunOptions {
   readonly stateFolder: string;
   readonly start: StartOptions;
   readonly clock: Clock;
+  /** What the set-up before it has taken. */
+  readonly setUpS: number;
   readonly out: NodeJS.WriteStream;
   /** Aborted by Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;
@@ -41,6 +44,7 @@ class Watched {
   ticksSent = 0;
   marketMs = 0;
   phase = 'starting';
+  readonly milestones: Milestones;
   /** Once everything has been played and written. */
   report: Report | undefined;
   private failed: ReadonlySet<string> = new Set();
@@ -52,8 +56,9 @@ class Watched {
   private readonly endMs: number;
   private readonly samples: { atMs: number; ticks: number }[] = [];
 
-  constructor(clock: Clock, tape: TapeInfo, speed: number) {
+  constructor(clock: Clock, tape: TapeInfo, speed: number, milestones: Milestones) {
     this.clock = clock;
+    this.milestones = milestones;
     this.total = tape.ticks;
     this.endMs = tape.lastMs;
     this.speed = speed;
@@ -114,19 +119,26 @@ function aborted(signal: AbortSignal): Promise<never> {
 export async function run(options: RunOptions): Promise<Report> {
   const { clock, out, stateFolder, start, signal } = options;
   const screen = createScreen(out, clock);
+  const milestones = new Milestones(clock, options.setUpS, (text) => screen.say(text));
   const ended = aborted(signal);
   ended.catch(() => undefined);
   if (start.report !== undefined) checkReportFile(start.report);
   const config = loadConfig(start.config);
   const release = await claimState(stateFolder, 'npm start');
   try {
-    return await runClaimed(options, config, screen, ended);
+    return await runClaimed(options, config, screen, milestones, ended);
   } finally {
     release();
   }
 }
 
-async function runClaimed(options: RunOptions, config: Config, screen: Screen, ended: Promise<never>): Promise<Report> {
+async function runClaimed(
+  options: RunOptions,
+  config: Config,
+  screen: Screen,
+  milestones: Milestones,
+  ended: Promise<never>,
+): Promise<Report> {
   const { clock, root, stateFolder, start, signal } = options;
   const market = await prepareMarket({
     start,
@@ -140,7 +152,7 @@ async function runClaimed(options: RunOptions, config: Config, screen: Screen, e
   if (tape.ticks === 0)
     throw new TroupeError('TICKS_NONE', `${start.ticks.join(', ')}: no usable tick, nothing to play`);
 
-  const watched = new Watched(clock, tape, start.speed);
+  const watched = new Watched(clock, tape, start.speed, milestones);
   let fail: (error: unknown) => void = () => undefined;
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
@@ -163,9 +175,11 @@ async function runClaimed(options: RunOptions, config: Config, screen: Screen, e
     onSay: (text) => screen.say(text),
     onStatus: (status) => {
       watched.status = status;
+      milestones.fills(status.fills);
       for (const text of watched.newlyFailed(status)) screen.say(text);
     },
     onProgress: (ticks, marketMs) => watched.sent(ticks, marketMs),
+    onApplied: (ticks) => milestones.ticks(ticks),
     onFailure: (error) => fail(error),
   });
   try {
@@ -196,6 +210,7 @@ async function play(
   watched.phase = 'settling';
   const status = await fleet.settle();
   watched.status = status;
+  watched.milestones.fills(status.fills);
   const seconds = Math.round(clock.monotonicMs() - sinceMs) / 1000;
   const [terminal, ledger] = await Promise.all([fleet.terminalBooks(), ledgerBooks(fleet, status.account.id)]);
   const report = reportOf({
@@ -205,6 +220,7 @@ async function play(
     balance: { terminal: terminal.balance, ledger: ledger.balance },
     positions: { terminal: terminal.positions, ledger: ledger.positions },
     seconds,
+    milestones: watched.milestones.figures(),
   });
   watched.phase = 'done';
   screen.close();

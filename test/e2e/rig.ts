@@ -155,6 +155,7 @@ export class Company {
         balance: { terminal: terminal.balance, ledger: ledger.balance },
         positions: { terminal: terminal.positions, ledger: ledger.positions },
         seconds: 1,
+        milestones: { set_up: 0, to_first_tick: null, to_first_fill: null },
       });
       return { status, report };
     })();

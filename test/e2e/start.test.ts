@@ -53,6 +53,9 @@ const promised = z.strictObject({
   positions: z.strictObject({ terminal: perSymbol, ledger: perSymbol }),
   latency_ms: z.strictObject({ tick_to_bar: quantiles, intent_to_terminal: quantiles }),
   seconds: z.number().positive(),
+  start_seconds: z.strictObject({
+    ...{ set_up: z.number().min(0), to_first_tick: z.number().positive(), to_first_fill: z.number().positive() },
+  }),
 });
 
 /** A whole run: what the folder looks like after whatever happened before is good enough to trade on. */
@@ -71,6 +74,7 @@ async function playsThrough(): Promise<void> {
   assert.ok(report.fills >= orders.filled);
   for (const line of [
     /^Ticks +4,\d{3}|3,\d{3} sent, 3,\d{3} applied/m,
+    /^Start +set-up \d+\.\d s, first tick after \d+\.\d s, first fill after \d+\.\d s$/m,
     /^bars +1s +1m +5m +15m +1h +4h +1d$/m,
     /^EURUSD( +[\d,]+){7}$/m,
     /^strategy +state +lots +realised +open +intents +fills$/m,

@@ -56,8 +56,14 @@ export class StartCommand {
   private isOver = false;
   private readonly child: ChildProcess;
 
-  constructor(state: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.child = spawn(process.execPath, [path.join(projectFolder, 'cli', 'start.ts'), ...args], {
+  /** `entry`: a program that runs it in the end. */
+  constructor(
+    state: string,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+    entry = path.join(projectFolder, 'cli', 'start.ts'),
+  ) {
+    this.child = spawn(process.execPath, [entry, ...args], {
       cwd: projectFolder,
       env: { PATH: process.env.PATH, TMPDIR: process.env.TMPDIR, TROUPE_STATE: state, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -279,6 +279,7 @@ export class Fleet {
         onStatus: () => this.tellStatus(),
         onApplied: (symbols) => {
           this.applied.add(symbols);
+          this.o.onApplied?.(this.applied.total);
           if (!this.held) this.terminal?.tellApplied(this.applied.total);
           this.wake();
         },

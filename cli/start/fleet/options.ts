@@ -30,6 +30,8 @@ export interface FleetOptions {
   /** The whole company's, added up over its nodes. */
   readonly onStatus: (status: Status) => void;
   readonly onProgress: (ticksSent: number, marketMs: number) => void;
+  /** How many ticks the symbol actors have applied in all. */
+  readonly onApplied?: (ticks: number) => void;
   /** The run cannot go on: a program ended too often, or for a reason that starting it again cannot mend. */
   readonly onFailure: (error: TroupeError) => void;
   /** A program ended that should be running, was started again, or was given up. */

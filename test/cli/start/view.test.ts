@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Milestones, setUpSeconds } from '../../../cli/start/milestones.ts';
 import { disagreements, isWell, reportOf, summaryOf } from '../../../cli/start/report.ts';
 import type { Progress, Seen } from '../../../cli/start/view.ts';
 import { columns, formatDuration, formatMs, lineOf, linesOf, pageOf } from '../../../cli/start/view.ts';
 import type { Status } from '../../../node/status.ts';
+import { VirtualClock } from '../../../runtime/clock.ts';
 
 const progress: Progress = {
   ticksSent: 250_000,
@@ -77,6 +79,7 @@ const figures = {
   balance: { terminal: 100_010.5, ledger: 100_010.5 },
   positions: { terminal: { EURUSD: 0.5 }, ledger: { EURUSD: 0.5 } },
   seconds: 20.1,
+  milestones: { set_up: 0.4, to_first_tick: 5.25, to_first_fill: null },
 };
 
 describe('what a person sees', () => {
@@ -138,6 +141,35 @@ describe('what a person sees', () => {
   });
 });
 
+describe('from the command to the first fill', () => {
+  test('counts what the set-up took, tells each once, and leaves out what never was', () => {
+    const clock = new VirtualClock(1_000_000);
+    const said: string[] = [];
+    const milestones = new Milestones(clock, setUpSeconds({ TROUPE_COMMAND_MS: '998000' }, clock.nowMs()), (text) =>
+      said.push(text),
+    );
+    clock.advance(3_250);
+    milestones.ticks(0);
+    milestones.ticks(7);
+    clock.advance(1_000);
+    milestones.ticks(9);
+    milestones.fills(0);
+    assert.deepEqual(milestones.figures(), { set_up: 2, to_first_tick: 5.25, to_first_fill: null });
+    milestones.fills(1);
+    assert.deepEqual(milestones.figures(), { set_up: 2, to_first_tick: 5.25, to_first_fill: 6.25 });
+    assert.deepEqual(said, [
+      'first tick  applied 5.3 s after the command',
+      'first fill  booked 6.3 s after the command',
+    ]);
+  });
+
+  test('a time that is none, or lies ahead of us, is as if there had been no set-up', () => {
+    for (const text of [undefined, '', 'soon', '-1', '2000000']) {
+      assert.equal(setUpSeconds({ TROUPE_COMMAND_MS: text }, 1_000_000), 0, text);
+    }
+  });
+});
+
 describe('the report', () => {
   test('has the keys that were promised', () => {
     assert.deepEqual(reportOf(figures), {
@@ -151,6 +183,7 @@ describe('the report', () => {
       positions: { terminal: { EURUSD: 0.5 }, ledger: { EURUSD: 0.5 } },
       latency_ms: { tick_to_bar: { p50: 1.5, p99: 9.99, max: 12 }, intent_to_terminal: { p50: 2.5, p99: 4, max: 4 } },
       seconds: 20.1,
+      start_seconds: { set_up: 0.4, to_first_tick: 5.25, to_first_fill: null },
     });
   });
 
