@@ -110,6 +110,9 @@ export const nativeTable: Readonly<Record<string, ErrorEntry>> = {
   E_LINK_TLS_REJECTED: operator(
     'A terminal does not accept the bridge’s certificate; the message has its reason, the terminal’s own log too.',
   ),
+  E_LINK_TLS_REREAD: operator(
+    'SIGHUP asked the bridge to read its certificate and key again, and they cannot be used; those read before stay. The message names the option and the file.',
+  ),
   E_LINK_TLS_FAILED: operator(
     'The TLS handshake failed for another reason, which the message has: no version or cipher in common, or no TLS at all.',
   ),

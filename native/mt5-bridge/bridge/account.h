@@ -56,6 +56,9 @@ class Account {
   // A terminal was sent away that came for this account, or for nobody knows whose.
   void refused(link::LinkError error, const std::string& reason);
 
+  // The link's certificate was read again, or could not be used and stays what it was.
+  void certificate(bool taken, const std::string& what) { status_.certificate(taken, what); }
+
   Seat& seat() { return seat_; }
   link::Policy policy() const { return {own_.login, own_.margin_mode}; }
   const Overview& overview() const { return overview_; }

@@ -78,7 +78,7 @@ bool Daemon::waitForCompany() {
       last = error;
       told_us = clock_.steadyUs();
     }
-    rest_(200);
+    rest(200);
   }
   status_ = 0;
   return false;
@@ -130,9 +130,36 @@ void Daemon::serve() {
   std::thread door([this] {
     while (!stop_.said()) lobby_->pass(50);
   });
-  while (!stop_.said()) rest_(200);
+  while (!stop_.said()) rest(200);
   door.join();
   for (const auto& account : accounts_) account->join();
+}
+
+void Daemon::rest(int ms) {
+  if (rest_(ms)) readCertificateAgain();
+}
+
+void Daemon::readCertificateAgain() {
+  if (options_.tls_cert.empty()) return logInfo("SIGHUP: there is no certificate to read again");
+  std::string error;
+  const auto fresh = link::makeSecureServer(options_.tls_cert, options_.tls_key, error);
+  bool good = fresh != nullptr;
+  if (good && !fresh->validNow()) {
+    error = options_.tls_cert + ": has expired or is not valid yet";
+    good = false;
+  }
+  if (!good) {
+    const bool of_key = error.starts_with(options_.tls_key + ":");
+    const std::string why = std::string(of_key ? "--link-tls-key: " : "--link-tls-cert: ") + error;
+    logError("E_LINK_TLS_REREAD", why + "; the certificate that was read before stays");
+    for (const auto& account : accounts_) account->certificate(false, "E_LINK_TLS_REREAD: " + why);
+    return;
+  }
+  secure_ = fresh;
+  if (lobby_) lobby_->setSecure(fresh);
+  const std::string what = options_.tls_cert + " has been read again, SHA-256 " + fresh->fingerprint();
+  logInfo(what + "; links that stand go on");
+  for (const auto& account : accounts_) account->certificate(true, what);
 }
 
 void Daemon::refused(std::optional<size_t> account, link::LinkError error, const std::string& reason) {

@@ -19,8 +19,9 @@ namespace troupe::bridge {
 
 class Daemon {
  public:
-  // `rest` waits some milliseconds, and says the word to stop when somebody wants the end.
-  Daemon(const Options& options, Stop& stop, std::function<void(int ms)> rest)
+  // `rest` waits some milliseconds, and says the word to stop when somebody wants the end. True when somebody wants the
+  // certificate to be read again.
+  Daemon(const Options& options, Stop& stop, std::function<bool(int ms)> rest)
       : options_(options), stop_(stop), rest_(std::move(rest)) {}
 
   // Until told to stop. The exit status of the process: 0 in order, 1 something cannot be used, 2 wrong configuration.
@@ -35,13 +36,17 @@ class Daemon {
   bool openAccounts();
   bool serveMetrics();
   void serve();
+  // Waits, and does what is asked for meanwhile.
+  void rest(int ms);
+  // What cannot be used changes nothing.
+  void readCertificateAgain();
   void refused(std::optional<size_t> account, link::LinkError error, const std::string& reason);
   DaemonReading reading() const;
   bool allReady() const;
 
   const Options& options_;
   Stop& stop_;
-  const std::function<void(int ms)> rest_;
+  const std::function<bool(int ms)> rest_;
   Clock clock_;
   NatsSettings settings_;
   link::Key key_;

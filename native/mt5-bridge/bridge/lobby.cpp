@@ -95,8 +95,18 @@ void Lobby::accept(int64_t now_us) {
     // Who has stood there longest without a proof makes room: nobody keeps the door shut by standing in it.
     if (static_cast<size_t>(std::count_if(visitors_.begin(), visitors_.end(), strange)) >= mostStrangers())
       visitors_.erase(std::find_if(visitors_.begin(), visitors_.end(), strange));
-    visitors_.push_back(std::make_unique<Visitor>(fd, secure_ ? secure_->channel() : nullptr, key_, policies_, now_us));
+    visitors_.push_back(std::make_unique<Visitor>(fd, channel(), key_, policies_, now_us));
   }
+}
+
+std::unique_ptr<link::SecureChannel> Lobby::channel() {
+  std::lock_guard lock(secure_mutex_);
+  return secure_ ? secure_->channel() : nullptr;
+}
+
+void Lobby::setSecure(std::shared_ptr<const link::SecureServer> secure) {
+  std::lock_guard lock(secure_mutex_);
+  secure_ = std::move(secure);
 }
 
 void Lobby::hear(Visitor& visitor, int64_t now_us) {

@@ -33,6 +33,9 @@ class Lobby {
   Lobby(link::Listener& listener, const link::Key& key, std::vector<Door> doors, const Clock& clock, Refusal refused,
         std::shared_ptr<const link::SecureServer> secure = nullptr);
 
+  // Who comes from now on is shown this certificate; whoever is here already goes on as it is. Any thread.
+  void setSecure(std::shared_ptr<const link::SecureServer> secure);
+
   // Goes on with every greeting; then waits up to `wait_ms` for somebody to come or to say something.
   void pass(int wait_ms);
 
@@ -63,6 +66,7 @@ class Lobby {
   };
 
   void accept(int64_t now_us);
+  std::unique_ptr<link::SecureChannel> channel();
   void hear(Visitor& visitor, int64_t now_us);
   void onFrame(Visitor& visitor, const link::FrameView& frame, int64_t now_us);
   // One at a time waits for a seat that is being left, the latest: each account takes one place at the door at most.
@@ -79,7 +83,8 @@ class Lobby {
   std::vector<link::Policy> policies_;
   const Clock& clock_;
   const Refusal refused_;
-  const std::shared_ptr<const link::SecureServer> secure_;
+  std::mutex secure_mutex_;
+  std::shared_ptr<const link::SecureServer> secure_;
   std::vector<std::unique_ptr<Visitor>> visitors_;
   std::map<std::pair<std::optional<size_t>, link::LinkError>, Told> told_;
   mutable std::mutex refusals_mutex_;

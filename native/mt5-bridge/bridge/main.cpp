@@ -27,13 +27,16 @@ int main(int argc, char** argv) {
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
   sigprocmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
   Stop stop;
   return Daemon(options, stop,
                 [&](int ms) {
                   const timespec timeout{ms / 1000, ms % 1000 * 1'000'000};
-                  if (sigtimedwait(&set, nullptr, &timeout) > 0) stop.say();
+                  const int signal = sigtimedwait(&set, nullptr, &timeout);
+                  if (signal == SIGTERM || signal == SIGINT) stop.say();
+                  return signal == SIGHUP;
                 })
       .run();
 }

@@ -113,6 +113,10 @@ void Status::refused(const std::string& reason) { publishLifecycle("refused", re
 
 void Status::commandRefused(const std::string& reason) { publishLifecycle("command_refused", reason); }
 
+void Status::certificate(bool taken, const std::string& what) {
+  publishLifecycle(taken ? "certificate_read" : "certificate_kept", what);
+}
+
 std::string Status::reason() const {
   std::lock_guard lock(reason_mutex_);
   return reason_;

@@ -38,6 +38,7 @@ class Status {
   // Any thread.
   void refused(const std::string& reason);
   void commandRefused(const std::string& reason);
+  void certificate(bool taken, const std::string& what);
   // In order, at the end.
   void stop(const std::string& reason);
   State state() const { return state_; }

@@ -65,6 +65,10 @@ class SecureServer {
  public:
   virtual ~SecureServer() = default;
   virtual std::unique_ptr<SecureChannel> channel() const = 0;
+  // Of the certificate: its SHA-256 as `openssl x509 -fingerprint` prints it, and whether a terminal that looks at its
+  // dates takes it at this moment.
+  virtual std::string fingerprint() const = 0;
+  virtual bool validNow() const = 0;
 };
 
 // Null with `error` set when a file cannot be used.

@@ -217,8 +217,27 @@ class OpenSslServer final : public SecureServer {
     if (ssl == nullptr) throw std::bad_alloc();
     return std::make_unique<OpenSslChannel>(ssl, false);
   }
+  std::string fingerprint() const override {
+    unsigned char* der = nullptr;
+    const int bytes = i2d_X509(certificate(), &der);
+    const Digest digest = sha256({Piece{der, static_cast<size_t>(bytes > 0 ? bytes : 0)}});
+    OPENSSL_free(der);
+    std::string out;
+    for (const uint8_t byte : digest) {
+      if (!out.empty()) out += ':';
+      out += "0123456789ABCDEF"[byte >> 4];
+      out += "0123456789ABCDEF"[byte & 15];
+    }
+    return out;
+  }
+  bool validNow() const override {
+    return X509_cmp_current_time(X509_get0_notAfter(certificate())) > 0 &&
+           X509_cmp_current_time(X509_get0_notBefore(certificate())) < 0;
+  }
 
  private:
+  X509* certificate() const { return SSL_CTX_get0_certificate(context_.get()); }
+
   const Context context_;
 };
 

@@ -96,6 +96,92 @@ TEST_F(TlsDaemonTest, aTerminalThatSpeaksTlsToAPlainBridgeIsToldSo) {
   EXPECT_EQ(comes(nullptr, refusal), LinkError::kNone) << "and others come in as ever";
 }
 
+struct CertificateAgainTest : TlsDaemonTest {
+  std::shared_ptr<const link::SecureClient> pinning(const link::Digest& fingerprint) {
+    link::Trust trust;
+    trust.pinned = true;
+    trust.fingerprint = fingerprint;
+    std::string error;
+    auto out = link::makeSecureClient(trust, error);
+    EXPECT_TRUE(out) << error;
+    return out;
+  }
+  static void put(const std::string& from, const std::string& to) {
+    fs::copy_file(from, to, fs::copy_options::overwrite_existing);
+  }
+  bool event(const std::string& name, const std::string& cause) {
+    return eventually([&] {
+      for (const auto& [subject, bytes] : nats->all("SYSTEM"))
+        if (bytes.find("\"event\":\"" + name + "\"") != std::string::npos && bytes.find(cause) != std::string::npos)
+          return true;
+      return false;
+    });
+  }
+};
+
+TEST_F(CertificateAgainTest, isReadOnSighupForWhoComesNextAndLinksThatStandGoOn) {
+  const auto used = ca->issue("bridge", "IP:127.0.0.1"), next = ca->issue("next", "IP:127.0.0.1");
+  startWith(used);
+  const auto old_client = pinning(used.fingerprint), new_client = pinning(next.fingerprint);
+  FakeTerminal linked(port, old_client.get());
+  linked.greet("s1", {"EURUSD", "GBPUSD"});
+  ASSERT_TRUE(said(R"("state":"ready")")) << daemon->err();
+  put(next.certificate, used.certificate);
+  put(next.key, used.key);
+  link::Refused refusal{};
+  EXPECT_EQ(comes(new_client.get(), refusal), LinkError::kTlsCertificate) << "nobody has asked it to look";
+
+  daemon->signal(SIGHUP);
+  ASSERT_TRUE(logged("has been read again, SHA-256 " + TestCa::hex(next.fingerprint))) << daemon->err();
+  EXPECT_TRUE(event("certificate_read", TestCa::hex(next.fingerprint)));
+  EXPECT_EQ(comes(old_client.get(), refusal), LinkError::kTlsCertificate);
+  EXPECT_EQ(comes(new_client.get(), refusal), LinkError::kRefused);
+  EXPECT_EQ(link::textOf(refusal.code), "E_LINK_ACCOUNT_TAKEN") << "it is let in, and the seat is the first one's";
+  linked.ticks(ticks(30'000, 2));
+  linked.tapeEnd(30'000);
+  ASSERT_TRUE(linked.pumpUntil([&] { return daemon->out().find(R"("tape_end","ticks":30000)") != std::string::npos; }))
+      << daemon->out() << daemon->err();
+  expectAllTicks(30'000, 2);
+  EXPECT_EQ(daemon->out().find(R"("state":"lost")"), std::string::npos);
+}
+
+TEST_F(CertificateAgainTest, whatCannotBeUsedLeavesTheOldOneAndNamesTheOption) {
+  const auto used = ca->issue("bridge", "IP:127.0.0.1"), other = ca->issue("other", "IP:127.0.0.1");
+  const auto expired = ca->issue("expired", "IP:127.0.0.1", -7200, -3600);
+  const std::string good_cert = (folder / "good.crt").string(), good_key = (folder / "good.key").string();
+  put(used.certificate, good_cert);
+  put(used.key, good_key);
+  startWith(used);
+  const auto refusedWith = [&](const std::string& why) {
+    daemon->signal(SIGHUP);
+    EXPECT_TRUE(logged(why)) << daemon->err();
+    EXPECT_TRUE(event("certificate_kept", "E_LINK_TLS_REREAD: " + why));
+    put(good_cert, used.certificate);
+    put(good_key, used.key);
+    link::Refused refusal{};
+    EXPECT_EQ(comes(pinning(used.fingerprint).get(), refusal), LinkError::kNone) << why;
+  };
+  std::ofstream(used.certificate) << "nothing of the kind";
+  refusedWith("--link-tls-cert: " + used.certificate + ": no certificate in PEM format");
+  std::ofstream(used.key) << "nothing of the kind";
+  refusedWith("--link-tls-key: " + used.key + ": no key in PEM format");
+  put(other.key, used.key);
+  refusedWith("--link-tls-key: " + used.key + ": is not the key of the certificate");
+  put(expired.certificate, used.certificate);
+  put(expired.key, used.key);
+  refusedWith("--link-tls-cert: " + used.certificate + ": has expired or is not valid yet");
+  EXPECT_EQ(daemon->end(SIGTERM), 0) << daemon->err();
+}
+
+TEST_F(CertificateAgainTest, aBridgeWithoutOneSaysSoAndGoesOn) {
+  startAll();
+  daemon->signal(SIGHUP);
+  ASSERT_TRUE(logged("there is no certificate to read again")) << daemon->err();
+  link::Refused refusal{};
+  EXPECT_EQ(comes(nullptr, refusal), LinkError::kNone);
+  EXPECT_EQ(daemon->end(SIGTERM), 0) << daemon->err();
+}
+
 TEST_F(TlsDaemonTest, doesNotListenInTheClearBeyondThisMachineUnlessToldTo) {
   const auto issued = ca->issue("bridge", "IP:127.0.0.1"), other = ca->issue("other", "IP:127.0.0.1");
   const auto run = [&](std::vector<std::string> more, const std::string& listen) {
