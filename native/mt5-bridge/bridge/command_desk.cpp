@@ -119,7 +119,6 @@ void CommandDesk::take(const void* data, size_t size, const std::string& reply_t
     terminal = terminal_;
   }
   const BrokerTime time = terminal ? terminal->time : BrokerTime();
-  const Pending::Kind other = Pending::kOther;
   const auto pending = [&](Pending::Kind kind) {
     return Pending{kind,  {},      {{reply_to, command.command_id(), false}}, 0,
                    false, nullptr, {.is_change = kind == Pending::kOther}};
@@ -133,22 +132,21 @@ void CommandDesk::take(const void* data, size_t size, const std::string& reply_t
   if (!terminal) return refuse(reply_to, command.command_id(), "NO_TERMINAL", "no terminal is linked to this bridge");
   const bool trades = command.has_cancel() || command.has_modify() || command.has_protect();
   if (trades && !(why = forbidden()).empty()) return refuse(reply_to, command.command_id(), "TRADING_DISABLED", why);
+  // Not noted, and sent again whenever it is asked for again: the expert tells what stands already
+  // (expert/changes.mqh).
+  const auto change = [&](FrameType type, const auto& from, auto out) {
+    if (!(why = toLink(from, out)).empty()) return bad(why);
+    TROUPE_CRASH_POINT(kDaemonCommandReceived);
+    send(type, out, pending(Pending::kOther), arrived_us_);
+    TROUPE_CRASH_POINT(kDaemonSent);
+  };
   switch (command.body_case()) {
-    case v1::Command::kCancel: {
-      link::Cancel out;
-      if (!(why = toLink(command.cancel(), out)).empty()) return bad(why);
-      return send(FrameType::kCancel, out, pending(other), arrived_us_);
-    }
-    case v1::Command::kModify: {
-      link::Modify out;
-      if (!(why = toLink(command.modify(), out)).empty()) return bad(why);
-      return send(FrameType::kModify, out, pending(other), arrived_us_);
-    }
-    case v1::Command::kProtect: {
-      link::Protect out;
-      if (!(why = toLink(command.protect(), out)).empty()) return bad(why);
-      return send(FrameType::kProtect, out, pending(other), arrived_us_);
-    }
+    case v1::Command::kCancel:
+      return change(FrameType::kCancel, command.cancel(), link::Cancel{});
+    case v1::Command::kModify:
+      return change(FrameType::kModify, command.modify(), link::Modify{});
+    case v1::Command::kProtect:
+      return change(FrameType::kProtect, command.protect(), link::Protect{});
     case v1::Command::kFind: {
       link::Find out;
       if (!(why = toLink(command.find(), out)).empty()) return bad(why);

@@ -142,7 +142,7 @@ bool LinkClient::takeDropped(uint8_t* buffer, int32_t capacity, int32_t& answer)
 void LinkClient::onDelivered(const uint8_t* message) {
   TroupeMessage head;
   std::memcpy(&head, message, sizeof head);
-  if (head.type == static_cast<uint16_t>(FrameType::kPlace)) TROUPE_CRASH_POINT(kDllCommandDelivered);
+  if (link::isTrade(static_cast<FrameType>(head.type))) TROUPE_CRASH_POINT(kDllCommandDelivered);
   if (head.type == TROUPE_LINK_UP) {
     TroupeLinkUp up;
     std::memcpy(&up, message + sizeof head, sizeof up);

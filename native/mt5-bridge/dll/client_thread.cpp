@@ -209,10 +209,10 @@ void LinkClient::onGreeting(const link::FrameView& frame, int64_t now_us) {
 void LinkClient::onFrame(const link::FrameView& frame) {
   if (frame.type == FrameType::kHeartbeat) return;
   if (const LinkError e = checkContent(frame); e != LinkError::kNone) return lose(e, steadyUs());
-  const bool place = frame.type == FrameType::kPlace;
-  if (place) TROUPE_CRASH_POINT(kDllCommandRead);
+  const bool trade = link::isTrade(frame.type);
+  if (trade) TROUPE_CRASH_POINT(kDllCommandRead);
   if (!deliver(session_, static_cast<uint16_t>(frame.type), frame.data, frame.size)) held_ = frame;
-  if (place) TROUPE_CRASH_POINT(kDllCommandInRing);
+  if (trade) TROUPE_CRASH_POINT(kDllCommandInRing);
 }
 
 bool LinkClient::deliver(uint32_t tag, uint16_t type, const void* payload, size_t bytes) {

@@ -63,6 +63,9 @@ enum class FrameType : uint16_t {
   kRefused = 41,    // Refused: the bridge does not want this terminal, and closes
 };
 
+// Whether the bridge asks the terminal to trade: an order, or a change of what is there.
+constexpr bool isTrade(FrameType type) { return type >= FrameType::kPlace && type <= FrameType::kProtect; }
+
 struct Hello {
   uint16_t version_low, version_high;  // of the link, that this terminal speaks
   uint8_t nonce[32];                   // fresh from the operating system

@@ -20,6 +20,17 @@ class Book {
   // the file when this returns.
   void execute(const link::Place& place, int64_t time_ms);
   bool knows(const std::string& order_id) const;
+  // A change of the order `order_id`, or of the stops of the position that it opened.
+  struct Change {
+    enum Kind { kCancel, kModify, kProtect } kind;
+    std::string order_id;
+    double price, stop_loss, take_profit;
+  };
+  // The order that opened the position; with 0 that of the only one there is.
+  std::string openedBy(uint64_t position) const;
+  bool stands(const Change& change) const;
+  // Makes the change, once more whenever it is told to.
+  void make(const Change& change);
   // What became of it, as an answer to `command`.
   link::Result resultOf(uint64_t command, const std::string& order_id) const;
   link::Deal dealOf(const std::string& order_id) const;
@@ -30,8 +41,13 @@ class Book {
     uint8_t side;
     double lots;
     int times;
+    bool waits, cancelled;  // an order that waits for its price
+    double price, stop_loss, take_profit;
   };
-  void note(const std::string& order_id, uint64_t ticket, uint8_t side, double lots);
+  // A line of the file: what has happened.
+  bool read(const std::string& line);
+  void write(const std::string& line);
+  Execution& note(const std::string& order_id, uint64_t ticket, uint8_t side, double lots);
 
   mutable std::mutex mutex_;
   std::FILE* file_ = nullptr;

@@ -121,6 +121,17 @@ void Expert::onMessage(uint16_t type, const uint8_t* payload, size_t size) {
     onResume(payload, size);
   } else if (type == static_cast<uint16_t>(FrameType::kPlace)) {
     onPlace(read<link::Place>(payload, size));
+  } else if (type == static_cast<uint16_t>(FrameType::kCancel)) {
+    const auto cancel = read<link::Cancel>(payload, size);
+    onChange(cancel.command, {Book::Change::kCancel, std::string(link::textOf(cancel.order_id)), 0, 0, 0});
+  } else if (type == static_cast<uint16_t>(FrameType::kModify)) {
+    const auto modify = read<link::Modify>(payload, size);
+    onChange(modify.command, {Book::Change::kModify, std::string(link::textOf(modify.order_id)), modify.price,
+                              modify.stop_loss, modify.take_profit});
+  } else if (type == static_cast<uint16_t>(FrameType::kProtect)) {
+    const auto protect = read<link::Protect>(payload, size);
+    onChange(protect.command,
+             {Book::Change::kProtect, book_.openedBy(protect.position_id), 0, protect.stop_loss, protect.take_profit});
   } else if (type == static_cast<uint16_t>(FrameType::kFind)) {
     const auto find = read<link::Find>(payload, size);
     answer(find.command, std::string(link::textOf(find.order_id)));
@@ -140,6 +151,14 @@ void Expert::onPlace(const link::Place& place) {
   if (!book_.knows(id)) book_.execute(place, 1);
   TROUPE_CRASH_POINT(kTerminalExecuted);
   answer(place.command, id);
+}
+
+void Expert::onChange(uint64_t command, const Book::Change& change) {
+  TROUPE_CRASH_POINT(kTerminalCommandReceived);
+  // As the expert tells: what stands already is done, and not asked of the server again.
+  if (book_.knows(change.order_id) && !book_.stands(change)) book_.make(change);
+  TROUPE_CRASH_POINT(kTerminalExecuted);
+  answer(command, change.order_id);
 }
 
 void Expert::answer(uint64_t command, const std::string& order_id) {

@@ -39,6 +39,7 @@ class Expert {
   void onMessage(uint16_t type, const uint8_t* payload, size_t size);
   void onResume(const uint8_t* payload, size_t size);
   void onPlace(const link::Place& place);
+  void onChange(uint64_t command, const Book::Change& change);
   void answer(uint64_t command, const std::string& order_id);
   bool pushTicks();
   void say(uint16_t type, const void* payload, size_t size);
