@@ -120,9 +120,13 @@ function onRequested(turn: Turn, request: Order, reply: CommandReply): void {
     case Outcome.ACCEPTED:
       moveOrder(turn, request, 'fillAll', { reason: reply.message });
       return;
+    case Outcome.REFUSED:
+      // This copy was not carried out. Of an earlier one whose answer was lost that says nothing, unless it was bad too.
+      if (request.state === 'unknown' && reply.code !== 'BAD_COMMAND') askLater(turn, request);
+      else moveOrder(turn, request, 'reject', textOf(reply));
+      return;
     case Outcome.REJECTED:
     case Outcome.NOT_FOUND:
-    case Outcome.REFUSED:
       moveOrder(turn, request, 'reject', textOf(reply));
       return;
     default:

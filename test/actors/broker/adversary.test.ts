@@ -6,9 +6,10 @@ import { orderIdOf } from '../../../actors/broker/ids.ts';
 import { brokerMigrations } from '../../../actors/broker/migrations.ts';
 import { brokerStatus } from '../../../actors/broker/status.ts';
 import { CommandReplySchema, Outcome, RetcodeClass } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
-import { IntentAction, OrderState, Side } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
+import { IntentAction, OrderState, OrderType, Side } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
 import { decodeSnapshot, encodeSnapshot } from '../../../runtime/codec.ts';
 import { ACCOUNT, type Fate, Rig } from './rig.ts';
+import { PRICE } from './terminal.ts';
 
 const idOf = (intentId: string): string => orderIdOf(ACCOUNT, intentId);
 const endsOf = (rig: Rig, intentId: string): unknown[] =>
@@ -74,6 +75,34 @@ describe('order path: an order that is late', () => {
     rig.advance(1_000);
     assert.equal([...rig.terminal.positions.values()][0]?.sl, 1.08);
   });
+
+  for (const code of ['NO_TERMINAL', 'TRADING_DISABLED']) {
+    test(`a cancellation whose answer was lost is not rejected because its repetition is refused (${code})`, () => {
+      const rig = new Rig();
+      rig.terminal.behaviour = () => 'work';
+      rig.quote();
+      rig.intent({ intentId: 'a', type: OrderType.LIMIT, price: PRICE - 0.01 });
+      const handle = rig.terminal.handle.bind(rig.terminal);
+      let copies = 0;
+      let refuses = true;
+      rig.fate = (p) => (p.body.case === 'cancel' && copies === 0 ? 'reply-lost' : 'answered');
+      rig.terminal.handle = (params, fence) => {
+        copies += params.body.case === 'cancel' ? 1 : 0;
+        return refuses && copies > 1
+          ? create(CommandReplySchema, { commandId: params.commandId, outcome: Outcome.REFUSED, code })
+          : handle(params, fence);
+      };
+      rig.intent({ intentId: 'y', action: IntentAction.CANCEL, targetIntentId: 'a' });
+      rig.advance(5_000);
+      assert.ok(copies > 1, 'it was asked for again');
+      assert.deepEqual(endsOf(rig, 'a'), [OrderState.CANCELLED]);
+      assert.deepEqual(endsOf(rig, 'y'), [], 'nobody knows yet');
+      refuses = false;
+      rig.advance(61_000);
+      assert.deepEqual(endsOf(rig, 'y'), [OrderState.FILLED]);
+      assert.equal(brokerStatus(rig.context).unknown, 0);
+    });
+  }
 });
 
 describe('order path: an intent that is told again', () => {

@@ -192,6 +192,13 @@ export class ScriptedTerminal {
 
   private cancel(commandId: string, orderId: string, ticket: string): CommandReply {
     const order = this.orders.find((o) => (orderId === '' ? o.ticket === ticket : o.orderId === orderId));
+    if (order?.state === OrderState.CANCELLED) {
+      return this.reply(commandId, Outcome.DONE, {
+        retcode: 10025,
+        order: this.record(order),
+        message: 'already gone',
+      });
+    }
     if (order === undefined || (order.state !== OrderState.WORKING && order.state !== OrderState.PARTIAL)) {
       return this.reply(commandId, Outcome.REJECTED, { retcode: 10013, code: 'ORDER_REJECTED' });
     }
