@@ -36,7 +36,7 @@ import { PassedTicks } from './passed-ticks.ts';
 import { Placer } from './placer.ts';
 import type { Latencies, Planned } from './plan.ts';
 import { planCompany } from './plan.ts';
-import { statusOf } from './report.ts';
+import { ordersEnding, statusOf } from './report.ts';
 import type { Status } from './status.ts';
 import type { Place } from './this-process.ts';
 import { ThreadMember } from './thread/member.ts';
@@ -44,6 +44,8 @@ import type { Threads } from './thread/threads.ts';
 import { Tree } from './tree.ts';
 
 const SETTLE_AGAIN_MS = 5;
+/** Longer than a trade server shows deals late; an order that has none by then has another trouble. */
+const ORDERS_END_WITHIN_MS = 10_000;
 /** NATS may be away: then the others find out by themselves. */
 const LAST_WORDS_MS = 1_000;
 /** Actors that are made and started at once. */
@@ -289,18 +291,26 @@ export class Node {
 
   /**
    * Resolves to true when every actor of this node has taken everything that the streams hold, and nothing is under way;
-   * to false when the node ends before that.
+   * to false when the node ends before that. Orders that end by themselves are given some time to do so.
    */
   async settle(): Promise<boolean> {
+    const { clock } = this.o;
+    let untilMs: number | undefined;
+    const ordersEnded = (): boolean => {
+      if (ordersEnding(this.company) === 0) return true;
+      untilMs ??= clock.monotonicMs() + ORDERS_END_WITHIN_MS;
+      return clock.monotonicMs() >= untilMs;
+    };
     const settled = async (): Promise<boolean> =>
       this.settled &&
       this.flushing.size === 0 &&
       (await this.company.settled()) &&
       (await this.hub.caughtUp()) &&
-      (await this.company.settled());
+      (await this.company.settled()) &&
+      ordersEnded();
     while (!(await settled())) {
       if (this.isOver) return false;
-      await this.o.clock.sleep(SETTLE_AGAIN_MS);
+      await clock.sleep(SETTLE_AGAIN_MS);
     }
     return !this.isOver;
   }

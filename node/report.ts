@@ -4,6 +4,7 @@ import { isNoRate, rateOf } from '../actors/broker/risk/money.ts';
 import type { StrategySummary } from '../actors/strategy/memory.ts';
 import { openProfit } from '../actors/strategy/position.ts';
 import type { SymbolContext } from '../actors/symbol/market.ts';
+import { OrderType } from '../proto/gen/troupe/trading/v1/trading_pb.js';
 import type { LatencyHistogram } from '../runtime/telemetry/latency.ts';
 import type { Company } from './company.ts';
 import type { Levels } from './levels.ts';
@@ -92,6 +93,16 @@ export interface StatusSource {
   digitsOf(symbol: string): number;
   /** Symbols that strategies trade, on whatever node these run. */
   readonly traded: readonly string[];
+}
+
+/**
+ * Orders that end by themselves, and have not. The deal of a market order may come into sight later than its answer;
+ * what rests in the market may do so for ever and is not counted.
+ */
+export function ordersEnding(company: Company): number {
+  const broker = company.of('broker')[0]?.member.summary as BrokerContext | undefined;
+  return Object.values(broker?.orders ?? {}).filter(({ type, foreign }) => type === OrderType.MARKET && !foreign)
+    .length;
 }
 
 export function statusOf({ node, company, levels, latencies, restarts, digitsOf, traded }: StatusSource): Status {
