@@ -17,7 +17,8 @@ after(async () => {
 
 const KILLS = 3;
 const LIMIT = { timeout: 300_000 };
-const made = tickLines({ seed: 'expert', fromMs: Date.UTC(2026, 4, 12), ticks: 24_000, everyMs: 900 });
+/** Six hours of a Tuesday, in which every broker's market is open. */
+const made = tickLines({ seed: 'expert', fromMs: Date.UTC(2026, 4, 12, 10), ticks: 24_000, everyMs: 900 });
 const ticks = writeTicks(scratch.file('EURUSD.csv'), made);
 const strategy = (id: string, fast: number, slow: number): string =>
   `{ id: ${id}, use: ema-cross, symbol: EURUSD, params: { timeframe: 1m, fast: ${fast}, slow: ${slow}, lots: 0.1 } }`;
@@ -69,25 +70,69 @@ describe('kill -9 of the terminal while the expert trades', () => {
   }
 });
 
-// Lost and late answers, rewritten comments, ticks that come late, a connection that breaks, and a kill besides.
-test('a hostile broker: the books agree, and nothing is done twice', LIMIT, async () => {
+describe('brokers that do not make it easy, and a kill besides: the books agree, and nothing is done twice', () => {
+  const hard = [
+    // Lost and late answers, rewritten comments, ticks that come late, a connection that breaks.
+    { profile: 'hostile', marginMode: 'hedging' },
+    // Requotes, comments that are cut, answers in any order, ticks that come late.
+    { profile: 'instant-netting', marginMode: 'netting' },
+  ];
+  for (const { profile, marginMode } of hard) {
+    test(profile, LIMIT, async () => {
+      const configFile = writeConfig(
+        scratch.file(`${profile}.yaml`),
+        [strategy('quick', 2, 5), strategy('slow', 3, 8)],
+        [`terminal: { profile: ${profile}, commission_per_lot: 3.5 }`],
+        marginMode,
+      );
+      const args = ['--ticks', ticks, '--symbol', 'EURUSD', '--speed', '800'];
+      const company = await Company.make({ state: scratch.file(profile), configFile, args });
+      try {
+        await company.play();
+        await company.reaches('orders are filled', () => company.status!.fills > 3);
+        company.fleet.processOf('terminal')!.signal('SIGKILL');
+        const { report } = await company.finish();
+        assert.deepEqual(disagreements(report), []);
+        assert.equal(report.ticks.sent, made.length - 1);
+        assert.equal(report.orders.unknown, 0);
+        assert.ok((await ordersOnce(company)) > 3);
+      } finally {
+        await company.stop();
+      }
+    });
+  }
+});
+
+// It opens at 10:00 and closes at 18:50 of the broker's clock; ticks come from 8:30 to 20:30.
+test('an exchange that is closed: orders are rejected then, for that reason, and the books agree', LIMIT, async () => {
   const configFile = writeConfig(
-    scratch.file('hostile.yaml'),
+    scratch.file('closed.yaml'),
     [strategy('quick', 2, 5), strategy('slow', 3, 8)],
-    ['terminal: { profile: hostile, commission_per_lot: 3.5 }'],
-    'hedging',
+    ['terminal: { profile: exchange, commission_per_lot: 3.5 }'],
+    'netting',
   );
-  const args = ['--ticks', ticks, '--symbol', 'EURUSD', '--speed', '800'];
-  const company = await Company.make({ state: scratch.file('hostile'), configFile, args });
+  const fromMs = Date.UTC(2026, 4, 12, 8, 30);
+  const lines = tickLines({ seed: 'closed', fromMs, ticks: 24_000, everyMs: 1_800 });
+  const file = writeTicks(scratch.file('closed.csv'), lines);
+  const args = ['--ticks', file, '--symbol', 'EURUSD', '--speed', '2400'];
+  const company = await Company.make({ state: scratch.file('closed'), configFile, args });
   try {
     await company.play();
-    await company.reaches('orders are filled', () => company.status!.fills > 3);
-    company.fleet.processOf('terminal')!.signal('SIGKILL');
-    const { report } = await company.finish();
-    assert.deepEqual(disagreements(report), []);
-    assert.equal(report.ticks.sent, made.length - 1);
-    assert.equal(report.orders.unknown, 0);
-    assert.ok((await ordersOnce(company)) > 3);
+    const status = await allIsWell(company, lines.length - 1);
+    const rejected = await company.ledger<{ reason: string }>(
+      "SELECT reason FROM troupe.orders WHERE account = $1 AND state = 'rejected'",
+      [company.account],
+    );
+    assert.ok(rejected.length > 5, JSON.stringify(status.orders));
+    for (const { reason } of rejected) assert.match(reason, /MARKET_CLOSED|Market closed/);
+    const minutes = (await company.terminalDeals())
+      .filter(({ orderId }) => orderId !== '')
+      .map(({ timeMs }) => (timeMs / 60_000) % 1_440);
+    assert.ok(minutes.length > 10);
+    assert.ok(
+      Math.min(...minutes) >= 600 && Math.max(...minutes) < 1_130,
+      `${Math.min(...minutes)} to ${Math.max(...minutes)}`,
+    );
   } finally {
     await company.stop();
   }

@@ -176,8 +176,6 @@ void readProgram(Checker& check, const pb::TerminalConfig& from, Config& config,
   // The account says how it holds positions; everything else is the broker's.
   profile.margin_mode = config.engine.margin_mode == MarginMode::kHedging ? ACCOUNT_MARGIN_MODE_RETAIL_HEDGING
                                                                           : ACCOUNT_MARGIN_MODE_RETAIL_NETTING;
-  // A tape has no closing hours: its time is not the clock's.
-  profile.sessions.clear();
   if (profile.latency_us > 0) return;
   profile.latency_us = std::llround(config.latency_ms * 1000);
   profile.latency_jitter_us = std::llround(config.latency_jitter_ms * 1000);

@@ -100,6 +100,7 @@ class MqlTest : public ::testing::Test {
     options.login = 4711;
     options.data_folder = folder_.string();
     options.base_ticks = base_ticks;
+    options.market_time = market_time;
     options.print = [this](const std::string& line) { printed.push_back(line); };
     options.passed = passed;
     options.remember = remember;
@@ -178,6 +179,7 @@ class MqlTest : public ::testing::Test {
   EngineConfig config;
   Profile profile;
   size_t base_ticks = 1 << 18;
+  bool market_time = false;
   VirtualClock clock{kStartMs * 1000};
   std::unique_ptr<Engine> engine;
   std::unique_ptr<MqlTerminal> terminal;

@@ -187,6 +187,25 @@ TEST_F(MqlTest, TheMarketClosesAndOpens) {
   EXPECT_FALSE(SymbolInfoSessionTrade("EURUSD", MONDAY, 0, from, to));
 }
 
+TEST_F(MqlTest, ATapesSessionsGoByItsTicksAndNoProgramIsToldOfThem) {
+  profile.sessions = {{3, 0, 10 * 3600 + 1800}};  // Wednesday until 10:30
+  market_time = true;
+  start();
+  quotes();
+  // By the clock it is long over.
+  clock.sleepUs(int64_t{7200} * 1'000'000);
+  EXPECT_EQ(answer(send(market(ORDER_TYPE_BUY, 0.1))).retcode, TRADE_RETCODE_DONE);
+  datetime from = 0, to = 0;
+  for (int day = 0; day < 7; ++day)
+    EXPECT_FALSE(SymbolInfoSessionTrade("EURUSD", static_cast<ENUM_DAY_OF_WEEK>(day), 0, from, to));
+  // A tick at 10:30 ends it, for what waits too, and one of the next Wednesday begins it again.
+  terminal->quote(0, kStartMs + 1'800'000, 1.1, 1.1001, 6);
+  EXPECT_EQ(answer(send(market(ORDER_TYPE_BUY, 0.1))).retcode, TRADE_RETCODE_MARKET_CLOSED);
+  EXPECT_EQ(answer(send(limit(1.05))).retcode, TRADE_RETCODE_MARKET_CLOSED);
+  terminal->quote(0, kStartMs + 7 * 86'400'000, 1.1, 1.1001, 6);
+  EXPECT_EQ(answer(send(market(ORDER_TYPE_BUY, 0.1))).retcode, TRADE_RETCODE_DONE);
+}
+
 TEST_F(MqlTest, WhatIsRefused) {
   profile.limit_orders = 1;
   start();

@@ -55,7 +55,8 @@ TEST(Config, ABrokersProfileIsReadAndTheAccountSaysHowItHoldsPositions) {
   EXPECT_EQ(config.profile.margin_mode, ACCOUNT_MARGIN_MODE_RETAIL_NETTING);
   EXPECT_EQ(config.profile.execution, SYMBOL_TRADE_EXECUTION_EXCHANGE);
   EXPECT_EQ(config.profile.latency_us, 40'000);
-  EXPECT_TRUE(config.profile.sessions.empty());
+  ASSERT_EQ(config.profile.sessions.size(), 1u) << "by the time of the tape";
+  EXPECT_EQ(config.profile.sessions[0].from_s, 36'000);
   config = parseConfig(
       configJson(4000, "t.tape", R"(,"program":"expert","execution":{"latencyMs":2,"latencyJitterMs":1})"), faults);
   EXPECT_EQ(config.profile.latency_us, 2'000);

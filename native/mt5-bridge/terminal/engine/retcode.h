@@ -1,6 +1,6 @@
 // MetaTrader's trade server return codes, as far as the simulated terminal gives them, and what each means for the
 // request: source is the MQL5 reference, "Return codes of the trade server". 10018 (market closed) is not among them:
-// symbols have no sessions here, the market is open wherever the tape is.
+// here the market is open wherever the tape is; a broker's trade sessions are the affair of mql5/trade_server.h.
 #pragma once
 
 #include <cstdint>

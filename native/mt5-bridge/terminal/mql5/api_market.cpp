@@ -224,6 +224,7 @@ bool SymbolInfoMarginRate(const string& name, ENUM_ORDER_TYPE, double& initial, 
 bool SymbolInfoSessionTrade(const string& name, ENUM_DAY_OF_WEEK day, uint at, datetime& from, datetime& to) {
   if (MqlApi::symbol(name) == kNoSymbol) return false;
   const auto& sessions = MqlApi::profile().sessions;
+  if (!sessions.empty() && MqlApi::options().market_time) return false;
   if (sessions.empty()) {
     from = 0;
     to = 86400;

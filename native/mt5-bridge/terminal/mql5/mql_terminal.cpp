@@ -44,7 +44,7 @@ MqlTerminal::~MqlTerminal() {
 void MqlTerminal::kill(bool requests_arrive) {
   programs_.clear();
   for (const Request& request : requests_)
-    if (requests_arrive) server_.execute(request.request, request.number, serverS());
+    if (requests_arrive) server_.execute(request.request, request.number, sessionS());
   requests_.clear();
   collect();
   files_.kill();
@@ -93,7 +93,7 @@ void MqlTerminal::runConnection() {
 bool MqlTerminal::quote(uint32_t symbol, int64_t time_ms, double bid, double ask, uint32_t flags) {
   const bool happened = engine_.quote(symbol, time_ms, bid, ask);
   const BaseTick tick{time_ms, bid, ask, flags};
-  if (options_.late_by_market && !late_.empty()) releaseLate(lateNowUs());
+  if (options_.market_time && !late_.empty()) releaseLate(lateNowUs());
   ++tick_number_;
   if (profile_.late_tick > 0 && draw(profile_.seed, tick_number_, kLateDraw) < profile_.late_tick) {
     late_.push_back({lateNowUs() + profile_.late_tick_us, symbol, tick});
@@ -186,7 +186,7 @@ void MqlTerminal::runRequest(Request request) {
     }
     return;
   }
-  MqlTradeResult result = server_.execute(request.request, request.number, serverS());
+  MqlTradeResult result = server_.execute(request.request, request.number, sessionS());
   result.request_id = request.id;
   std::vector<Transaction> batch;
   if (engine_.hasEvents()) {
@@ -260,7 +260,7 @@ int64_t MqlTerminal::waitUs() const {
   int64_t at_us = connected_ ? disconnect_at_us_ : connect_at_us_;
   const auto sooner = [&](int64_t us) { at_us = at_us < 0 ? us : std::min(at_us, us); };
   if (!requests_.empty()) sooner(requests_.front().due_us);
-  if (!options_.late_by_market)
+  if (!options_.market_time)
     for (const LateTick& late : late_) sooner(late.due_us);
   for (const auto& loaded : programs_) {
     if (loaded->service && !loaded->service->ended()) sooner(loaded->service->dueUs());

@@ -24,8 +24,10 @@ struct MqlTerminalOptions {
   int utc_offset_s = 0;
   std::string data_folder;  // files of programs are below it
   size_t base_ticks = 1 << 18;
-  bool late_by_market = false;  // late ticks by the time of ticks, not by the clock: for a tape that is played faster
-  int64_t server_ms = 0;        // TimeCurrent() before the first tick; 0: the engine's time
+  // For a tape, whose time is not the clock's: how late ticks come and when trade sessions are goes by the time of
+  // ticks. Programs are told of no sessions, because they would look at the clock: there the server decides.
+  bool market_time = false;
+  int64_t server_ms = 0;  // TimeCurrent() before the first tick; 0: the engine's time
   // Everything the engine tells, before any program hears of it; for the journal of the history.
   std::function<void(const std::vector<Event>&)> remember;
   // Before and after each call of a program that leaves a trace outside of it: files, requests; and each handler.
@@ -105,11 +107,13 @@ class MqlTerminal {
   }
   void runConnection();
   void releaseLate(int64_t until_us);
-  int64_t lateNowUs() const { return options_.late_by_market ? 1000 * engine_.nowMs() : clock_.nowUs(); }
+  int64_t lateNowUs() const { return options_.market_time ? 1000 * engine_.nowMs() : clock_.nowUs(); }
   bool dispatch();
   void handle(Loaded& loaded, const ProgramEvent& event);
   int64_t latencyUs(uint64_t number) const;
   int64_t exponentialUs(int64_t mean_us, uint64_t part);
+  // What trade sessions go by.
+  int64_t sessionS() const { return options_.market_time ? engine_.nowMs() / 1000 : serverS(); }
   int64_t serverS() const { return clock_.wallUs() / 1'000'000 + options_.utc_offset_s; }
   void note(const std::string& line) const;
   bool init(Loaded& loaded);

@@ -35,9 +35,9 @@ uint64_t TradeServer::positionByTicket(uint64_t ticket) const {
   return 0;
 }
 
-bool TradeServer::open(int64_t server_s) const {
+bool TradeServer::open(int64_t session_s) const {
   if (profile_.sessions.empty()) return true;
-  const int64_t day = (server_s / 86400 + 4) % 7, second = server_s % 86400;
+  const int64_t day = (session_s / 86400 + 4) % 7, second = session_s % 86400;
   for (const TradeSession& session : profile_.sessions)
     if (session.day == day && second >= session.from_s && second < session.to_s) return true;
   return false;
@@ -156,11 +156,11 @@ MqlTradeResult TradeServer::pending(const MqlTradeRequest& request) {
   return answer(engine_.place(place), request);
 }
 
-MqlTradeResult TradeServer::execute(const MqlTradeRequest& request, uint64_t number, int64_t server_s) {
+MqlTradeResult TradeServer::execute(const MqlTradeRequest& request, uint64_t number, int64_t session_s) {
   const bool names_symbol = request.action == TRADE_ACTION_DEAL || request.action == TRADE_ACTION_PENDING;
   if (names_symbol && engine_.symbolIndex(request.symbol.utf8()) == kNoSymbol)
     return refused(kInvalid, "Invalid request", request);
-  if (!open(server_s)) return refused(TRADE_RETCODE_MARKET_CLOSED, "Market closed", request);
+  if (!open(session_s)) return refused(TRADE_RETCODE_MARKET_CLOSED, "Market closed", request);
   if (names_symbol && draw(profile_.seed, number, kRejectDraw) < profile_.reject)
     return refused(kReject, "Rejected", request);
   switch (request.action) {

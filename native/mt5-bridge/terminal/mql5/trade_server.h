@@ -18,14 +18,15 @@ class TradeServer {
   TradeServer(Engine& engine, const Profile& profile);
 
   // The answer; request_id is the terminal's affair. `number` counts requests: chance is drawn from it.
-  MqlTradeResult execute(const MqlTradeRequest& request, uint64_t number, int64_t server_s);
+  // `session_s`: see open().
+  MqlTradeResult execute(const MqlTradeRequest& request, uint64_t number, int64_t session_s);
   // Transactions of the engine's events, without TRADE_TRANSACTION_REQUEST.
   std::vector<MqlTradeTransaction> transactionsOf(const std::vector<Event>& events);
 
   // POSITION_TICKET: that of the order that reversed the position last, or else its identifier.
   uint64_t ticketOf(uint64_t position_id) const;
   uint64_t positionByTicket(uint64_t ticket) const;  // its identifier, 0: none
-  bool open(int64_t server_s) const;
+  bool open(int64_t session_s) const;                // broker's wall clock, seconds
 
  private:
   MqlTradeResult deal(const MqlTradeRequest& request, uint64_t number);

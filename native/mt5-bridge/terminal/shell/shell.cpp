@@ -45,7 +45,7 @@ MqlTerminalOptions Shell::options() {
   options.base_ticks = std::clamp(kBaseTicks / config_.engine.symbols.size(), kLeastBaseTicks, kMostBaseTicks);
   // A tape may be older than what the account has traded on another one.
   options.server_ms = player_.position() > 0 ? player_.marketMs() : opening_.tape.view().ticks[0].time_ms;
-  options.late_by_market = true;
+  options.market_time = true;
   options.remember = [this](const std::vector<Event>& events) {
     if (!opening_.history) return;
     opening_.history->append(events, engine_, seen_);
