@@ -257,7 +257,8 @@ export function describeExit(exit: Exit): string {
   return `${exit.signal ?? `status ${exit.code}`}${exit.forced ? ', forced' : ''}`;
 }
 
-function jsonObject(line: string): Record<string, unknown> | undefined {
+/** What a program has told as one line of JSON; undefined: another line. */
+export function jsonObject(line: string): Record<string, unknown> | undefined {
   if (!line.startsWith('{')) return undefined;
   try {
     return JSON.parse(line) as Record<string, unknown>;

@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../../runtime/errors.ts';
 import { TroupeError } from '../../../runtime/errors.ts';
 import { nativeTable } from '../../../runtime/native-errors.ts';
 import type { ManagedProcess } from '../../processes.ts';
+import { jsonObject } from '../../processes.ts';
 import { jsonEvent } from './ready.ts';
 
 export interface LinkLimits {
@@ -42,7 +43,7 @@ export class LinkNews {
 
   /** A line of its output; those that say nothing of a link are passed over. */
   hear(party: Party, line: string): void {
-    const value = parsed(line);
+    const value = jsonObject(line);
     if (value === undefined) return;
     if (party === 'bridge' && value.event === 'state') this.bridgeState = String(value.state);
     const { level, code, message } = value;
@@ -123,15 +124,6 @@ const words = (who: string, said: Said | undefined): string | undefined =>
   said === undefined ? undefined : `${who} says ${said.code}: ${said.text}`;
 
 const todo = (said: Said | undefined): string | undefined => said && nativeTable[said.code]?.meaning;
-
-function parsed(line: string): Record<string, unknown> | undefined {
-  if (!line.startsWith('{')) return undefined;
-  try {
-    return JSON.parse(line) as Record<string, unknown>;
-  } catch {
-    return undefined;
-  }
-}
 
 export interface Linking {
   readonly news: LinkNews;

@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../../runtime/errors.ts';
 import { isErrorCode, TroupeError } from '../../../runtime/errors.ts';
 import type { Random } from '../../../runtime/random.ts';
 import { BACKOFF, delayMs, isHopeless, isSpent, recent } from '../../../supervisors/policy.ts';
+import { jsonObject } from '../../processes.ts';
 
 /** Of each program. */
 export const PROCESS_BUDGET = { restarts: 5, windowMs: 60_000 } as const;
@@ -60,7 +61,7 @@ export interface LastWords {
  */
 export function lastWords(tail: readonly string[]): LastWords | undefined {
   for (const line of [...tail].reverse()) {
-    const value = parsed(line);
+    const value = jsonObject(line);
     if (value === undefined || typeof value.message !== 'string') continue;
     if (value.event !== 'error' && value.level !== 'error') continue;
     const own = typeof value.code === 'string' ? value.code : '';
@@ -69,15 +70,6 @@ export function lastWords(tail: readonly string[]): LastWords | undefined {
       : { code: undefined, text: `${own}: ${value.message}` };
   }
   return undefined;
-}
-
-function parsed(line: string): Record<string, unknown> | undefined {
-  if (!line.startsWith('{')) return undefined;
-  try {
-    return JSON.parse(line) as Record<string, unknown>;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The one error with which the run ends when `name` is given up. */
