@@ -81,7 +81,7 @@ test('a day of EURUSD: bars, ticks, balance, positions and every fill', async ()
       'terminal:',
       '  latency_ms: 1',
       '  slippage_max_points: 3',
-      '  reject_probability: 0.02',
+      '  reject_probability: 0.2',
       '  partial_fill_probability: 0.3',
       '  commission_per_lot: 3.5',
     ],
@@ -126,8 +126,9 @@ test('a day of EURUSD: bars, ticks, balance, positions and every fill', async ()
       );
     }
 
+    // About 150, by when the fills come. One rejected in fifty left none rejected in one run of twenty; one in five never does.
     assert.ok(report.orders.intended > 10, `${report.orders.intended} orders intended`);
-    assert.ok(report.orders.rejected > 0, 'the broker rejects one order in fifty');
+    assert.ok(report.orders.rejected > 0, 'the broker rejects one order in five');
     const { filled, rejected, denied, cancelled, unknown, intended } = report.orders;
     assert.equal(unknown, 0);
     assert.equal(status.orders.open, 0);
