@@ -110,6 +110,11 @@ export interface ActorDefinition {
   /** How snapshots of older versions become of this one, step by step. A version without a step is refused. */
   readonly migrations?: readonly Migration[];
   readonly delivery: Delivery;
+  /**
+   * State that changed without an effect is committed after so long at the latest. A restart applies the inputs of that
+   * time again. Default: 5,000.
+   */
+  readonly idleCommitMs?: number;
   /** Orders wait for it: among the actors of its thread its turns come first (`run-queue.ts`). Default: no. */
   readonly urgent?: boolean;
   readonly inputs: readonly Input[];

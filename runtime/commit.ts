@@ -14,7 +14,7 @@ import type { MachineEvent } from './xstate.ts';
 /** Format of the envelope, not of the actor's context (that is `version`). */
 const FORMAT = 1;
 
-/** State that changed without an effect is committed after this long at the latest. */
+/** State that changed without an effect is committed after this long at the latest, where the actor does not say. */
 const IDLE_COMMIT_MS = 5_000;
 /**
  * And up to this share of it sooner, each actor by its name: hundreds that have begun together would all be committed in
@@ -25,9 +25,9 @@ const IDLE_COMMIT_SPREAD = 0.4;
 /** 0 to 1, the same for the same name, and far apart for names that are alike. */
 const shareOf = (name: string): number => (fnv1a32(name) % 1_000) / 1_000;
 
-/** How long state that changed without an effect waits for its commit. */
-export const idleCommitMs = (name: string): number =>
-  Math.round(IDLE_COMMIT_MS * (1 - IDLE_COMMIT_SPREAD * shareOf(name)));
+/** How long state that changed without an effect waits for its commit: `longestMs`, or up to 40 % less. */
+export const idleCommitMs = (name: string, longestMs = IDLE_COMMIT_MS): number =>
+  Math.round(longestMs * (1 - IDLE_COMMIT_SPREAD * shareOf(name)));
 
 /** An effect that is committed but not known to be performed. */
 export interface OutboxEntry {

@@ -124,7 +124,7 @@ export class Interpreter implements Subscriber, Inspectable {
     this.store = new CommitStore(options.snapshots, definition);
     this.timers = new Timers(clock, (event) => this.push({ kind: 'event', event }));
     const context: EffectContext = { bus, clock, log, layout, signal: this.abort.signal };
-    this.idleCommitMs = idleCommitMs(this.name);
+    this.idleCommitMs = idleCommitMs(this.name, definition.idleCommitMs);
     this.effects = new Effects(definition, context, {
       onEvent: (event, n) => this.push({ kind: 'event', event, completes: n }),
       onFailure: (error) => this.crash(error),

@@ -275,6 +275,25 @@ describe('an actor', () => {
     for (const { interpreter } of lives) interpreter.kill();
   });
 
+  test('an actor says itself for how long its state may wait for a commit', async () => {
+    const w = world();
+    const clock = new VirtualClock(1_000_000);
+    const bus = w.server.connect();
+    let commits = 0;
+    const onCommit = (): void => void commits++;
+    const life = await live(bus, definition(w, { idleCommitMs: 500 }), undefined, clock, () => true, onCommit);
+    const before = commits;
+    life.interpreter.tell({ type: 'control.pause' });
+    await until(() => life.interpreter.current.value === 'paused');
+    // Up to 40 % sooner, by its name.
+    clock.advance(299);
+    for (let turns = 0; turns < 20; turns++) await systemClock.yield();
+    assert.equal(commits, before);
+    clock.advance(201);
+    await until(() => commits > before);
+    life.interpreter.kill();
+  });
+
   test('a second owner wins by its commit, and the first one stops without a further effect', async () => {
     const w = world();
     const [busA, busB] = [w.server.connect(), w.server.connect()];
