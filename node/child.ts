@@ -6,7 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { InputHub } from '../runtime/hub.ts';
 import type { Inspector } from '../runtime/inspect/inspector.ts';
 import { Interpreter } from '../runtime/interpreter.ts';
-import { PoisonRecord } from '../runtime/poison.ts';
+import { failedInputs, PoisonRecord, poisonState } from '../runtime/poison.ts';
 import type { RunQueue } from '../runtime/run-queue.ts';
 import type { Logger } from '../runtime/telemetry/log.ts';
 import type { Metrics } from '../runtime/telemetry/metrics.ts';
@@ -75,7 +75,11 @@ export class ActorChild implements Member {
     this.beforeStart = beforeStart;
     const { kind, id } = this;
     const onBuried = (): void => stage.metrics.deadLetters.inc({ kind });
-    this.poison = new PoisonRecord({ ...stage, kind, id, onBuried });
+    this.poison = new PoisonRecord({
+      ...{ ...stage, kind, id, onBuried },
+      known: poisonState(stage.levels.failedInputs(kind, id)),
+      onChange: (state) => stage.levels.failed(kind, id, failedInputs(state)),
+    });
   }
 
   async start(onExit: Parameters<ChildSpec['start']>[0]): Promise<Interpreter> {

@@ -12,6 +12,8 @@ import { actorKey, topics } from '../runtime/bus/topics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { messageOf, TroupeError } from '../runtime/errors.ts';
 import { isConflict } from '../runtime/lease.ts';
+import type { FailedInputs } from '../runtime/poison.ts';
+import { NO_FAILED_INPUTS } from '../runtime/poison.ts';
 import type { Logger } from '../runtime/telemetry/log.ts';
 import type { SupervisorEvent } from '../supervisors/supervisor.ts';
 
@@ -36,6 +38,8 @@ export interface LevelValue {
   readonly detail: string;
   readonly restarts: number;
   readonly sinceMs: number;
+  /** Inputs at which it has failed and that it has not got past; absent where there are none. */
+  readonly failedInputs?: FailedInputs;
 }
 
 /** Undefined where the bytes are no level. */
@@ -62,6 +66,7 @@ interface Level {
   state: string;
   detail: string;
   restarts: number;
+  failedInputs: FailedInputs;
   sinceMs: number;
   writtenMs: number;
   /** When it is to be written, while `cancel` is there. */
@@ -123,12 +128,13 @@ export class Levels {
   }
 
   /**
-   * Claims the actor, over what stands at `revision` (0: nothing). Resolves to the claim's own revision: the fence of
+   * Claims the actor, over what stands at `revision` (0: nothing) and says at which inputs it has failed. Resolves to the claim's own revision: the fence of
    * what the actor does from now on, because later claims have higher ones. Throws BUS_CONFLICT when somebody was
    * faster.
    */
-  async claim(kind: string, id: string, revision: number): Promise<number> {
+  async claim(kind: string, id: string, revision: number, failed = NO_FAILED_INPUTS): Promise<number> {
     const level = this.level(kind, id);
+    level.failedInputs = failed;
     level.state = 'starting';
     level.detail = '';
     level.sinceMs = this.o.clock.nowMs();
@@ -210,6 +216,19 @@ export class Levels {
     }
   }
 
+  failedInputs(kind: string, id: string): FailedInputs {
+    return this.levels.get(actorKey(kind, id))?.failedInputs ?? NO_FAILED_INPUTS;
+  }
+
+  /** Written at once: whoever takes the actor over goes on counting, and the next failure may end this node. */
+  failed(kind: string, id: string, failed: FailedInputs): void {
+    const level = this.levels.get(actorKey(kind, id));
+    if (level === undefined || level.revision === 0) return;
+    level.failedInputs = failed;
+    level.cancel?.();
+    void this.put(level);
+  }
+
   state(kind: string, id: string, state: string, detail: string): void {
     const level = this.level(kind, id);
     const isNew = level.state !== state;
@@ -282,7 +301,7 @@ export class Levels {
     if (level === undefined) {
       const sinceMs = this.o.clock.nowMs();
       level = {
-        ...{ kind, id, key, state: 'starting', detail: '', restarts: 0, sinceMs },
+        ...{ kind, id, key, state: 'starting', detail: '', restarts: 0, sinceMs, failedInputs: NO_FAILED_INPUTS },
         ...{ writtenMs: 0, dueMs: 0, cancel: undefined },
         ...{ revision: 0, doubtful: false, over: undefined, writing: undefined, stale: false },
       };
@@ -365,9 +384,12 @@ export class Levels {
   }
 
   private encode(level: Level, node: string): Uint8Array {
-    const { kind, id, state, detail, restarts, sinceMs } = level;
+    const { kind, id, state, detail, restarts, sinceMs, failedInputs } = level;
     const instance = node === '' ? '' : this.o.instance;
-    const value: LevelValue = { kind, id, node, instance, state, detail, restarts, sinceMs };
+    const value: LevelValue = {
+      ...{ kind, id, node, instance, state, detail, restarts, sinceMs },
+      ...(Object.keys(failedInputs).length === 0 ? {} : { failedInputs }),
+    };
     return new TextEncoder().encode(JSON.stringify(value));
   }
 }

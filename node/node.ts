@@ -375,7 +375,11 @@ export class Node {
     const { threads, metrics, log } = this.o;
     if (thread !== undefined && threads !== undefined) {
       const onState = (state: string, detail: string): void => this.levels.state(kind, id, state, detail);
-      return new ThreadMember({ run: thread, threads, shutdownMs, metrics, log, hub: this.hub, onState });
+      return new ThreadMember({
+        ...{ run: thread, threads, shutdownMs, metrics, log, hub: this.hub, onState },
+        failedInputs: this.levels.failedInputs(kind, id),
+        onFailedInputs: (failed) => this.levels.failed(kind, id, failed),
+      });
     }
     return new ActorChild(
       () => planned.definition(),

@@ -239,7 +239,7 @@ export class Placer {
     this.pending.add(key);
     if (!(await this.isFree(owner)) || this.stopped) return false;
     try {
-      await levels.claim(kind, id, owner.revision);
+      await levels.claim(kind, id, owner.revision, owner.level?.failedInputs);
     } catch (error) {
       if (!isConflict(error)) throw error;
       this.schedule(GATHER_MS);

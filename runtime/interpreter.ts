@@ -525,6 +525,7 @@ export class Interpreter implements Subscriber, Inspectable {
     this.o.onCommit?.(this.o.clock.monotonicMs() - sinceMs);
     if (this.lineage === 0) this.lineage = revision;
     this.effects.committed(this.lineage);
+    this.o.poison.committed(this.committed);
   }
 
   private async commit(): Promise<void> {

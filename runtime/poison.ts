@@ -1,6 +1,7 @@
 /**
- * Inputs at which an actor fails. The record outlives the actor's restarts; after five failures at one input it goes
- * to the dead letters with its cause, and the actor goes on without it.
+ * Inputs at which an actor fails. The record outlives the actor's restarts, and what of it still counts goes with the
+ * actor to another node (`FailedInputs`); after five failures at one input it goes to the dead letters with its cause, and
+ * the actor goes on without it.
  */
 import type { Bus } from './bus/bus.ts';
 import type { Family, Layout } from './bus/topics.ts';
@@ -31,6 +32,24 @@ export interface PoisonOptions {
 export interface PoisonState {
   readonly attempts: readonly (readonly [input: string, attempts: number])[];
   readonly buried: readonly string[];
+}
+
+/**
+ * What another node has to know: how often the actor has failed at inputs that no commit has gone past yet. One that is
+ * buried counts as tried enough: who meets it again buries it at the next failure.
+ */
+export type FailedInputs = Readonly<Record<string, number>>;
+
+export const NO_FAILED_INPUTS: FailedInputs = {};
+
+export function failedInputs({ attempts, buried }: PoisonState): FailedInputs {
+  return Object.fromEntries([...attempts, ...buried.map((input) => [input, POISON_ATTEMPTS] as const)]);
+}
+
+/** What another node has written; anything else is nothing. */
+export function poisonState(failed: unknown): PoisonState {
+  const entries = typeof failed === 'object' && failed !== null ? Object.entries(failed) : [];
+  return { attempts: entries.filter(([, attempts]) => Number.isSafeInteger(attempts) && attempts > 0), buried: [] };
 }
 
 export class PoisonRecord {
@@ -115,6 +134,22 @@ export class PoisonRecord {
     // Whoever commits waits for it and hears of a failure; without a commit nobody may be left with a rejection.
     telling.catch(() => undefined);
     this.telling = telling;
+  }
+
+  /** These positions are committed: what was before them never comes again. */
+  committed(positions: ReadonlyMap<Family, number>): void {
+    if (this.attempts.size === 0 && this.buried.size === 0) return;
+    const isPast = (key: string): boolean => {
+      const dot = key.lastIndexOf('.');
+      return Number(key.slice(dot + 1)) <= (positions.get(key.slice(0, dot) as Family) ?? 0);
+    };
+    const past = [...this.attempts.keys(), ...this.buried].filter(isPast);
+    if (past.length === 0) return;
+    for (const key of past) {
+      this.attempts.delete(key);
+      this.buried.delete(key);
+    }
+    this.changed();
   }
 
   private changed(): void {

@@ -1,7 +1,8 @@
 /** A strategy that runs in a thread of its own, as the node and its supervisor know it. */
 import { TroupeError } from '../../runtime/errors.ts';
 import type { Delivered, Inputs } from '../../runtime/hub.ts';
-import type { PoisonState } from '../../runtime/poison.ts';
+import type { FailedInputs, PoisonState } from '../../runtime/poison.ts';
+import { failedInputs, poisonState } from '../../runtime/poison.ts';
 import type { Logger } from '../../runtime/telemetry/log.ts';
 import type { Metrics } from '../../runtime/telemetry/metrics.ts';
 import type { ChildExit, Running } from '../../supervisors/spec.ts';
@@ -26,6 +27,9 @@ export interface ThreadMemberOptions {
   readonly hub: Inputs;
   /** The state's name or the description changed. */
   readonly onState: (state: string, detail: string) => void;
+  /** At which inputs it failed on another node. */
+  readonly failedInputs?: FailedInputs;
+  readonly onFailedInputs?: (failed: FailedInputs) => void;
 }
 
 export class ThreadMember implements Member {
@@ -36,7 +40,7 @@ export class ThreadMember implements Member {
   readonly onBudgetSpent = 'leave';
   private readonly o: ThreadMemberOptions;
   /** Survives the threads: an input is poison however often the thread is made anew. */
-  private poison: PoisonState = { attempts: [], buried: [] };
+  private poison: PoisonState;
   restored: unknown;
   private known: unknown;
   /** It has come up and said nothing of itself yet. */
@@ -53,6 +57,7 @@ export class ThreadMember implements Member {
     this.o = options;
     this.id = options.run.id;
     this.shutdownMs = options.shutdownMs;
+    this.poison = poisonState(options.failedInputs);
     options.threads.order();
   }
 
@@ -177,6 +182,7 @@ export class ThreadMember implements Member {
       case 'poison':
         if (message.state.buried.length > this.poison.buried.length) metrics.deadLetters.inc({ kind: KIND });
         this.poison = message.state;
+        this.o.onFailedInputs?.(failedInputs(message.state));
         break;
       case 'settled':
         this.answers.get(message.ask)?.(message.settled);

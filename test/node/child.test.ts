@@ -73,7 +73,7 @@ async function world(): Promise<World> {
   const stage = {
     ...{ bus, snapshots, clock, log, layout, queue: new RunQueue(clock), mayRun: () => true },
     hub: new InputHub({ bus, layout, clock, log, onFailure: (error) => assert.fail(error) }),
-    levels: { state: () => undefined },
+    levels: { state: () => undefined, failedInputs: () => ({}) },
     metrics: { commitLatency: { observe: () => undefined }, deadLetters: { inc: () => undefined } },
     inspector: { add: () => () => undefined },
   } as unknown as Stage;

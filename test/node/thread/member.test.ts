@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import type { FailedInputs } from '../../../runtime/poison.ts';
 import { until, World } from './world.ts';
 
 const LIMIT = { timeout: 300_000 };
@@ -55,6 +56,24 @@ describe('a strategy in a thread', () => {
     // A step that was not committed before the crash is made again, with the same count.
     const counts = new Map(world.heard('poisoned').map(({ bar, count }) => [bar, count]));
     assert.deepEqual([...counts.values()], [1, 2, 3, 4]);
+  });
+
+  test('what it failed at elsewhere counts here, and what it fails at here is told', LIMIT, async () => {
+    const poison = world.bars + 2;
+    const key = `market.${poison + 1}`;
+    const told: FailedInputs[] = [];
+    const letters = await world.deadLetters();
+    await world.add('moved', `if (bar === ${poison}) throw new Error('cannot take this bar');`, '', {
+      failedInputs: { [key]: 3 },
+      onFailedInputs: (failed) => told.push(failed),
+    });
+    const to = poison + 3;
+    await world.tellWhile(() => world.bars < to);
+    await until('it has gone on', () => world.heard('moved').at(-1)?.bar === to - 1);
+    assert.equal(world.of('moved', 'failed').length, 2);
+    assert.equal(await world.deadLetters(), letters + 1);
+    await until('it is done with it', () => told.length === 3);
+    assert.deepEqual(told, [{ [key]: 4 }, { [key]: 5 }, {}]);
   });
 
   test('given up, it stays down until an operator starts it again', LIMIT, async () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ThreadMemberOptions } from '../../../node/thread/member.ts';
 import { ThreadMember } from '../../../node/thread/member.ts';
 import type { Assignment } from '../../../node/thread/protocol.ts';
 import { Threads } from '../../../node/thread/threads.ts';
@@ -88,7 +89,7 @@ export class World {
   }
 
   /** A strategy whose handler runs `fault`, then writes down what it heard and says one intent. `top` runs when it is loaded. */
-  async add(id: string, fault: string, top = ''): Promise<ThreadMember> {
+  async add(id: string, fault: string, top = '', more: Partial<ThreadMemberOptions> = {}): Promise<ThreadMember> {
     const member = new ThreadMember({
       run: this.write(id, fault, top),
       threads: this.threads,
@@ -97,6 +98,7 @@ export class World {
       metrics: this.metrics,
       log: silentLogger,
       onState: (state) => this.states.set(id, state),
+      ...more,
     });
     await this.supervisor.add(member);
     return member;
