@@ -81,6 +81,20 @@ const misbehaviours: readonly Misbehaviour[] = [
 
 const quantile = (sorted: readonly number[], q: number): number => sorted[Math.floor(q * (sorted.length - 1))]!;
 
+/** Bars before and after the misbehaviour: what the other one's latency is on this machine at this moment. */
+const CALM_BARS = 30;
+/** What else runs on the machine may fall into one round; what the misbehaviour does to the other one is there in all. */
+const ROUNDS = 6;
+
+/**
+ * Of these quantiles of the other one's latency, how much longer it may be meanwhile. Memory that grows as fast as it can
+ * is collected by V8's own threads on all cores, for the few looks that it takes until it is too much.
+ */
+const noiseOf = ({ cause }: Misbehaviour) => [
+  { q: 0.5, factor: 1.5, ms: 0.5 },
+  { q: 0.9, factor: 2, ms: cause === GROWTH ? 10 : 3 },
+];
+
 describe('a strategy that always does it', () => {
   let world: World;
   before(async () => {
@@ -90,14 +104,41 @@ describe('a strategy that always does it', () => {
   });
   after(() => world.stop());
 
-  for (const { name, id, fault, cause } of misbehaviours) {
+  const tellCalm = async (): Promise<readonly [from: number, to: number]> => {
+    const from = world.bars;
+    await world.tellWhile(() => world.bars < from + CALM_BARS);
+    return [from, world.bars];
+  };
+
+  /** It misbehaves until it is given up. Whether the other one's latency stayed what it is otherwise, and the figures. */
+  const round = async (id: string, one: Misbehaviour): Promise<{ isSteady: boolean; figures: string }> => {
+    const before = await tellCalm();
+    await world.add(id, one.fault);
+    const from = world.bars;
+    await world.tellWhile(() => !world.givenUp(id));
+    const to = world.bars;
+    const after = await tellCalm();
+    await until('the other has heard everything', () => world.heard('good').length === world.bars);
+    const calm = [before, after].flatMap((span) => world.latencies('good', ...span)).sort((a, b) => a - b);
+    const wild = world.latencies('good', from, to);
+    const noise = noiseOf(one);
+    const isSteady = noise.every(({ q, factor, ms }) => quantile(wild, q) <= factor * quantile(calm, q) + ms);
+    const figures = noise.map(({ q }) => `${q}: ${quantile(calm, q).toFixed(2)} -> ${quantile(wild, q).toFixed(2)} ms`);
+    return { isSteady, figures: `${figures.join(', ')}, ${wild.length} bars` };
+  };
+
+  for (const misbehaviour of misbehaviours) {
+    const { name, id, cause } = misbehaviour;
     test(`${name}: a restart, then the end of it, and nobody else's`, LIMIT, async (t) => {
-      const calmTo = world.bars;
-      await world.add(id, fault);
-      const from = world.bars;
-      await world.tellWhile(() => !world.givenUp(id));
+      const told: string[] = [];
+      let isSteady = false;
+      for (let i = 1; i <= ROUNDS && !isSteady; i++) {
+        const one = await round(i === 1 ? id : `${id}-${i}`, misbehaviour);
+        isSteady = one.isSteady;
+        told.push(one.figures);
+        t.diagnostic(`${name}: ${one.figures}`);
+      }
       const to = world.bars;
-      await until('the other has heard everything', () => world.heard('good').length === to);
 
       const failures = world.of(id, 'failed');
       assert.equal(failures.length, 2, JSON.stringify(failures));
@@ -105,19 +146,12 @@ describe('a strategy that always does it', () => {
       assert.equal(world.of(id, 'restarted').length, 1);
       assert.equal(world.phase(id), 'failed');
       assert.deepEqual(world.of('good', 'failed'), []);
-      // The other one heard every bar once, and no later than it does when nothing is wrong.
+      // The other one heard every bar once, and no later than right before and after.
       assert.deepEqual(
         world.heard('good').map(({ bar }) => bar),
         Array.from({ length: to }, (_, bar) => bar),
       );
-      const calm = world.latencies('good', 20, calmTo);
-      const wild = world.latencies('good', from, to);
-      const figures = [0.5, 0.99].map((q) => `${quantile(calm, q).toFixed(2)} -> ${quantile(wild, q).toFixed(2)} ms`);
-      t.diagnostic(`${name}: median ${figures[0]}, p99 ${figures[1]}, ${wild.length} bars`);
-      assert.ok(quantile(wild, 0.5) < 3 * quantile(calm, 0.5) + 5, figures[0]);
-      // Of a few hundred bars the p99 is one or two, and those may be the machine's own.
-      const high = wild.length >= 1_000 ? 0.99 : 0.9;
-      assert.ok(quantile(wild, high) < 3 * quantile(calm, high) + 50, `${high}: ${figures[1]}`);
+      assert.ok(isSteady, told.join('; '));
     });
   }
 });
