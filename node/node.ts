@@ -376,7 +376,8 @@ export class Node {
     if (thread !== undefined && threads !== undefined) {
       const onState = (state: string, detail: string): void => this.levels.state(kind, id, state, detail);
       return new ThreadMember({
-        ...{ run: thread, threads, shutdownMs, metrics, log, hub: this.hub, onState },
+        ...{ run: thread, threads, shutdownMs, metrics, log, onState },
+        ...{ hub: stage.hub, snapshots: stage.snapshots },
         failedInputs: this.levels.failedInputs(kind, id),
         onFailedInputs: (failed) => this.levels.failed(kind, id, failed),
       });

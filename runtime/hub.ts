@@ -33,6 +33,11 @@ export interface Subscriber {
 
 /** Where an actor's inputs come from. */
 export interface Inputs {
+  /**
+   * It will subscribe soon, with what it has taken by now: what takes time may begin. Nothing is delivered before it
+   * subscribes.
+   */
+  announce?(subscriber: Subscriber): void;
   /** Begins delivery of everything after `subscriber.taken()`. Resolves when the readers stand. */
   subscribe(subscriber: Subscriber): Promise<void>;
   unsubscribe(subscriber: Subscriber): Promise<void>;

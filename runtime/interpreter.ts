@@ -143,6 +143,7 @@ export class Interpreter implements Subscriber, Inspectable {
     const isCommitted = committed !== undefined && definition.delivery === 'commit';
     if (isCommitted) {
       if (first !== undefined) this.accept(step(definition.machine, this.snapshot, this.stamped(first)), first);
+      this.o.hub.announce?.(this);
       // Before any effect: an earlier owner that still runs without knowing loses its next commit.
       await this.commit();
     }

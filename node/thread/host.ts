@@ -6,7 +6,6 @@ import { strategyActor, strategyPlan } from '../../actors/strategy/actor.ts';
 import { loadStrategy } from '../../actors/strategy/registry.ts';
 import type { ActorDefinition } from '../../runtime/actor.ts';
 import type { Bus, KeyValue } from '../../runtime/bus/bus.ts';
-import { actorKey } from '../../runtime/bus/topics.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { Inspector } from '../../runtime/inspect/inspector.ts';
 import { Interpreter } from '../../runtime/interpreter.ts';
@@ -31,10 +30,13 @@ const MOST_COMMITS = 4_096;
 
 type Run = Extract<ToThread, { type: 'run' }>;
 
-/** What a start needs that is not the actor's state. */
-interface Prepared {
+interface Store {
   readonly bus: Bus;
   readonly snapshots: KeyValue;
+}
+
+/** What a start needs that is not the actor's state. */
+interface Prepared extends Store {
   readonly actor: ActorDefinition;
 }
 
@@ -62,7 +64,7 @@ export class Host {
   private readonly vitals: Vitals;
   private readonly clock: Clock;
   private readonly log: Logger;
-  private connecting: Promise<Bus | undefined>;
+  private readonly connecting: Promise<Store | undefined>;
   private readonly inputs: PortInputs;
   private interpreter: Interpreter | undefined;
   private definition: ActorDefinition | undefined;
@@ -87,7 +89,12 @@ export class Host {
       (error) => this.fail('crash', error),
     );
     // A spare connects before it is needed. Where that fails it is tried again, and reported, when it is.
-    this.connecting = options.connect().catch(() => undefined);
+    this.connecting = this.connect().catch(() => undefined);
+  }
+
+  private async connect(): Promise<Store> {
+    const bus = await this.o.connect();
+    return { bus, snapshots: await bus.kv('snapshots') };
   }
 
   listen(): void {
@@ -164,20 +171,16 @@ export class Host {
 
   private async prepare(run: Assignment): Promise<Prepared> {
     const { id, account, symbol, params, featureTimeframes, use, folder } = run;
-    const connected = this.connecting.then(async (early) => {
-      const bus = early ?? (await this.o.connect());
-      return { bus, snapshots: await bus.kv('snapshots') };
-    });
+    const connected = this.connecting.then((early) => early ?? this.connect());
     const [store, strategy] = await Promise.all([connected, loadStrategy(use, folder, `strategies.${id}.use`)]);
     const actor = strategyActor({ id, account, symbol, definition: strategy, params, featureTimeframes });
     return { ...store, actor };
   }
 
-  private async run({ run, layout, poison }: Run): Promise<void> {
+  private async run({ run, layout, poison, stored }: Run): Promise<void> {
     const { clock } = this;
     const { id } = run;
     const { bus, snapshots, actor } = await this.preparedFor(run);
-    const stored = await snapshots.get(actorKey('strategy', id));
     const log = this.log.child({ kind: actor.kind, id });
     this.definition = {
       ...actor,
@@ -198,6 +201,7 @@ export class Host {
       snapshots,
       stored,
       hub: {
+        announce: (subscriber) => this.inputs.announce(subscriber),
         // Restored and committed, and no input taken yet: one that blocks at its first input has started and hangs.
         subscribe: (subscriber) => {
           this.say({ type: 'started' });

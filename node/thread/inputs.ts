@@ -13,6 +13,7 @@ const TOLD_EVERY = 64;
 export class PortInputs implements Inputs {
   private readonly say: (message: FromThread) => void;
   private readonly onFailure: (error: unknown) => void;
+  private isAnnounced = false;
   private subscriber: Subscriber | undefined;
   private joined: PromiseWithResolvers<void> | undefined;
   private queue: Handed[] = [];
@@ -24,18 +25,29 @@ export class PortInputs implements Inputs {
     this.onFailure = onFailure;
   }
 
-  subscribe(subscriber: Subscriber): Promise<void> {
-    this.subscriber = subscriber;
+  /** The main side begins at once: what it hands over waits here until the actor takes it. */
+  announce(subscriber: Subscriber): void {
+    this.isAnnounced = true;
     this.joined = Promise.withResolvers<void>();
+    // Nobody may ever subscribe to hear of it.
+    this.joined.promise.catch(() => undefined);
     const inputs = subscriber.inputs.map(({ topic, key }) => ({ topic, key }));
     const taken = familiesOf(subscriber).map((family) => [family, subscriber.taken(family)] as const);
     this.say({ type: 'subscribe', inputs, taken });
-    return this.joined.promise;
+  }
+
+  subscribe(subscriber: Subscriber): Promise<void> {
+    if (!this.isAnnounced) this.announce(subscriber);
+    this.isAnnounced = false;
+    this.subscriber = subscriber;
+    this.takeUp();
+    return this.joined!.promise;
   }
 
   async unsubscribe(): Promise<void> {
-    if (this.subscriber === undefined) return;
+    if (this.subscriber === undefined && !this.isAnnounced) return;
     this.subscriber = undefined;
+    this.isAnnounced = false;
     this.queue = [];
     this.say({ type: 'unsubscribe' });
   }
@@ -52,7 +64,12 @@ export class PortInputs implements Inputs {
 
   handed({ inputs }: Extract<ToThread, { type: 'inputs' }>): void {
     this.queue.push(...inputs);
-    if (!this.working) this.work().catch(this.onFailure);
+    this.takeUp();
+  }
+
+  private takeUp(): void {
+    if (this.isAnnounced || this.working || this.queue.length === 0) return;
+    this.work().catch(this.onFailure);
   }
 
   private async work(): Promise<void> {

@@ -1,4 +1,6 @@
 /** A strategy that runs in a thread of its own, as the node and its supervisor know it. */
+import type { KeyValue, KvEntry } from '../../runtime/bus/bus.ts';
+import { actorKey } from '../../runtime/bus/topics.ts';
 import { TroupeError } from '../../runtime/errors.ts';
 import type { Delivered, Inputs } from '../../runtime/hub.ts';
 import type { FailedInputs, PoisonState } from '../../runtime/poison.ts';
@@ -25,6 +27,7 @@ export interface ThreadMemberOptions {
   readonly log: Logger;
   /** The node's readers. */
   readonly hub: Inputs;
+  readonly snapshots: KeyValue;
   /** The state's name or the description changed. */
   readonly onState: (state: string, detail: string) => void;
   /** At which inputs it failed on another node. */
@@ -96,7 +99,9 @@ export class ThreadMember implements Member {
     thread.post({ type: 'prepare', run });
     try {
       await Promise.race([this.ending, start]);
-      thread.post({ type: 'run', run, layout: threads.layout, poison: this.poison });
+      // Not by the thread itself, which still loads what it will run.
+      const stored = await Promise.race([this.lastCommit(), start]);
+      thread.post({ type: 'run', run, layout: threads.layout, poison: this.poison, stored: stored ?? undefined });
       await start;
       isUp = true;
       return running;
@@ -105,6 +110,12 @@ export class ThreadMember implements Member {
       this.left(thread);
       throw thrown;
     }
+  }
+
+  private async lastCommit(): Promise<KvEntry | undefined> {
+    const entry = await this.o.snapshots.get(actorKey(KIND, this.id));
+    // A buffer of its own: what the store gave is a part of a larger one, which would travel whole.
+    return entry && { ...entry, value: new Uint8Array(entry.value) };
   }
 
   get summary(): unknown {

@@ -1,6 +1,6 @@
 /** What the two sides of a thread say to each other. Everything is plain data that a structured clone carries. */
 import type { ControlEvent } from '../../runtime/actor.ts';
-import type { StoredMessage } from '../../runtime/bus/bus.ts';
+import type { KvEntry, StoredMessage } from '../../runtime/bus/bus.ts';
 import type { Family, Layout, TopicKey, TopicName } from '../../runtime/bus/topics.ts';
 import type { ErrorCode } from '../../runtime/errors.ts';
 import { isErrorCode, messageOf, TroupeError } from '../../runtime/errors.ts';
@@ -46,7 +46,14 @@ export type Handed = StoredMessage & { readonly topic: TopicName; readonly famil
 export type ToThread =
   /** This one will run here, and must not yet: what can be done without its state is done meanwhile. */
   | { readonly type: 'prepare'; readonly run: Assignment }
-  | { readonly type: 'run'; readonly run: Assignment; readonly layout: Layout; readonly poison: PoisonState }
+  | {
+      readonly type: 'run';
+      readonly run: Assignment;
+      readonly layout: Layout;
+      readonly poison: PoisonState;
+      /** Its last commit, read when the thread before had ended. */
+      readonly stored: KvEntry | undefined;
+    }
   /** Nobody needs it yet: what it will do then it may do once for practice. */
   | { readonly type: 'rehearse' }
   /** Only load it and say what it needs. */
@@ -78,7 +85,7 @@ export type FromThread =
   | { readonly type: 'ready' }
   | { readonly type: 'started' }
   | ({ readonly type: 'planned' } & Needs)
-  /** What its actor hears, and the last that it has taken of each family. */
+  /** What its actor hears, and the last that it has taken of each family; maybe before it has started. */
   | {
       readonly type: 'subscribe';
       readonly inputs: readonly { readonly topic: TopicName; readonly key: TopicKey }[];

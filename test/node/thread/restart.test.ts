@@ -5,6 +5,9 @@ import type { Body, BodyHooks } from '../../../node/thread/body.ts';
 import { ThreadMember } from '../../../node/thread/member.ts';
 import type { ToThread } from '../../../node/thread/protocol.ts';
 import { Threads } from '../../../node/thread/threads.ts';
+import type { KvEntry } from '../../../runtime/bus/bus.ts';
+import { MemoryServer } from '../../../runtime/bus/memory.ts';
+import { actorKey } from '../../../runtime/bus/topics.ts';
 import { systemClock as clock } from '../../../runtime/clock.ts';
 import { silentLogger as log } from '../../../runtime/telemetry/log.ts';
 import { createMetrics } from '../../../runtime/telemetry/metrics.ts';
@@ -12,6 +15,7 @@ import { createMetrics } from '../../../runtime/telemetry/metrics.ts';
 /** Ends only when it is let. */
 class PaperBody implements Body {
   readonly posted: ToThread['type'][] = [];
+  stored: KvEntry | undefined;
   readonly ended = Promise.withResolvers<void>();
   readonly hooks: BodyHooks;
 
@@ -19,9 +23,11 @@ class PaperBody implements Body {
     this.hooks = hooks;
   }
 
-  post({ type }: ToThread): void {
-    this.posted.push(type);
-    if (type === 'run') this.hooks.onMessage({ type: 'started' });
+  post(message: ToThread): void {
+    this.posted.push(message.type);
+    if (message.type !== 'run') return;
+    this.stored = message.stored;
+    this.hooks.onMessage({ type: 'started' });
   }
 
   terminate(): Promise<void> {
@@ -34,7 +40,8 @@ class PaperBody implements Body {
 }
 
 /** A strategy whose threads are of paper. */
-function paperWorld() {
+async function paperWorld() {
+  const snapshots = await new MemoryServer({ clock }).connect().kv('snapshots');
   const bodies: PaperBody[] = [];
   const threads = new Threads({
     ...{ bus: { url: '', name: '' }, layout: { partitions: 1 }, clock, log, node: 'node-1', spare: false },
@@ -49,13 +56,14 @@ function paperWorld() {
     run: { id: 'one', use: '', symbol: '', params: {}, account: '', featureTimeframes: [], folder: '/' },
     ...{ threads, shutdownMs: 1_000, metrics: createMetrics(), log },
     hub: { subscribe: async () => undefined, unsubscribe: async () => undefined },
+    snapshots,
     onState: () => undefined,
   });
-  return { bodies, threads, member };
+  return { bodies, threads, member, snapshots };
 }
 
 test('the next thread loads the strategy while the one before ends, and runs it only then', async () => {
-  const { bodies, threads, member } = paperWorld();
+  const { bodies, threads, member } = await paperWorld();
   const never = new AbortController().signal;
   const first = await member.start(() => undefined, never);
   assert.deepEqual(bodies[0]!.posted, ['prepare', 'run']);
@@ -70,8 +78,27 @@ test('the next thread loads the strategy while the one before ends, and runs it 
   await threads.close();
 });
 
+test('what the one before has committed until its end is what the next begins with', async () => {
+  const { bodies, threads, member, snapshots } = await paperWorld();
+  const never = new AbortController().signal;
+  const key = actorKey('strategy', 'one');
+  const first = await member.start(() => undefined, never);
+  assert.equal(bodies[0]!.stored, undefined);
+  const revision = await snapshots.create(key, Uint8Array.of(1));
+  first.kill();
+  const second = member.start(() => undefined, never);
+  await clock.yield();
+  // Under way when it was ended.
+  await snapshots.update(key, Uint8Array.of(2), revision);
+  bodies[0]!.ended.resolve();
+  await second;
+  assert.deepEqual(bodies[1]!.stored?.value, Uint8Array.of(2));
+  bodies[1]!.ended.resolve();
+  await threads.close();
+});
+
 test('told to stop waiting while the one before does not end, it fails, and its thread is ended', async () => {
-  const { bodies, threads, member } = paperWorld();
+  const { bodies, threads, member } = await paperWorld();
   const late = new AbortController();
   const first = await member.start(() => undefined, late.signal);
   first.kill();

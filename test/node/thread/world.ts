@@ -96,6 +96,7 @@ export class World {
       run: this.write(id, fault, top),
       threads: this.threads,
       hub: this.hub,
+      snapshots: await this.bus.kv('snapshots'),
       shutdownMs: 2_000,
       metrics: this.metrics,
       log: silentLogger,
