@@ -4,163 +4,26 @@ import fc from 'fast-check';
 import type { ActorDefinition, InputEvent, StoredState } from '../../runtime/actor.ts';
 import { publish } from '../../runtime/actor.ts';
 import type { Bus, KeyValue, PublishRequest } from '../../runtime/bus/bus.ts';
-import { MemoryServer } from '../../runtime/bus/memory.ts';
 import { actorKey, topics } from '../../runtime/bus/topics.ts';
 import { systemClock, VirtualClock } from '../../runtime/clock.ts';
-import { InputHub } from '../../runtime/hub.ts';
-import type { Exit } from '../../runtime/interpreter.ts';
-import { Interpreter, JOINED_INPUTS } from '../../runtime/interpreter.ts';
+import { JOINED_INPUTS } from '../../runtime/interpreter.ts';
 import { POISON_ATTEMPTS, PoisonRecord } from '../../runtime/poison.ts';
-import { silentLogger } from '../../runtime/telemetry/log.ts';
 import { enqueueActions, setup } from '../../runtime/xstate.ts';
-
-const layout = { partitions: 12 };
-const log = silentLogger;
-
-interface Tally {
-  readonly seen: readonly string[];
-  readonly answers: readonly string[];
-  readonly ticks: number;
-}
-
-type TallyEvent =
-  | InputEvent<'intent'>
-  | { type: 'answer'; id: string }
-  | { type: 'boom' }
-  | { type: 'due' }
-  | { type: 'control.pause' };
-
-/** Hears intents; says one order for each, and calls somebody about it. */
-const tally = setup({
-  types: { context: {} as Tally, events: {} as TallyEvent },
-  actions: { publish: (_, _params: unknown) => undefined, call: (_, _params: unknown) => undefined },
-}).createMachine({
-  id: 'tally',
-  context: { seen: [], answers: [], ticks: 0 },
-  initial: 'open',
-  states: {
-    open: {
-      on: {
-        intent: {
-          actions: enqueueActions(({ context, event, enqueue }) => {
-            const { intentId } = event.message;
-            if (intentId === 'poison') throw new Error('cannot stomach this');
-            enqueue.assign({ seen: [...context.seen, intentId] });
-            enqueue(publish('order', { account: 'a', orderId: `o-${intentId}`, intentId }) as never);
-            enqueue({ type: 'call', params: { id: intentId } } as never);
-          }),
-        },
-        answer: {
-          actions: enqueueActions(({ context, event, enqueue }) => {
-            enqueue.assign({ answers: [...context.answers, event.id] });
-          }),
-        },
-        'control.pause': 'paused',
-      },
-    },
-    paused: {
-      after: { 60000: 'open' },
-      on: { due: {} },
-    },
-  },
-});
-
-interface World {
-  readonly server: MemoryServer;
-  /** Everything that was ever called, in order; the same id twice is harmless, because it is told apart. */
-  readonly called: string[];
-}
-
-const world = (): World => ({ server: new MemoryServer({ clock: systemClock }), called: [] });
-
-function definition(w: World, overrides: Partial<ActorDefinition> = {}): ActorDefinition {
-  return {
-    kind: 'tally',
-    id: 't',
-    machine: tally,
-    input: undefined,
-    version: 1,
-    delivery: 'commit',
-    inputs: [{ topic: 'intent', key: { account: 'a' }, from: 'start' }],
-    perform: {
-      call: async ({ id }: { id: string }) => {
-        w.called.push(id);
-        return { type: 'answer', id };
-      },
-    },
-    ...overrides,
-  };
-}
-
-interface Life {
-  readonly interpreter: Interpreter;
-  readonly exit: Promise<Exit>;
-}
-
-const letters = (w: World) =>
-  w.server
-    .messages('SYSTEM')
-    .filter(({ subject }) => subject.startsWith('sys.dlq.'))
-    .map(({ data }) => topics.deadLetter.decode(data));
-
-async function live(
-  bus: Bus,
-  def: ActorDefinition,
-  poison?: PoisonRecord,
-  clock = systemClock,
-  mayRun = () => true,
-  onCommit: () => void = () => undefined,
-): Promise<Life> {
-  const hub = new InputHub({ bus, layout, clock, log, onFailure: (error) => assert.fail(error) });
-  let onExit: (exit: Exit) => void = () => undefined;
-  const exit = new Promise<Exit>((resolve) => {
-    onExit = resolve;
-  });
-  const record = poison ?? new PoisonRecord({ kind: def.kind, id: def.id, bus, clock, log, layout });
-  const snapshots = await bus.kv('snapshots');
-  const interpreter = new Interpreter({
-    definition: def,
-    bus,
-    snapshots,
-    hub,
-    clock,
-    log,
-    layout,
-    poison: record,
-    mayRun,
-    onExit,
-    onCommit,
-  });
-  try {
-    await interpreter.start();
-  } catch (error) {
-    interpreter.kill();
-    onExit({ reason: 'crash', error });
-  }
-  return { interpreter, exit };
-}
-
-async function intend(bus: Bus, id: string): Promise<void> {
-  const message = { account: 'a', strategy: 's', intentId: id };
-  const subject = topics.intent.subject({ account: 'a', strategy: 's' }, layout);
-  await bus.publish({ subject, messageId: `i-${id}`, data: topics.intent.encode(message) });
-}
-
-const ordersOf = (w: World): string[] =>
-  w.server
-    .messages('TRADING')
-    .filter(({ subject }) => subject.startsWith('trade.order.'))
-    .map(({ data }) => topics.order.decode(data).intentId);
-
-/** Waits for a condition, with turns of the event loop in between; a test that waits too long fails in the runner. */
-async function until(condition: () => boolean): Promise<void> {
-  for (let turns = 0; !condition(); turns++) {
-    assert.ok(turns < 200_000, 'waited too long for a condition');
-    await systemClock.yield();
-  }
-}
-
-const tallyOf = (life: Life): Tally => life.interpreter.current.context as Tally;
+import {
+  definition,
+  intend,
+  type Life,
+  layout,
+  letters,
+  live,
+  log,
+  ordersOf,
+  type Tally,
+  tallyOf,
+  until,
+  type World,
+  world,
+} from './tally.ts';
 
 describe('an actor', () => {
   test('takes its inputs in order, once, and brings answers back as events', async () => {
@@ -249,49 +112,6 @@ describe('an actor', () => {
     clock.advance(1);
     await until(() => second.interpreter.current.value === 'open');
     await second.interpreter.stop();
-  });
-
-  test('many that have begun together are committed in time, and not in the same moment', async () => {
-    const w = world();
-    const clock = new VirtualClock(1_000_000);
-    const bus = w.server.connect();
-    const commitsMs = new Map<string, number>();
-    const lives: Life[] = [];
-    for (let n = 1; n <= 20; n++) {
-      const id = `SYM${String(n).padStart(3, '0')}`;
-      const onCommit = (): void => void commitsMs.set(id, clock.nowMs() - 1_000_000);
-      lives.push(await live(bus, definition(w, { id }), undefined, clock, () => true, onCommit));
-    }
-    for (const { interpreter } of lives) interpreter.tell({ type: 'control.pause' });
-    await until(() => lives.every(({ interpreter }) => interpreter.current.value === 'paused'));
-    for (let ms = 0; ms < 5_000; ms += 100) {
-      clock.advance(100);
-      for (let turns = 0; turns < 20; turns++) await systemClock.yield();
-    }
-    assert.equal(commitsMs.size, 20, 'each is committed within five seconds');
-    const perMoment = Map.groupBy(commitsMs.values(), (atMs) => atMs);
-    const most = Math.max(...[...perMoment.values()].map((together) => together.length));
-    assert.ok(most <= 4, `${most} of 20 within 100 ms`);
-    for (const { interpreter } of lives) interpreter.kill();
-  });
-
-  test('an actor says itself for how long its state may wait for a commit', async () => {
-    const w = world();
-    const clock = new VirtualClock(1_000_000);
-    const bus = w.server.connect();
-    let commits = 0;
-    const onCommit = (): void => void commits++;
-    const life = await live(bus, definition(w, { idleCommitMs: 500 }), undefined, clock, () => true, onCommit);
-    const before = commits;
-    life.interpreter.tell({ type: 'control.pause' });
-    await until(() => life.interpreter.current.value === 'paused');
-    // Up to 40 % sooner, by its name.
-    clock.advance(299);
-    for (let turns = 0; turns < 20; turns++) await systemClock.yield();
-    assert.equal(commits, before);
-    clock.advance(201);
-    await until(() => commits > before);
-    life.interpreter.kill();
   });
 
   test('a second owner wins by its commit, and the first one stops without a further effect', async () => {
