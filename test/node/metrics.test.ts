@@ -1,9 +1,10 @@
 /** What a node counts of its own life: lease, actors, events. The bus in memory, time virtual. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BucketName, Bus, KeyValue } from '../../runtime/bus/bus.ts';
+import type { Bus } from '../../runtime/bus/bus.ts';
 import { topics } from '../../runtime/bus/topics.ts';
 import { createMetrics } from '../../runtime/telemetry/metrics.ts';
+import { withBuckets } from '../support/bus.ts';
 import { Rig } from './rig.ts';
 
 const spec = { symbols: 4, partitions: 4 };
@@ -12,15 +13,10 @@ test('lease, actors, restarts and events are what has happened; what has moved a
   const rig = new Rig();
   const metrics = createMetrics();
   let cutOff = false;
-  const wrap = (bus: Bus): Bus => {
-    const kv = async (name: BucketName): Promise<KeyValue> => {
-      const bucket = await bus.kv(name);
-      const update: KeyValue['update'] = (...args) =>
-        cutOff ? Promise.reject(new Error('away')) : bucket.update(...args);
-      return Object.assign(Object.create(bucket), { update }) as KeyValue;
-    };
-    return Object.assign(Object.create(bus), { kv }) as Bus;
-  };
+  const wrap = (bus: Bus): Bus =>
+    withBuckets(bus, (kv) => ({
+      update: (...args) => (cutOff ? Promise.reject(new Error('away')) : kv.update(...args)),
+    }));
   const a = await rig.start('a', spec, { metrics, wrap });
   const has = async (...lines: string[]): Promise<void> => {
     a.node.status();

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import { TroupeError } from '../../runtime/errors.ts';
 import { HOLD_MS, LEASE_MS } from '../../runtime/lease.ts';
+import { over, withBucket, withBuckets } from '../support/bus.ts';
 import type { Run } from './rig.ts';
 import { deadPlace, here, Rig } from './rig.ts';
 
@@ -27,29 +28,23 @@ function cuttable() {
     });
   };
   const wrap = (bus: Bus): Bus =>
-    new Proxy(bus, {
-      get(target, name) {
-        if (name === 'publish') return (request: never) => gate(() => target.publish(request));
-        if (name !== 'kv') return Reflect.get(target, name).bind(target);
-        return async (bucket: never) => {
-          const kv = await target.kv(bucket);
-          return new Proxy(kv, {
-            get: (store, method) => {
-              if (method === 'then') return undefined;
-              const call = Reflect.get(store, method).bind(store);
-              if (method !== 'watch') return (...args: never[]) => gate(() => call(...args));
-              return (filter: string, heard: (entry: never) => void) =>
-                gate(() =>
-                  store.watch(filter, (entry) => {
-                    if (cut) waiting.push(() => heard(entry as never));
-                    else heard(entry as never);
-                  }),
-                );
-            },
-          });
-        };
-      },
-    });
+    over(
+      withBuckets(bus, (kv) => ({
+        get: (key) => gate(() => kv.get(key)),
+        put: (key, value) => gate(() => kv.put(key, value)),
+        create: (key, value) => gate(() => kv.create(key, value)),
+        update: (key, value, revision) => gate(() => kv.update(key, value, revision)),
+        delete: (key, revision) => gate(() => kv.delete(key, revision)),
+        watch: (filter, heard) =>
+          gate(() =>
+            kv.watch(filter, (entry) => {
+              if (cut) waiting.push(() => heard(entry));
+              else heard(entry);
+            }),
+          ),
+      })),
+      { publish: (request) => gate(() => bus.publish(request)) },
+    );
   return {
     wrap,
     cut: () => {
@@ -71,27 +66,15 @@ function forgetful() {
     await write;
     throw new TroupeError('BUS_TIMEOUT', 'no answer');
   };
+  const isClaim = (key: string, value: Uint8Array): boolean =>
+    key.startsWith('symbol.') && new TextDecoder().decode(value).includes('"starting"');
+  const losing = (key: string, value: Uint8Array, write: Promise<number>): Promise<number> =>
+    isClaim(key, value) && left-- > 0 ? lose(write) : write;
   const wrap = (bus: Bus): Bus =>
-    new Proxy(bus, {
-      get(target, name) {
-        if (name !== 'kv') return Reflect.get(target, name).bind(target);
-        return async (bucket: never) => {
-          const kv = await target.kv(bucket);
-          if (bucket !== 'actors') return kv;
-          return new Proxy(kv, {
-            get: (store, method) => {
-              if (method === 'then') return undefined;
-              const call = Reflect.get(store, method).bind(store);
-              if (method !== 'create' && method !== 'update') return call;
-              return (key: string, value: Uint8Array, ...rest: never[]) => {
-                const isClaim = key.startsWith('symbol.') && new TextDecoder().decode(value).includes('"starting"');
-                return isClaim && left-- > 0 ? lose(call(key, value, ...rest)) : call(key, value, ...rest);
-              };
-            },
-          });
-        };
-      },
-    });
+    withBucket(bus, 'actors', (kv) => ({
+      create: (key, value) => losing(key, value, kv.create(key, value)),
+      update: (key, value, revision) => losing(key, value, kv.update(key, value, revision)),
+    }));
   return {
     wrap,
     /** From now on it loses so many. */
@@ -174,22 +157,14 @@ describe('one node', () => {
 function refusing(key: string) {
   let refuse: (() => void) | undefined;
   const wrap = (bus: Bus): Bus =>
-    new Proxy(bus, {
-      get(target, name) {
-        if (name !== 'kv') return Reflect.get(target, name).bind(target);
-        return async (bucket: never) => {
-          const kv = await target.kv(bucket);
-          if (bucket !== 'actors') return kv;
-          const create = (to: string, value: Uint8Array): Promise<number> => {
-            if (to !== key) return kv.create(to, value);
-            return new Promise((_resolve, reject) => {
-              refuse = () => reject(new TroupeError('BUS_TIMEOUT', `create actors ${to}: no acknowledgement`));
-            });
-          };
-          return { ...kv, create };
-        };
+    withBucket(bus, 'actors', (kv) => ({
+      create: (to, value) => {
+        if (to !== key) return kv.create(to, value);
+        return new Promise((_resolve, reject) => {
+          refuse = () => reject(new TroupeError('BUS_TIMEOUT', `create actors ${to}: no acknowledgement`));
+        });
       },
-    });
+    }));
   return { wrap, isAsked: () => refuse !== undefined, refuse: () => refuse?.() };
 }
 
@@ -258,22 +233,12 @@ describe('several nodes', () => {
     const rig = new Rig();
     let away = false;
     const wrap = (bus: Bus): Bus =>
-      new Proxy(bus, {
-        get(target, name) {
-          if (name !== 'kv') return Reflect.get(target, name).bind(target);
-          return async (bucket: never) => {
-            const kv = await target.kv(bucket);
-            if (bucket !== 'actors') return kv;
-            const update = (key: string, value: Uint8Array, revision: number): Promise<number> =>
-              away
-                ? Promise.reject(new TroupeError('BUS_TIMEOUT', `update actors ${key}: no acknowledgement`))
-                : kv.update(key, value, revision);
-            return new Proxy(kv, {
-              get: (store, method) => (method === 'update' ? update : Reflect.get(store, method)),
-            });
-          };
-        },
-      });
+      withBucket(bus, 'actors', (kv) => ({
+        update: (key, value, revision) =>
+          away
+            ? Promise.reject(new TroupeError('BUS_TIMEOUT', `update actors ${key}: no acknowledgement`))
+            : kv.update(key, value, revision),
+      }));
     const one = await rig.start('node-1', {}, { wrap });
     away = true;
     const two = rig.begin('node-2');
@@ -348,23 +313,10 @@ describe('several nodes', () => {
     const rig = new Rig();
     let blind = false;
     const wrap = (bus: Bus): Bus =>
-      new Proxy(bus, {
-        get(target, name) {
-          if (name !== 'kv') return Reflect.get(target, name).bind(target);
-          return async (bucket: never) => {
-            const kv = await target.kv(bucket);
-            return new Proxy(kv, {
-              get: (store, method) => {
-                if (method === 'then') return undefined;
-                if (method === 'watch' && blind) {
-                  return () => Promise.reject(new TroupeError('BUS_TIMEOUT', 'watch actors: timeout'));
-                }
-                return Reflect.get(store, method).bind(store);
-              },
-            });
-          };
-        },
-      });
+      withBuckets(bus, (kv) => ({
+        watch: (filter, heard) =>
+          blind ? Promise.reject(new TroupeError('BUS_TIMEOUT', 'watch actors: timeout')) : kv.watch(filter, heard),
+      }));
     const one = await rig.start('node-1', {}, { wrap });
     const two = await rig.start('node-2');
     await rig.until('all is placed', () => one.node.settled && two.node.settled);

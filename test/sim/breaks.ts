@@ -4,10 +4,11 @@
  */
 import { create, toBinary } from '@bufbuild/protobuf';
 import { CommandSchema } from '../../proto/gen/troupe/bridge/v1/bridge_pb.js';
-import type { BucketName, Bus, KeyValue } from '../../runtime/bus/bus.ts';
+import type { Bus, KeyValue } from '../../runtime/bus/bus.ts';
 import { commandSubject, topics } from '../../runtime/bus/topics.ts';
 import { decodeSnapshot, encodeSnapshot } from '../../runtime/codec.ts';
 import { TroupeError } from '../../runtime/errors.ts';
+import { over, withBucket } from '../support/bus.ts';
 import { ACCOUNT } from './config.ts';
 import type { Host } from './world/host.ts';
 
@@ -23,28 +24,6 @@ export interface Break {
   readonly forgetsIds?: boolean;
   /** Done on the way between a node and the server. */
   bus?(bus: Bus, host: Host): Bus;
-}
-
-/** A bus whose bucket `name` is changed by `change`; everything else is as it was. */
-function withBucket(bus: Bus, name: BucketName, change: (kv: KeyValue) => Partial<KeyValue>): Bus {
-  return over(bus, {
-    kv: async (bucket) => {
-      const kv = await bus.kv(bucket);
-      return bucket === name ? over(kv, change(kv)) : kv;
-    },
-  });
-}
-
-/** The object with some methods replaced; the others still run on the object itself. */
-function over<T extends object>(base: T, changes: Partial<T>): T {
-  return new Proxy(base, {
-    get: (target, name) => {
-      const changed = changes[name as keyof T];
-      if (changed !== undefined) return changed;
-      const value = target[name as keyof T] as unknown;
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
 }
 
 interface Envelope {
