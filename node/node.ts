@@ -186,7 +186,7 @@ export class Node {
     };
     await lease.acquire();
     if (this.isOver) return;
-    levels.tell({ kind: 'node', id: this.name, event: 'lease_acquired', cause: '' });
+    levels.tell({ kind: 'node', id: this.name, event: 'lease_acquired', cause: 'the node starts' });
     await Promise.all([
       ...[members.start(), this.passed.start()],
       ...[this.publishMachines(plan), this.claimSupervisors(actors)],

@@ -247,7 +247,8 @@ export class Placer {
     }
     this.pending.delete(key);
     const from = this.cameFrom(owner);
-    if (from === undefined) levels.tell({ kind, id, event: 'claimed', cause: '' });
+    const last = owner.level === undefined ? 'nobody had it' : 'this node had it last';
+    if (from === undefined) levels.tell({ kind, id, event: 'claimed', cause: last });
     else levels.tell({ kind, id, event: 'moved', cause: from });
     return true;
   }

@@ -35,7 +35,7 @@ function take(turn: Turn, event: SupervisorMachineEvent): void {
       const child: ChildState = {
         ...given,
         ...{ phase: turn.active ? 'waiting' : 'idle', run: 0, fresh: true, after: undefined, failuresMs: [] },
-        ...{ streak: 0, runningSinceMs: 0, restarts: 0, cause: '' },
+        ...{ streak: 0, runningSinceMs: 0, restarts: 0, cause: 'first start' },
       };
       turn.add(child);
       // Who adds to children that do not depend on each other gives the order by waiting for each, or does not care.

@@ -138,7 +138,7 @@ export class Supervisor implements Running, Inspectable {
     if (spec.supervisor instanceof Supervisor) this.adopt(spec.supervisor);
     if (this.role === 'undecided') {
       this.role = 'root';
-      this.dispatch({ type: 'start', cause: '' });
+      this.dispatch({ type: 'start', cause: 'its supervisor starts' });
     }
     const ref = spec.place === 'first' ? --this.firstRef : this.nextRef++;
     this.entries.set(ref, { ref, spec, instance: undefined, cancelTimer: undefined, error: undefined });
@@ -244,7 +244,7 @@ export class Supervisor implements Running, Inspectable {
         const stopped = signal.reason === 'stop' ? this.stop() : Promise.resolve();
         void stopped.then(() => reject(new Error('stopped while it started')));
       });
-      this.dispatch({ type: 'start', cause: '' });
+      this.dispatch({ type: 'start', cause: 'its supervisor starts' });
       void this.untilState((state) => state === 'running' || state === 'restarting').then(() => {
         isUp = true;
         resolve();
