@@ -1,12 +1,13 @@
 // Changes of what is there: cancel and modify of an order, protect of a position.
 //
-// Whoever had no answer asks again, and a change is not noted anywhere: so what is said of it is what the terminal shows.
-// A change that stands is done, however often it is asked for; one is rejected only when it neither stands nor is under
-// way; and of an order that is in sight nowhere nobody knows.
+// Whoever had no answer asks again, and a change is not noted anywhere: so what is said of it is what the terminal
+// shows. A change that stands is done, however often it is asked for; one is rejected only when it neither stands nor
+// is under way; and of an order that is in sight nowhere nobody knows, nor of one for which it was sent before and not
+// answered.
 #ifndef TROUPE_CHANGES_MQH
 #define TROUPE_CHANGES_MQH
 
-#include "orders.mqh"
+#include "unheard.mqh"
 
 // The ticket that a cancel or modify means. 0 with `g_answer` when there is no such order, or nobody knows which it is.
 ulong TicketOf(ulong ticket, const Text32 &order_id) {
@@ -16,8 +17,7 @@ ulong TicketOf(ulong ticket, const Text32 &order_id) {
   if (at >= 0 && g_journal[at].order.ticket != 0) return g_journal[at].order.ticket;
   FindOrder(g_answer, order_id, 0);
   if (g_answer.has_order) return g_answer.order.ticket;
-  if (g_answer.outcome != OUTCOME_UNKNOWN)
-    AnswerWith(g_answer, OUTCOME_REJECTED, RETCODE_INVALID, "no such order");
+  if (g_answer.outcome != OUTCOME_UNKNOWN) AnswerWith(g_answer, OUTCOME_REJECTED, RETCODE_INVALID, "no such order");
   return 0;
 }
 
@@ -49,10 +49,6 @@ void AnswerOfGone(Answer &answer, ulong ticket, bool cancels) {
 void AnswerGone(ulong command, ulong received_us, ulong ticket, bool cancels) {
   if (ticket != 0) AnswerOfGone(g_answer, ticket, cancels);
   SendAnswer(command, received_us, g_answer);
-}
-
-bool SameChange(const Change &a, const Change &b) {
-  return a.price == b.price && a.limit == b.limit && a.stop_loss == b.stop_loss && a.take_profit == b.take_profit;
 }
 
 // Whether the selected order is as the change asks.
@@ -89,13 +85,29 @@ bool Joins(int last, int kind, const Change &change, ulong command, ulong receiv
   return true;
 }
 
+// Not sent. Rejected it is only when no copy that was sent before may still be made.
+void RefuseChange(int kind, ulong ticket, const Change &change, ulong command, ulong received_us,
+                  const Verdict &verdict) {
+  if (verdict.retcode == RETCODE_NO_CHANGES || !MayArrive(kind, ticket, change)) {
+    Refuse(command, received_us, verdict);
+    return;
+  }
+  AnswerWith(g_answer, OUTCOME_UNKNOWN, RETCODE_TIMEOUT,
+             StringFormat("sent before and not answered, not sent again: %s", verdict.message));
+  SendAnswer(command, received_us, g_answer);
+}
+
 void SendChange(int kind, ulong ticket, const Change &change, const MqlTradeRequest &request, ulong command,
                 ulong received_us) {
   const int at = OpenRequest(kind, command, received_us);
   g_requests[at].ticket = ticket;
   g_requests[at].change = change;
   uint retcode = 0;
-  if (!SendRequest(at, request, retcode)) NotSent(at, retcode);
+  if (SendRequest(at, request, retcode)) return;
+  Verdict verdict;
+  Deny(verdict, retcode, NOT_SENT_TEXT);
+  RefuseChange(kind, ticket, change, command, received_us, verdict);
+  CloseRequest(at);
 }
 
 void CheckFreeze(Verdict &verdict) {
@@ -122,7 +134,7 @@ void HandleCancel(const WireCancel &cancel) {
   CheckPermissions(verdict);
   if (verdict.retcode == 0) CheckFreeze(verdict);
   if (verdict.retcode != 0) {
-    Refuse(cancel.command, received_us, verdict);
+    RefuseChange(REQUEST_CANCEL, ticket, nothing, cancel.command, received_us, verdict);
     return;
   }
   MqlTradeRequest request = {};
@@ -170,7 +182,7 @@ void HandleModify(const WireModify &modify) {
     CheckModify(modify, verdict);
   }
   if (verdict.retcode != 0) {
-    Refuse(modify.command, received_us, verdict);
+    RefuseChange(REQUEST_MODIFY, ticket, change, modify.command, received_us, verdict);
     return;
   }
   MqlTradeRequest request = {};
@@ -245,7 +257,7 @@ void HandleProtect(const WireProtect &protect) {
     CheckProtect(protect, symbol, verdict);
   }
   if (verdict.retcode != 0) {
-    Refuse(protect.command, received_us, verdict);
+    RefuseChange(REQUEST_PROTECT, ticket, change, protect.command, received_us, verdict);
     return;
   }
   MqlTradeRequest request = {};

@@ -1,5 +1,5 @@
-// Commands that are sent with OrderSendAsync and answered when the terminal says what became of them: what is under way,
-// and orders that are placed. Changes of what is there already: changes.mqh.
+// Commands that are sent with OrderSendAsync and answered when the terminal says what became of them: what is under
+// way, and orders that are placed. Changes of what is there already: changes.mqh.
 //
 // A request is known by its request id until the trade server has given the order a ticket, and by the ticket from then
 // on. The answer to a request (TRADE_TRANSACTION_REQUEST) may come before or after the transactions of what it did, or
@@ -18,6 +18,7 @@
 // The bridge waits for 5 s. Before that an order is looked for, from this age on:
 #define LOOK_AFTER_US 1500000
 #define ANSWER_WITHIN_US 4000000
+#define NOT_SENT_TEXT "the terminal did not send it"
 
 // What an order or a position shall become, on the grid of prices. All 0 for a cancel.
 struct Change {
@@ -34,7 +35,7 @@ struct Request {
   uint id;        // of OrderSendAsync, 0: not known
   ulong command;  // of the bridge, 0: nobody waits any more
   Text32 order_id;
-  ulong ticket;   // order or position that it changes; also when it is closed, as long as nobody needs its place
+  ulong ticket;  // order or position that it changes; also when it is closed, as long as nobody needs its place
   Change change;
   ulong received_us;
   long sent_us;
@@ -116,7 +117,7 @@ void Answered(int at, const Answer &answer) {
 
 // Refused before anything was sent. Without a connection it was certainly not sent, and may be tried again.
 void Refuse(ulong command, ulong received_us, const Verdict &verdict) {
-  const int outcome = verdict.retcode == RETCODE_CONNECTION ? OUTCOME_REFUSED
+  const int outcome = verdict.retcode == RETCODE_CONNECTION   ? OUTCOME_REFUSED
                       : verdict.retcode == RETCODE_NO_CHANGES ? OUTCOME_DONE
                                                               : OUTCOME_REJECTED;
   AnswerWith(g_answer, outcome, verdict.retcode, verdict.message);
@@ -149,7 +150,7 @@ bool SendRequest(int at, const MqlTradeRequest &request, uint &retcode) {
 // It was certainly not sent.
 void NotSent(int at, uint retcode) {
   Verdict verdict;
-  Deny(verdict, retcode, "the terminal did not send it");
+  Deny(verdict, retcode, NOT_SENT_TEXT);
   Refuse(g_requests[at].command, g_requests[at].received_us, verdict);
   CloseRequest(at);
 }
@@ -206,8 +207,7 @@ bool BuildPlace(const WirePlace &place, string symbol, MqlTradeRequest &request,
 // An id that stands in the journal is not sent again, whatever became of it.
 void AnswerRepeated(const WirePlace &place, ulong received_us) {
   for (int i = 0; i < REQUESTS_MAX; i++) {
-    if (!g_requests[i].open || g_requests[i].kind != REQUEST_PLACE ||
-        !SameText(g_requests[i].order_id, place.order_id))
+    if (!g_requests[i].open || g_requests[i].kind != REQUEST_PLACE || !SameText(g_requests[i].order_id, place.order_id))
       continue;
     // Still under way: whoever asked last gets the answer.
     g_requests[i].command = place.command;

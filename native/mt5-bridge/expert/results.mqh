@@ -66,7 +66,14 @@ void LookAtRefused(Answer &answer, int at) {
   } else if (g_requests[at].kind == REQUEST_MODIFY) {
     stands = OrderStands(g_requests[at].change);
   }
-  if (!stands) return;
+  if (!stands) {
+    if (!MeansBusy(answer.retcode)) {
+      UnheardDecided(g_requests[at].kind, ticket);
+    } else if (MayArrive(g_requests[at].kind, ticket, g_requests[at].change)) {
+      answer.outcome = OUTCOME_UNKNOWN;
+    }
+    return;
+  }
   answer.outcome = OUTCOME_DONE;
   answer.retcode = RETCODE_NO_CHANGES;
   answer.message = "it is so already";
@@ -79,6 +86,8 @@ void ChangeAnswered(int at, const MqlTradeResult &result) {
   // The order as it is now, with the code of this answer.
   if (g_requests[at].kind != REQUEST_PROTECT && EncodeOrder(ticket, g_answer.order)) g_answer.has_order = true;
   if (g_answer.outcome == OUTCOME_REJECTED) LookAtRefused(g_answer, at);
+  // The server's own time was up, say: it may still be made.
+  if (OutcomeOf(result.retcode) == OUTCOME_UNKNOWN) UnheardNote(at);
   // Everybody who has joined it.
   for (int i = 0; i < REQUESTS_MAX; i++) {
     if (g_requests[i].open && g_requests[i].id == id && g_requests[i].ticket == ticket) Answered(i, g_answer);
@@ -91,6 +100,7 @@ void OnRequestAnswered(const MqlTradeRequest &request, const MqlTradeResult &res
   for (int i = 0; i < REQUESTS_MAX && result.request_id != 0; i++) {
     if (g_requests[i].open && g_requests[i].id == result.request_id) at = i;
   }
+  if (at < 0 && OutcomeOf(result.retcode) != OUTCOME_UNKNOWN) UnheardHeard(result.request_id);
   if (at < 0 || g_requests[at].kind == REQUEST_PLACE) {
     PlaceAnswered(at, request, result);
   } else {
@@ -115,6 +125,7 @@ void RequestsPass() {
     if (g_requests[i].kind == REQUEST_PLACE && age_us > LOOK_AFTER_US) LookFor(i, now_us);
     if (!g_requests[i].open || age_us < ANSWER_WITHIN_US) continue;
     AnswerWith(g_answer, OUTCOME_UNKNOWN, RETCODE_TIMEOUT, "the trade server has not answered");
+    UnheardNote(i);
     Answered(i, g_answer);
   }
 }

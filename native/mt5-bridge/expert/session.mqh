@@ -374,6 +374,7 @@ void SessionBegin() {
   g_reported_count = 0;
   EndSession();
   OrdersReset();
+  UnheardReset();
   CloseFiles();
   g_subscribed_count = 0;
   g_symbol_count = 0;

@@ -305,4 +305,126 @@ TEST_F(Changes, AChangeThatIsRefusedAndDoesNotStandIsRejected) {
   EXPECT_EQ(answerTo(protect).retcode, 10016u);
 }
 
+// Sent, not answered in time, and asked for again when it may not be sent any more: the first copy may still arrive.
+class Unanswered : public Changes {
+ protected:
+  void SetUp() override {
+    Changes::SetUp();
+    working(5);
+    position(9).sl = 1.0;
+  }
+  uint64_t cancel() { return say(FRAME_CANCEL, cancelOf(5)); }
+  uint64_t modify() { return say(FRAME_MODIFY, modifyOf(5, 1.05)); }
+  uint64_t protect() { return say(FRAME_PROTECT, protectOf(9, 1.05)); }
+  static void freeze(int points) { world().symbols["EURUSD"].integers[SYMBOL_TRADE_FREEZE_LEVEL] = points; }
+  void sendAllAndHearNothing() {
+    modify();
+    protect();
+    cancel();
+    ASSERT_EQ(world().sent.size(), 3u);
+    pass(4'100'000);
+    ASSERT_EQ(g_requests_open, 0);
+    linkBreaks();
+  }
+};
+
+TEST_F(Unanswered, IsUnknownWhenItFailsACheckNow) {
+  sendAllAndHearNothing();
+  freeze(20'000);
+  for (int hours = 0; hours < 3; ++hours) {
+    for (const uint64_t command : {modify(), protect(), cancel()}) {
+      EXPECT_EQ(answerTo(command).outcome, OUTCOME_UNKNOWN);
+      EXPECT_EQ(answerTo(command).retcode, 10012u);
+    }
+    pass(3'600'000'000);
+    if (g_session.phase != PHASE_LINKED) link();
+  }
+  EXPECT_EQ(world().sent.size(), 3u);
+  // Any other change was never sent.
+  EXPECT_EQ(answerTo(say(FRAME_MODIFY, modifyOf(5, 1.04))).outcome, OUTCOME_REJECTED);
+  EXPECT_EQ(answerTo(say(FRAME_PROTECT, protectOf(9, 1.04))).outcome, OUTCOME_REJECTED);
+}
+
+TEST_F(Unanswered, IsUnknownWhenTheTerminalDoesNotSendItNow) {
+  sendAllAndHearNothing();
+  world().terminal[TERMINAL_TRADE_ALLOWED] = 0;
+  for (const uint64_t command : {modify(), protect(), cancel()}) EXPECT_EQ(answerTo(command).outcome, OUTCOME_UNKNOWN);
+  EXPECT_EQ(world().sent.size(), 3u);
+}
+
+TEST_F(Unanswered, IsRejectedAgainWhenItsAnswerHasComeAfterAll) {
+  sendAllAndHearNothing();
+  for (size_t n = 1; n <= 3; ++n) answer(n, 10029, "Frozen");
+  EXPECT_EQ(g_unheard_count, 0);
+  freeze(20'000);
+  for (const uint64_t command : {modify(), protect(), cancel()}) {
+    EXPECT_EQ(answerTo(command).outcome, OUTCOME_REJECTED);
+    EXPECT_EQ(answerTo(command).retcode, 10029u);
+  }
+}
+
+// The server's own time-out is an answer that says nothing.
+TEST_F(Unanswered, StaysSoWhenTheServerSaysThatItsTimeWasUp) {
+  cancel();
+  answer(1, 10012, "Timeout");
+  freeze(20'000);
+  EXPECT_EQ(answerTo(cancel()).outcome, OUTCOME_UNKNOWN);
+}
+
+// The server makes changes one after the other, and 10013 is what it says while an earlier one is under way.
+TEST_F(Unanswered, IsDecidedByTheServersAnswerToALaterCopy) {
+  sendAllAndHearNothing();
+  const uint64_t busy = cancel(), other = say(FRAME_MODIFY, modifyOf(5, 1.04));
+  answer(4, 10013, "Invalid request");
+  answer(5, 10013, "Invalid request");
+  EXPECT_EQ(answerTo(busy).outcome, OUTCOME_UNKNOWN);
+  EXPECT_EQ(answerTo(other).outcome, OUTCOME_REJECTED) << "no copy of it was sent before";
+  freeze(20'000);
+  EXPECT_EQ(answerTo(cancel()).outcome, OUTCOME_UNKNOWN);
+  freeze(0);
+  const uint64_t decided = cancel();
+  answer(6, 10018, "Market closed");
+  EXPECT_EQ(answerTo(decided).outcome, OUTCOME_REJECTED);
+  freeze(20'000);
+  EXPECT_EQ(answerTo(cancel()).outcome, OUTCOME_REJECTED);
+  EXPECT_EQ(answerTo(protect()).outcome, OUTCOME_UNKNOWN) << "of the position nothing was decided";
+}
+
+// More than can be remembered: from then on nobody knows of any, and memory stays as it is.
+TEST_F(Unanswered, AreBoundedAndStayTruthful) {
+  const auto ask = [&](int n) {
+    const uint64_t command = say(FRAME_MODIFY, modifyOf(5, 1.0 + 0.0001 * (n + 1)));
+    pass(4'100'000);
+    return command;
+  };
+  for (int n = 0; n < UNHEARD_MAX; ++n) ask(n);
+  EXPECT_EQ(g_unheard_count, UNHEARD_MAX);
+  // Once more each: no new place.
+  ask(0);
+  EXPECT_EQ(g_unheard_count, UNHEARD_MAX);
+  freeze(20'000);
+  EXPECT_EQ(answerTo(ask(UNHEARD_MAX)).outcome, OUTCOME_REJECTED) << "never sent before";
+  freeze(0);
+  ask(UNHEARD_MAX);
+  freeze(20'000);
+  EXPECT_EQ(g_unheard_count, UNHEARD_MAX);
+  EXPECT_EQ(answerTo(ask(0)).outcome, OUTCOME_UNKNOWN) << "displaced";
+}
+
+// What is gone gives its place to others.
+TEST_F(Unanswered, OfOrdersThatAreGoneAreForgotten) {
+  for (int n = 0; n < UNHEARD_MAX; ++n) {
+    say(FRAME_MODIFY, modifyOf(5, 1.0 + 0.0001 * (n + 1)));
+    pass(4'100'000);
+  }
+  world().history.push_back(gone(ORDER_STATE_CANCELED));
+  working(6);
+  say(FRAME_CANCEL, cancelOf(6));
+  pass(4'100'000);
+  EXPECT_EQ(g_unheard_count, 1);
+  freeze(20'000);
+  EXPECT_EQ(answerTo(say(FRAME_CANCEL, cancelOf(6))).outcome, OUTCOME_UNKNOWN);
+  EXPECT_EQ(answerTo(say(FRAME_MODIFY, modifyOf(6, 1.05))).outcome, OUTCOME_REJECTED);
+}
+
 }  // namespace
