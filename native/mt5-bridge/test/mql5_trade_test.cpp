@@ -198,12 +198,19 @@ TEST_F(MqlTest, ATapesSessionsGoByItsTicksAndNoProgramIsToldOfThem) {
   datetime from = 0, to = 0;
   for (int day = 0; day < 7; ++day)
     EXPECT_FALSE(SymbolInfoSessionTrade("EURUSD", static_cast<ENUM_DAY_OF_WEEK>(day), 0, from, to));
+  EXPECT_EQ(answer(send(limit(1.08))).retcode, TRADE_RETCODE_DONE);
   // A tick at 10:30 ends it, for what waits too, and one of the next Wednesday begins it again.
+  terminal->quote(0, kStartMs + 1'800'000, 1.07, 1.0701, 6);
+  pass(1'000'000);
+  EXPECT_EQ(OrdersTotal(), 1);
   terminal->quote(0, kStartMs + 1'800'000, 1.1, 1.1001, 6);
   EXPECT_EQ(answer(send(market(ORDER_TYPE_BUY, 0.1))).retcode, TRADE_RETCODE_MARKET_CLOSED);
   EXPECT_EQ(answer(send(limit(1.05))).retcode, TRADE_RETCODE_MARKET_CLOSED);
   terminal->quote(0, kStartMs + 7 * 86'400'000, 1.1, 1.1001, 6);
   EXPECT_EQ(answer(send(market(ORDER_TYPE_BUY, 0.1))).retcode, TRADE_RETCODE_DONE);
+  EXPECT_EQ(OrdersTotal(), 1);
+  terminal->quote(0, kStartMs + 7 * 86'400'000, 1.07, 1.0701, 6);
+  EXPECT_EQ(OrdersTotal(), 0);
 }
 
 TEST_F(MqlTest, WhatIsRefused) {

@@ -19,6 +19,9 @@
 // - Orders that the server makes (stop loss, take profit, stop-out) carry MetaTrader's comment as order id
 //   ("[sl 1.08639]"), and the position's magic; the deal's reason says which it was.
 // - Modify gives the whole new order: a price of 0 is refused, stops of 0 are removed.
+// - Outside of the trade sessions ticks change prices and let orders expire, and nothing else: what waits, stops and
+//   targets are looked at again on the first tick of the next session, at its price. Requests are refused by whoever
+//   hands them over (mql5/trade_server.h).
 // - A retry with a known order id returns what became of that order and executes nothing, also after a refusal.
 #pragma once
 
@@ -58,7 +61,10 @@ class Engine {
   }
   // Sets a quote without matching: prices that were known before a restart.
   void prime(uint32_t symbol, int64_t time_ms, double bid, double ask);
-  // Fills what waits for a next tick, at the last prices: there will be no more ticks.
+  // None: always. By the time of the ticks.
+  void setTradeSessions(std::vector<TradeSession> sessions) { trade_sessions_ = std::move(sessions); }
+  // Fills what waits for a next tick, at the last prices: there will be no more ticks. With the market closed it is
+  // cancelled.
   void settle();
 
   Result place(const PlaceRequest& request);
@@ -128,6 +134,7 @@ class Engine {
   // engine_match.cpp
   void match(uint32_t symbol);
   void expire();
+  bool trades() const { return tradesAt(trade_sessions_, now_ms_ / 1000); }
   void fillRemainders(uint32_t symbol);
   void triggerStops(uint32_t symbol);
   void triggerPending(uint32_t symbol);
@@ -149,6 +156,7 @@ class Engine {
   void index(uint32_t order);
 
   EngineConfig config_;
+  std::vector<TradeSession> trade_sessions_;
   Market market_;
   int64_t now_ms_;
   int64_t next_expiry_ms_ = std::numeric_limits<int64_t>::max();

@@ -63,6 +63,10 @@ void Engine::fillRemainders(uint32_t symbol) {
   const std::vector<uint32_t> remainders = books_[symbol].remainders;
   for (const uint32_t at : remainders) {
     Order& order = orders_[at];
+    if (!trades()) {
+      endOrder(order, OrderState::kCancelled, kMarketClosed, "the market closed before the rest was filled");
+      continue;
+    }
     const Position* position = order.closing ? positionFor(order) : nullptr;
     Volume rest = order.volume - order.filled;
     if (order.closing && !position) {
@@ -167,10 +171,12 @@ void Engine::match(uint32_t symbol) {
   const size_t before = events_.size();
   if (now_ms_ >= next_expiry_ms_) expire();
   const Book& book = books_[symbol];
-  if (!book.remainders.empty()) fillRemainders(symbol);
-  if (!book.positions.empty()) triggerStops(symbol);
-  if (!book.pending.empty()) triggerPending(symbol);
-  if (config_.stop_out_level_percent > 0 && !positions_.empty()) stopOut();
+  if (trades()) {
+    if (!book.remainders.empty()) fillRemainders(symbol);
+    if (!book.positions.empty()) triggerStops(symbol);
+    if (!book.pending.empty()) triggerPending(symbol);
+    if (config_.stop_out_level_percent > 0 && !positions_.empty()) stopOut();
+  }
   if (events_.size() == before) return;
   emitAccount();
   refresh(symbol);

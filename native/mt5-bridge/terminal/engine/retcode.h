@@ -1,6 +1,5 @@
 // MetaTrader's trade server return codes, as far as the simulated terminal gives them, and what each means for the
-// request: source is the MQL5 reference, "Return codes of the trade server". 10018 (market closed) is not among them:
-// here the market is open wherever the tape is; a broker's trade sessions are the affair of mql5/trade_server.h.
+// request: source is the MQL5 reference, "Return codes of the trade server".
 #pragma once
 
 #include <cstdint>
@@ -19,6 +18,7 @@ enum Retcode : uint32_t {
   kInvalidVolume = 10014,
   kInvalidPrice = 10015,
   kInvalidStops = 10016,
+  kMarketClosed = 10018,
   kNoMoney = 10019,
   kPriceOff = 10021,
   kInvalidExpiration = 10022,

@@ -46,6 +46,20 @@ inline Cents toCents(double money) { return std::llround(money * 100.0); }
 inline Side opposite(Side side) { return side == Side::kBuy ? Side::kSell : Side::kBuy; }
 inline int signOf(Side side) { return side == Side::kBuy ? 1 : -1; }
 
+// When a broker trades: of one day of its week, by its own clock. Quotes may come at any time.
+struct TradeSession {
+  int day = 0;  // 0: Sunday
+  int from_s = 0, to_s = 86400;
+};
+
+// Whether there is trade at a second of the broker's clock. No sessions: always.
+inline bool tradesAt(const std::vector<TradeSession>& sessions, int64_t broker_s) {
+  const int64_t day = (broker_s / 86400 + 4) % 7, second = broker_s % 86400;
+  for (const TradeSession& session : sessions)
+    if (session.day == day && second >= session.from_s && second < session.to_s) return true;
+  return sessions.empty();
+}
+
 struct Spec {
   std::string name;
   uint32_t digits = 0;

@@ -6,14 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "engine/types.h"
 #include "terminal/shim/enums_market.h"
 
 namespace troupe::terminal {
-
-struct TradeSession {
-  int day = 0;  // 0: Sunday
-  int from_s = 0, to_s = 86400;
-};
 
 struct Profile {
   std::string server = "Troupe-Demo", company = "Troupe";

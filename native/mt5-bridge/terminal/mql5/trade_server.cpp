@@ -16,6 +16,7 @@ bool isMarket(ENUM_ORDER_TYPE type) { return type == ORDER_TYPE_BUY || type == O
 }  // namespace
 
 TradeServer::TradeServer(Engine& engine, const Profile& profile) : engine_(engine), profile_(profile) {
+  engine.setTradeSessions(profile.sessions);
   for (const Order& order : engine.activeOrders()) active_.insert(order.ticket);
   for (const Deal& deal : engine.deals()) noteDeal(deal);
 }
@@ -35,13 +36,7 @@ uint64_t TradeServer::positionByTicket(uint64_t ticket) const {
   return 0;
 }
 
-bool TradeServer::open(int64_t session_s) const {
-  if (profile_.sessions.empty()) return true;
-  const int64_t day = (session_s / 86400 + 4) % 7, second = session_s % 86400;
-  for (const TradeSession& session : profile_.sessions)
-    if (session.day == day && second >= session.from_s && second < session.to_s) return true;
-  return false;
-}
+bool TradeServer::open(int64_t session_s) const { return tradesAt(profile_.sessions, session_s); }
 
 // Brokers cut comments, replace them or throw them away.
 std::string TradeServer::commentOf(const ::string& comment) const {
