@@ -82,8 +82,9 @@ export class ActorChild implements Member {
     });
   }
 
-  async start(onExit: Parameters<ChildSpec['start']>[0]): Promise<Interpreter> {
+  async start(onExit: Parameters<ChildSpec['start']>[0], signal?: AbortSignal): Promise<Interpreter> {
     const [stored] = await Promise.all([this.lastCommit(), this.beforeStart()]);
+    if (signal?.aborted) throw new Error(`${this.kind} ${this.id} was ended before it started`);
     if (this.interpreter !== undefined) this.definition = this.make();
     const { levels, log, metrics, clock } = this.stage;
     this.onExit = onExit;
@@ -105,6 +106,7 @@ export class ActorChild implements Member {
       onState: (state, detail) => levels.state(this.kind, this.id, state, detail),
     });
     this.last = { interpreter, startedMs: clock.monotonicMs() };
+    signal?.addEventListener('abort', () => interpreter.kill(), { once: true });
     await interpreter.start();
     this.interpreter = interpreter;
     return interpreter;

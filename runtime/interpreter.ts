@@ -131,10 +131,11 @@ export class Interpreter implements Subscriber, Inspectable {
     });
   }
 
-  /** Restores or begins, performs what the outbox still holds, and opens the inputs. */
+  /** Restores or begins, performs what the outbox still holds, and opens the inputs. Rejects when it is killed meanwhile. */
   async start(): Promise<void> {
     const { definition } = this.o;
     const committed = await this.store.load(this.o.stored);
+    this.checkWanted();
     // A node that was frozen may get here without its lease: its commit would put the actor's new owner in the wrong.
     if (this.o.mayRun?.() === false) throw new TroupeError('LEASE_LOST', `${this.name} does not start: no lease`);
     if (committed === undefined) await this.begin();
@@ -147,8 +148,10 @@ export class Interpreter implements Subscriber, Inspectable {
       // Before any effect: an earlier owner that still runs without knowing loses its next commit.
       await this.commit();
     }
+    this.checkWanted();
     this.state = 'running';
     await this.effects.perform();
+    if (this.abort.signal.aborted) return;
     if (first !== undefined && !isCommitted) this.push({ kind: 'event', event: first });
     this.show();
     this.uninspect = this.o.inspector?.add(this);
@@ -267,6 +270,11 @@ export class Interpreter implements Subscriber, Inspectable {
     return `${this.o.definition.kind}.${this.o.definition.id}`;
   }
 
+  /** A start that was given up must not go on when the store answers: the actor may have another owner by then. */
+  private checkWanted(): void {
+    if (this.abort.signal.aborted) throw new Error(`${this.name} was ended while it started`);
+  }
+
   private async begin(): Promise<void> {
     const { definition, bus } = this.o;
     const origins = new Map<Family, 'start' | 'now'>();
@@ -285,6 +293,7 @@ export class Interpreter implements Subscriber, Inspectable {
       }
     }
     this.accept(start(definition.machine, definition.input));
+    this.checkWanted();
     this.lineage = await this.store.save(this.store.encode(this.toCommit()));
     await this.perform();
   }
@@ -363,17 +372,15 @@ export class Interpreter implements Subscriber, Inspectable {
     await this.effects.perform();
   }
 
-  /** Returns how many of the mailbox it has taken. */
-  private apply(waiting: Waiting): number {
+  private apply(waiting: Waiting): void {
     if (waiting.kind === 'event') {
       if (waiting.completes !== undefined) this.effects.complete(waiting.completes);
       this.accept(step(this.o.definition.machine, this.snapshot, this.stamped(waiting.event)), waiting.event);
-      return 1;
+      return;
     }
     const inputs = this.joined(waiting.delivered);
     if (inputs.length === 1) this.applyInput(waiting.delivered);
     else if (!this.applyTogether(inputs)) for (const input of inputs) this.applyInput(input);
-    return inputs.length;
   }
 
   /** `first` and those right behind it that its input lets be taken with it. */

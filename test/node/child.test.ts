@@ -44,6 +44,8 @@ interface World {
   readonly child: ActorChild;
   /** What was asked of the store of snapshots, in order. */
   readonly asked: string[];
+  /** While set, the store answers who asks for a snapshot when it resolves. */
+  holdGet: Promise<void> | undefined;
   /** While set, commits arrive in the store when it resolves. */
   hold: Promise<void> | undefined;
   /** Milliseconds that the clock runs ahead. */
@@ -59,8 +61,9 @@ async function world(): Promise<World> {
   const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + it.aheadMs };
   const snapshots: KeyValue = {
     ...(real as KeyValue),
-    get: (key) => {
+    get: async (key) => {
       asked.push('get');
+      await it.holdGet;
       return real.get(key);
     },
     create: (key, value) => real.create(key, value),
@@ -80,6 +83,7 @@ async function world(): Promise<World> {
   const it: World = {
     child: new ActorChild(() => definition, stage, 1_000),
     asked,
+    holdGet: undefined,
     hold: undefined,
     aheadMs: 0,
     intend: async (id) => {
@@ -103,6 +107,26 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 
 const countOf = ({ child }: World): number => (child.summary as { count: number } | undefined)?.count ?? 0;
 const noExit = (exit: { reason: string }): void => assert.fail(`it ended: ${exit.reason}`);
+
+for (const reason of ['stop', 'kill']) {
+  test(`given up (${reason}) while the store does not answer, it does not come up when the store does`, async () => {
+    const w = await world();
+    const first = await w.child.start(noExit);
+    await w.intend('one');
+    await until('it has counted', () => countOf(w) === 1);
+    first.kill();
+    const held = Promise.withResolvers<void>();
+    w.holdGet = held.promise;
+    const gaveUp = new AbortController();
+    w.asked.length = 0;
+    const second = assert.rejects(w.child.start(noExit, gaveUp.signal), /ended/);
+    await until('it asks for its snapshot', () => w.asked.includes('get'));
+    gaveUp.abort(reason);
+    held.resolve();
+    await second;
+    assert.deepEqual(w.asked, ['get'], "nothing is committed: by then the actor may be somebody else's");
+  });
+}
 
 describe('an actor that is started again', () => {
   test('waits for the commit that was under way when it was killed', async () => {
