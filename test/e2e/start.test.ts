@@ -25,6 +25,8 @@ const ticks = writeTicks(scratch.file('EURUSD.csv'), made);
 const reportFile = scratch.file('report.json');
 const PLAY = ['--config', config, '--ticks', ticks, '--symbol', 'EURUSD'];
 const WITHIN_MS = 25_000;
+/** The command has ended, and with it all that it had started; who looks after the servers ends a moment later. */
+const LEFT_MS = 10_000;
 const LIMIT = { timeout: 300_000 };
 
 const count = z.int().min(0);
@@ -87,7 +89,7 @@ async function playsThrough(): Promise<void> {
   ]) {
     assert.match(ended.stdout, line);
   }
-  await noneLeft(scratch.path, 2_000);
+  await noneLeft(scratch.path, LEFT_MS);
   assert.equal(tapeBegun(), false, 'what a killed run has half written goes with the next');
 }
 
@@ -120,7 +122,7 @@ async function stops(command: StartCommand, signal: 'SIGINT' | 'SIGTERM'): Promi
   assert.ok(tookMs < WITHIN_MS, `${tookMs} ms`);
   assert.match(ended.stderr, /^stopping \.\.\.$/m);
   assert.doesNotMatch(said, /killed|DISAGREE|ended unexpectedly/);
-  await noneLeft(scratch.path, 2_000);
+  await noneLeft(scratch.path, LEFT_MS);
   assert.equal(tapeBegun(), false, 'no half-written tape');
 }
 
@@ -156,7 +158,7 @@ test('--watch stays after the end until Ctrl-C, which is no failure then', LIMIT
   command.kill('SIGINT');
   const { status, stdout, stderr } = await command.ended;
   assert.equal(status, 0, `${stdout}${stderr}`);
-  await noneLeft(scratch.path, 2_000);
+  await noneLeft(scratch.path, LEFT_MS);
 });
 
 test('a second start on the same folder is refused and harms nothing', LIMIT, async () => {
@@ -168,7 +170,7 @@ test('a second start on the same folder is refused and harms nothing', LIMIT, as
   await first.prints(/^Books +agree$/m);
   first.kill('SIGINT');
   assert.equal((await first.ended).status, 0);
-  await noneLeft(scratch.path, 2_000);
+  await noneLeft(scratch.path, LEFT_MS);
 });
 
 test('the node dies: the run says so, starts it again, and the books agree', LIMIT, async () => {
@@ -180,7 +182,7 @@ test('the node dies: the run says so, starts it again, and the books agree', LIM
   assert.equal(status, 0, `${stdout}${stderr}`);
   assert.match(stdout, /^node-1 ended \(SIGKILL\), started again, ready after \d+\.\d s$/m);
   assert.match(stdout, /^Books +agree$/m);
-  await noneLeft(scratch.path, 2_000);
+  await noneLeft(scratch.path, LEFT_MS);
 });
 
 describe('killed without a word', () => {

@@ -33,20 +33,23 @@ const longest = async (registry: Registry): Promise<number> => {
   return values.find(({ labels }) => labels.quantile === '1')!.value;
 };
 
+/** Far longer than what else runs on the machine holds a loop up. */
+const BLOCKED_MS = 1_000;
+
 test('a blocked loop is seen until a scrape ends the window, and scraping often does not end it', async () => {
   const registry = new Registry();
   let nowMs = 0;
   const stop = watchEventLoop(registry, () => nowMs);
   try {
     await clock.sleep(10);
-    await block(60);
-    assert.ok((await longest(registry)) >= 40);
+    await block(BLOCKED_MS);
+    assert.ok((await longest(registry)) >= BLOCKED_MS - 20);
     nowMs = 9_000;
-    assert.ok((await longest(registry)) >= 40, 'a second scraper is told the same');
+    assert.ok((await longest(registry)) >= BLOCKED_MS - 20, 'a second scraper is told the same');
     nowMs = 11_000;
-    assert.ok((await longest(registry)) >= 40);
+    assert.ok((await longest(registry)) >= BLOCKED_MS - 20);
     await clock.sleep(10);
-    assert.ok((await longest(registry)) < 40, 'a new window');
+    assert.ok((await longest(registry)) < BLOCKED_MS / 2, 'a new window');
   } finally {
     stop();
   }
