@@ -60,6 +60,9 @@ export const nativeTable: Readonly<Record<string, ErrorEntry>> = {
   E_EXPERT_RELINK: retry(
     'The expert could not tell everything that has happened; it links anew, and the broker takes a snapshot.',
   ),
+  E_EXPERT_DISPLACED: retry(
+    'More transactions came at once than the terminal keeps, and it does not say which it has dropped; the bridge gets a snapshot, and another one 10 s later.',
+  ),
   E_EXPERT_DROPPED: retry(
     'The link took nothing for so long that execution events found no room; they were counted, and the bridge gets a snapshot instead as soon as it takes one.',
   ),

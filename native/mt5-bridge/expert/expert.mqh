@@ -58,7 +58,10 @@ void OnDeinit(const int reason) {
   Inform(StringFormat("stopped (reason %d)", reason));
 }
 
-void OnTimer() { Wake(); }
+void OnTimer() {
+  DisplacedNoteTimer();
+  Wake();
+}
 
 // What a tick says is read from the tick base.
 void OnTick() { Wake(); }
@@ -69,6 +72,7 @@ void OnChartEvent(const int id, const long &lparam, const double &dparam, const 
 
 void OnTradeTransaction(const MqlTradeTransaction &trans, const MqlTradeRequest &request,
                         const MqlTradeResult &result) {
+  DisplacedNoteTransaction();
   if (trans.type == TRADE_TRANSACTION_REQUEST) {
     OnRequestAnswered(request, result);
   } else {

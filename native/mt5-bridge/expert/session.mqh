@@ -3,6 +3,7 @@
 #ifndef TROUPE_SESSION_MQH
 #define TROUPE_SESSION_MQH
 
+#include "displaced.mqh"
 #include "results.mqh"
 #include "snapshot.mqh"
 #include "status.mqh"
@@ -138,6 +139,7 @@ void EndSession() {
   OrdersLinkLost();
   EventsReset();
   SnapshotReset();
+  DisplacedReset();
   StatusReset();
 }
 

@@ -25,6 +25,8 @@ struct Snapshot {
   int sent_deals;
 };
 
+// Something may have been missed: a snapshot is told that nobody has asked for.
+bool g_snapshot_due = false;
 // Since when the bridge wants deals, as it asked last in this session.
 long g_deals_since_ms = 0;
 
@@ -35,6 +37,7 @@ WireDeal g_snapshot_deal[SNAPSHOT_DEALS];
 
 void SnapshotReset() {
   g_snapshot.open = false;
+  g_snapshot_due = false;
   g_deals_since_ms = 0;
 }
 
@@ -68,7 +71,9 @@ bool CollectSnapshot(long deals_since_ms) {
 // `command` 0: nobody has asked for it. Whatever was dropped is in it.
 void BeginSnapshot(ulong command, long deals_since_ms) {
   ZeroMemory(g_snapshot);
+  const bool hole = g_outbox.dropped > 0;
   g_outbox.dropped = 0;
+  g_snapshot_due = false;
   // Whatever happens from here on is told as an event with a higher number.
   g_snapshot.begin.command = command;
   g_snapshot.begin.deals_since_ms = deals_since_ms > 0 ? deals_since_ms : 0;
@@ -80,7 +85,7 @@ void BeginSnapshot(ulong command, long deals_since_ms) {
            StringFormat("no snapshot: history not available, or more than %d orders, %d positions or %d deals",
                         SNAPSHOT_ORDERS, SNAPSHOT_POSITIONS, SNAPSHOT_DEALS));
     // The hole in the events cannot be filled: a new session has none.
-    if (command == 0) OutboxRelink("events were dropped, and no snapshot can be taken");
+    if (command == 0 && hole) OutboxRelink("events were dropped, and no snapshot can be taken");
     return;
   }
   g_snapshot.open = true;
@@ -125,8 +130,10 @@ void SnapshotPass() {
     }
     OutboxPush(g_out);
   }
-  if (g_outbox.dropped == 0 || g_snapshot.open || !g_outbox.up || OutboxRoom() <= SNAPSHOT_ROOM) return;
-  Report("info", "E_EXPERT_DROPPED", StringFormat("%I64u events were dropped: the bridge gets a snapshot", g_outbox.dropped));
+  if (g_outbox.dropped == 0 && !g_snapshot_due) return;
+  if (g_snapshot.open || !g_outbox.up || OutboxRoom() <= SNAPSHOT_ROOM) return;
+  if (g_outbox.dropped > 0)
+    Report("info", "E_EXPERT_DROPPED", StringFormat("%I64u events were dropped: the bridge gets a snapshot", g_outbox.dropped));
   BeginSnapshot(0, g_deals_since_ms);
 }
 

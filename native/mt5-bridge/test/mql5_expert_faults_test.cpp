@@ -1,6 +1,7 @@
 // What terminals and brokers do to an expert, one after the other, and that it lives through each: it answers the
 // truth, and goes on.
 #include <algorithm>
+#include <set>
 
 #include "test/mql5_expert.h"
 
@@ -94,6 +95,81 @@ TEST_F(ExpertFaults, TheAnswerIsLostAmongMoreTransactionsThanTheQueueHolds) {
     EXPECT_EQ(answerTo(own.command).outcome, OUTCOME_DONE);
     EXPECT_EQ(deals() - before, 401u);
   }
+}
+
+// A person, or another program, trades more at once than the terminal's queue holds: most of it is never told.
+TEST_F(ExpertFaults, WhatOthersDidAndTheQueueDisplacedIsToldByASnapshot) {
+  profile.latency_us = 40'000;
+  config.balance = toCents(1'000'000);
+  begin();
+  const size_t before = deals();
+  for (int k = 0; k < 600; ++k) {
+    // Bought and sold, so that positions remain of both sides.
+    MqlTradeRequest request = market(k % 3 ? ORDER_TYPE_BUY : ORDER_TYPE_SELL, 0.01);
+    MqlTradeResult result = {};
+    ASSERT_TRUE(OrderSendAsync(request, result));
+  }
+  clock.sleepUs(100'000);
+  terminal->step();
+  ASSERT_GT(terminal->program(expert_)->queue.displaced(), 1000u);
+  ASSERT_EQ(deals() - before, 600u);
+  const auto told = [](wire::FrameType type, auto body, auto number, size_t from) {
+    std::multiset<uint64_t> numbers;
+    for (const auto& it : fakeLink().all<decltype(body)>(type, from)) numbers.insert(number(it));
+    return numbers;
+  };
+  const auto ticket = [](const wire::Deal& deal) { return deal.ticket; };
+  const auto asEvents = [&] { return told(wire::FrameType::kDeal, wire::Deal{}, ticket, sizeof(wire::EventHeader)); };
+  EXPECT_LT(asEvents().size(), 600u) << "nothing was lost: this shows nothing";
+  // Within two of the timer's periods.
+  pass(40'000);
+  std::multiset<uint64_t> deals_told, positions_told;
+  for (const auto& m : fakeLink().sent) {
+    const auto each = [&](auto body, auto number, std::multiset<uint64_t>& to) {
+      for (size_t at = sizeof(wire::SnapshotPart); at < m.payload.size(); at += sizeof body) {
+        std::memcpy(&body, m.payload.data() + at, sizeof body);
+        to.insert(number(body));
+      }
+    };
+    if (m.type == static_cast<uint16_t>(wire::FrameType::kSnapshotDeals)) each(wire::Deal{}, ticket, deals_told);
+    if (m.type == static_cast<uint16_t>(wire::FrameType::kSnapshotPositions))
+      each(
+          wire::Position{}, [](const wire::Position& p) { return p.position_id; }, positions_told);
+  }
+  std::multiset<uint64_t> deals_done, positions_open;
+  for (const auto& deal : engine->deals()) deals_done.insert(deal.ticket);
+  for (const auto& position : engine->positions()) positions_open.insert(position.position_id);
+  EXPECT_EQ(deals_told, deals_done) << "each once";
+  EXPECT_EQ(positions_told, positions_open);
+  EXPECT_EQ(positions_open.size(), 600u);
+  // None of the events says a deal twice, and none came that has not been done.
+  const std::multiset<uint64_t> events = asEvents();
+  EXPECT_EQ(std::set<uint64_t>(events.begin(), events.end()).size(), events.size());
+  // Nobody has asked for it. Once more for what the history may have held back, and then no more.
+  const auto begun = fakeLink().all<wire::SnapshotBegin>(wire::FrameType::kSnapshotBegin);
+  ASSERT_EQ(begun.size(), 1u);
+  EXPECT_EQ(begun[0].command, 0u);
+  pass(9'000'000);
+  EXPECT_EQ(fakeLink().count(wire::FrameType::kSnapshotEnd), 1u);
+  pass(2'000'000);
+  EXPECT_EQ(fakeLink().count(wire::FrameType::kSnapshotEnd), 2u);
+  pass(60'000'000);
+  EXPECT_EQ(fakeLink().count(wire::FrameType::kSnapshotEnd), 2u);
+}
+
+// Fifty orders at once are no flood.
+TEST_F(ExpertFaults, NoSnapshotIsToldWhenNothingCanHaveBeenDisplaced) {
+  profile.latency_us = 40'000;
+  config.balance = toCents(1'000'000);
+  begin();
+  for (int k = 0; k < 50; ++k) {
+    MqlTradeRequest request = market(ORDER_TYPE_BUY, 0.01);
+    MqlTradeResult result = {};
+    ASSERT_TRUE(OrderSendAsync(request, result));
+  }
+  pass(30'000'000);
+  EXPECT_EQ(terminal->program(expert_)->queue.displaced(), 0u);
+  EXPECT_EQ(fakeLink().count(wire::FrameType::kSnapshotBegin), 0u);
 }
 
 TEST_F(ExpertFaults, RequestIdsThatBeginAnewBelongToNoOrderOfBefore) {
