@@ -26,10 +26,14 @@ export interface Feed {
 
 export async function feedFor(
   stage: Stage,
-  { from, ticks, symbols, port }: { from: FeedName; ticks: number; symbols: number; port: number },
+  plan: { from: FeedName; ticks: number; symbols: number; port: number; login: string },
 ): Promise<Feed> {
+  const { from, ticks, symbols, port, login } = plan;
   if (from === 'link_feed') {
-    const args = ['--port', String(port), '--ticks', String(ticks), '--symbols', String(symbols)];
+    const args = [
+      ...['--port', String(port), '--ticks', String(ticks), '--symbols', String(symbols)],
+      ...['--login', login],
+    ];
     return { program: from, args, readyEvent: undefined, ticks };
   }
   const tape = await benchTape(stage, { symbols, ticks: Math.min(ticks, TAPE_TICKS), ticksPerSecond: TICKS_PER_S });

@@ -6,11 +6,11 @@ export interface BucketReading {
   readonly count: number;
 }
 
-/** A histogram of an exposition without labels. Throws where it does not stand there. */
-export function histogramOf(page: string, name: string): BucketReading {
+/** A histogram of an exposition, of one account where it is named. Throws where it does not stand there. */
+export function histogramOf(page: string, name: string, account = '[^"]*'): BucketReading {
   const buckets: Array<[number, number]> = [];
   for (const [, bound = '', count = ''] of page.matchAll(
-    new RegExp(`^${name}_bucket\\{(?:account="[^"]*",)?le="([^"]+)"\\} (\\d+)$`, 'gm'),
+    new RegExp(`^${name}_bucket\\{(?:account="${account}",)?le="([^"]+)"\\} (\\d+)$`, 'gm'),
   )) {
     buckets.push([bound === '+Inf' ? Number.POSITIVE_INFINITY : Number(bound), Number(count)]);
   }

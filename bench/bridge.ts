@@ -8,9 +8,10 @@ import { startProcess } from '../cli/processes.ts';
 import { startNatsServer } from '../cli/servers/nats.ts';
 import { ensureStreams } from '../runtime/bus/nats.ts';
 import { secretHex } from '../runtime/random.ts';
+import type { BenchAccount } from './bridge-accounts.ts';
+import { accountsOf, countFaults, optionsOf, ticksTaken } from './bridge-accounts.ts';
 import type { Usage } from './bridge-feed.ts';
 import { feedFor, usageOf } from './bridge-feed.ts';
-import type { BucketReading } from './bridge-figures.ts';
 import { bucketQuantile, histogramOf, memoryFaults } from './bridge-figures.ts';
 import type { BenchOptions, FeedName } from './options.ts';
 import { rawRound } from './raw.ts';
@@ -21,9 +22,6 @@ import type { Login, Stage } from './stage.ts';
 import { median } from './statistics.ts';
 import { storedFrames } from './stored.ts';
 
-const ACCOUNT = 'bench';
-const OF_ACCOUNT = `account="${ACCOUNT}"`;
-const SOURCE = 'bench';
 const PARTITIONS = 12;
 const ORDERS = 2_000;
 const SAMPLE_MS = 250;
@@ -43,7 +41,7 @@ interface Round {
   readonly ratio: number;
   /** Memory of the daemon: before the first tick, at each quarter of them, at the end. */
   readonly residentMb: readonly number[];
-  /** Of the terminal and the daemon, at the end of the ticks. */
+  /** Of the terminals together and the daemon, at the end of the ticks. */
   readonly usage: { readonly terminal: Usage; readonly bridge: Usage };
   /** With link_feed, which answers at once. */
   readonly command: Command | undefined;
@@ -56,10 +54,10 @@ interface Command {
   readonly bareRoundTrip: unknown;
 }
 
-export async function bridge(stage: Stage, { ticks, symbols, rounds, from }: BenchOptions): Promise<Result> {
+export async function bridge(stage: Stage, { ticks, symbols, rounds, accounts, from }: BenchOptions): Promise<Result> {
   const done: Round[] = [];
   for (let round = 1; round <= rounds; round++) {
-    const one = await playRound(stage, { ticks, symbols, round, from });
+    const one = await playRound(stage, { ticks, symbols, round, accounts, from });
     done.push(one);
     stage.say(
       `round ${round}/${rounds}  ${perSecond(one.ticksPerS)} kept, raw ${perSecond(one.rawTicksPerS)}, ratio ` +
@@ -76,6 +74,7 @@ export async function bridge(stage: Stage, { ticks, symbols, rounds, from }: Ben
     verified: true,
     details: {
       from,
+      accounts,
       ticksPerRound: done[0]!.ticks,
       symbols,
       ...(commands.length === 0
@@ -103,20 +102,24 @@ interface RoundPlan {
   readonly ticks: number;
   readonly symbols: number;
   readonly round: number;
+  readonly accounts: number;
   readonly from: FeedName;
 }
 
 async function playRound(stage: Stage, plan: RoundPlan): Promise<Round> {
   const { symbols, round, from } = plan;
+  const accounts = accountsOf(plan.accounts, (account) => path.join(stage.folder, `${account}.journal`));
   const logs = path.join(stage.folder, 'logs');
   stage.remove('nats-bridge');
-  stage.remove('bridge.journal');
-  stage.remove('bridge.journal.spill');
+  for (const { account } of accounts) {
+    stage.remove(`${account}.journal`);
+    stage.remove(`${account}.journal.spill`);
+  }
   const server = await startNatsServer({
     folder: path.join(stage.folder, 'nats-bridge'),
     logFile: path.join(logs, 'nats-bridge.log'),
-    account: ACCOUNT,
-    source: SOURCE,
+    account: accounts.map(({ account }) => account),
+    source: accounts.map(({ source }) => source),
   });
   stage.watch(server);
   const { node, bridge: login } = server.credentials;
@@ -146,58 +149,59 @@ async function playRound(stage: Stage, plan: RoundPlan): Promise<Round> {
   try {
     await ensureStreams(bus, { replay: true });
     const daemon = await start('bridge', [
-      ...['--listen', '127.0.0.1:0', '--account', ACCOUNT, '--source', SOURCE, '--partitions', String(PARTITIONS)],
-      ...['--journal', path.join(stage.folder, 'bridge.journal'), '--metrics-port', '0'],
+      ...['--listen', '127.0.0.1:0', '--partitions', String(PARTITIONS), '--metrics-port', '0'],
+      ...optionsOf(accounts),
     ]);
-    const heard = (child: ManagedProcess, event: string, timeoutMs: number) =>
+    const heard = (child: ManagedProcess, event: string, timeoutMs: number, account?: string) =>
       child.waitForLine((line) => {
         const message = line.startsWith('{') ? (JSON.parse(line) as Record<string, unknown>) : {};
-        return message.event === event ? message : undefined;
+        return message.event === event && (account === undefined || message.account === account) ? message : undefined;
       }, timeoutMs);
     const port = Number((await heard(daemon, 'listening', READY_MS)).port);
     const metricsUrl = `http://127.0.0.1:${Number((await heard(daemon, 'metrics', READY_MS)).port)}/metrics`;
     const startMb = residentMb(await scrape(metricsUrl));
 
-    const feed = await feedFor(stage, { ...plan, port });
-    const { ticks } = feed;
+    const share = Math.ceil(plan.ticks / accounts.length);
+    const feeds = [];
+    for (const { login } of accounts) feeds.push(await feedFor(stage, { ...plan, ticks: share, port, login }));
+    const ticksEach = feeds[0]!.ticks;
+    const ticks = ticksEach * accounts.length;
+    const withinMs = (ticks / SLOWEST_TICKS_PER_S) * 1_000 + READY_MS;
+    const eachEnded = Promise.all(accounts.map(({ account }) => heard(daemon, 'tape_end', withinMs, account)));
     let sinceMs = stage.clock.monotonicMs();
-    const terminal = await start(feed.program, feed.args);
-    if (feed.readyEvent !== undefined) {
-      await heard(terminal, feed.readyEvent, READY_MS);
+    const terminals = await Promise.all(feeds.map((feed) => start(feed.program, feed.args)));
+    for (const [i, { readyEvent }] of feeds.entries()) {
+      if (readyEvent === undefined) continue;
+      await heard(terminals[i]!, readyEvent, READY_MS);
       sinceMs = stage.clock.monotonicMs();
-      terminal.send('play');
+      terminals[i]!.send('play');
     }
-    const ended = heard(daemon, 'tape_end', (ticks / SLOWEST_TICKS_PER_S) * 1_000 + READY_MS).then(
-      () => stage.clock.monotonicMs() - sinceMs,
-    );
-    const quarters = await sampleMemory(stage, metricsUrl, ticks, ended);
+    const ended = eachEnded.then(() => stage.clock.monotonicMs() - sinceMs);
+    const quarters = await sampleMemory(stage, { url: metricsUrl, ticks, accounts, ended });
     const seconds = (await ended) / 1_000;
-    const usage = { terminal: usageOf(terminal), bridge: usageOf(daemon) };
+    const usage = { terminal: together(terminals.map(usageOf)), bridge: usageOf(daemon) };
     const page = await scrape(metricsUrl);
     const endMb = residentMb(page);
     const frames = await storedFrames(bus, { partitions: PARTITIONS });
-    const acked = metricOf(page, 'troupe_bridge_ticks_acknowledged_total', OF_ACCOUNT);
-    const ackedFrames = metricOf(page, 'troupe_bridge_frames_acknowledged_total', OF_ACCOUNT);
     const memory = [startMb, ...quarters, endMb];
-    const faults = memoryFaults(memory, ticks);
-    if (acked !== ticks) faults.push(`${ticks} ticks sent, ${acked} acknowledged`);
-    if (ackedFrames !== frames) faults.push(`${ackedFrames} frames acknowledged, ${frames} stored`);
+    const faults = [...memoryFaults(memory, ticks), ...countFaults(page, { accounts, ticksEach, frames })];
 
     let command: Command | undefined;
-    if (from === 'link_feed') {
+    for (const { account } of from === 'link_feed' ? accounts : []) {
       // As a node would: the bridge's own user may not command it.
-      const ping = await start('command_ping', ['--account', ACCOUNT, '--orders', String(ORDERS)], node);
+      const ping = await start('command_ping', ['--account', account, '--orders', String(ORDERS)], node);
       const pinged = await ping.waitForLine((line) => (line.startsWith('{"orders"') ? line : undefined), 60_000);
       const { orders, to_terminal, bare_nats_round_trip } = JSON.parse(pinged) as Record<string, unknown>;
       const after = await scrape(metricsUrl);
-      const taken: BucketReading = histogramOf(after, 'troupe_bridge_command_seconds');
-      const journal = histogramOf(after, 'troupe_bridge_journal_seconds');
+      const taken = histogramOf(after, 'troupe_bridge_command_seconds', account);
+      const journal = histogramOf(after, 'troupe_bridge_journal_seconds', account);
       if (orders !== ORDERS || taken.count !== ORDERS) {
-        faults.push(`${ORDERS} orders wanted, ${String(orders)} answered, ${taken.count} measured`);
+        faults.push(`${account}: ${ORDERS} orders wanted, ${String(orders)} answered, ${taken.count} measured`);
       }
+      // The slowest account's.
       command = {
-        p99Us: Math.round(bucketQuantile(taken, 0.99) * 1e6),
-        journalP99Us: Math.round(bucketQuantile(journal, 0.99) * 1e6),
+        p99Us: Math.max(command?.p99Us ?? 0, Math.round(bucketQuantile(taken, 0.99) * 1e6)),
+        journalP99Us: Math.max(command?.journalP99Us ?? 0, Math.round(bucketQuantile(journal, 0.99) * 1e6)),
         toTerminal: to_terminal,
         bareRoundTrip: bare_nats_round_trip,
       };
@@ -220,10 +224,20 @@ async function playRound(stage: Stage, plan: RoundPlan): Promise<Round> {
   }
 }
 
+/** All their processor time, and the most that any of them held. */
+const together = (usages: readonly Usage[]): Usage => ({
+  cpuS: usages.reduce((sum, { cpuS }) => sum + cpuS, 0),
+  peakMb: Math.max(...usages.map(({ peakMb }) => peakMb)),
+});
+
 const residentMb = (page: string): number => (metricOf(page, 'troupe_bridge_resident_bytes') ?? 0) / 2 ** 20;
 
 /** Memory at each quarter of the ticks but the last; what was passed between two looks has that of the later one. */
-async function sampleMemory(stage: Stage, url: string, ticks: number, ended: Promise<unknown>): Promise<number[]> {
+async function sampleMemory(
+  stage: Stage,
+  of: { url: string; ticks: number; accounts: readonly BenchAccount[]; ended: Promise<unknown> },
+): Promise<number[]> {
+  const { url, ticks, accounts, ended } = of;
   const quarters: number[] = [];
   let over = false;
   void ended.finally(() => {
@@ -231,7 +245,7 @@ async function sampleMemory(stage: Stage, url: string, ticks: number, ended: Pro
   });
   while (quarters.length < 3) {
     const page = await scrape(url);
-    const taken = metricOf(page, 'troupe_bridge_ticks_total', OF_ACCOUNT) ?? 0;
+    const taken = ticksTaken(page, accounts);
     while (quarters.length < 3 && (over || taken >= (ticks * (quarters.length + 1)) / 4))
       quarters.push(residentMb(page));
     if (quarters.length < 3) await new Promise<void>((resolve) => stage.clock.setTimer(SAMPLE_MS, resolve));

@@ -27,6 +27,8 @@ export interface BenchOptions {
   readonly ticks: number;
   /** Who is killed; recovery only. */
   readonly kinds: readonly Victim[];
+  /** Terminals that send them at once, each with an account of its own; bridge only. */
+  readonly accounts: number;
   /** Who sends them; bridge only. */
   readonly from: FeedName;
   /** Folder for a CPU profile of the node per round. */
@@ -63,6 +65,8 @@ const DEFAULT_ORDERS = 5;
 const DEFAULT_TICKS = 20_000_000;
 const LEAST_TICKS = 100_000;
 const MOST_TICKS = 1_000_000_000;
+/** As many as a daemon serves. */
+const MOST_ACCOUNTS = 64;
 
 export const HELP = `npm run bench -- QUESTION [options]
 
@@ -94,6 +98,8 @@ export const HELP = `npm run bench -- QUESTION [options]
   --kinds LIST   recovery: who is killed, of ${VICTIMS.join(',')} (default all of them). A node is killed once for every
                  fifty actors of a kind, at least three times.
   --ticks N      bridge: ticks of one round, ${LEAST_TICKS} to ${MOST_TICKS} (default ${DEFAULT_TICKS}); 20 bytes of disk each.
+  --accounts N   bridge: so many link_feeds at once through one daemon, each with an account, a source and --symbols
+                 symbols of its own, and an equal part of --ticks; 1 to ${MOST_ACCOUNTS} (default 1).
   --from F       bridge: who sends the ticks: link_feed, a program that does nothing else (default), or the simulated
                  terminal with the program expert (the MQL5 expert and the DLL's link client) or native.
   --json FILE    Write {name, value, unit, ratio, rounds, verified} and the details there.
@@ -159,6 +165,11 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
   if (asked !== 'recovery' && values.kinds !== undefined) throw new UsageError('--kinds: for recovery only');
   if (asked !== 'bridge' && values.ticks !== undefined) throw new UsageError('--ticks: for bridge only');
   if (asked !== 'bridge' && values.from !== undefined) throw new UsageError('--from: for bridge only');
+  if (asked !== 'bridge' && values.accounts !== undefined) throw new UsageError('--accounts: for bridge only');
+  const accounts = whole('accounts', values.accounts, 1, 1, MOST_ACCOUNTS);
+  const from = feedOf(values.from);
+  if (accounts > 1 && from !== 'link_feed')
+    throw new UsageError(`--accounts ${accounts}: want 1 with --from ${from}, which plays one terminal`);
   const symbols = whole('symbols', values.symbols, usually.symbols, 1, mostSymbols);
   return {
     question: asked,
@@ -169,7 +180,8 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
     scenario: scenarioOf(values.scenario),
     kinds: kindsOf(values.kinds),
     ticks: whole('ticks', values.ticks, DEFAULT_TICKS, LEAST_TICKS, MOST_TICKS),
-    from: feedOf(values.from),
+    accounts,
+    from,
     seconds: whole('seconds', values.seconds, usually.seconds, leastSeconds, 3600),
     profile: values.profile,
   };
@@ -189,6 +201,7 @@ function read(args: readonly string[]) {
       scenario: { type: 'string' },
       kinds: { type: 'string' },
       ticks: { type: 'string' },
+      accounts: { type: 'string' },
       from: { type: 'string' },
       profile: { type: 'string' },
       help: { type: 'boolean', short: 'h' },

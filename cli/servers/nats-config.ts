@@ -5,6 +5,9 @@ import { escapeToken } from '../../runtime/bus/subjects.ts';
 export type NatsUser = 'node' | 'bridge' | 'operator';
 export const natsUsers: readonly NatsUser[] = ['node', 'bridge', 'operator'];
 
+/** One, or all of a bridge that serves several accounts. */
+export type Names = string | readonly string[];
+
 export interface NatsConfig {
   /** -1 lets the server choose a free one. */
   readonly port: number;
@@ -12,8 +15,8 @@ export interface NatsConfig {
   readonly pidFile: string;
   readonly passwords: Readonly<Record<NatsUser, string>>;
   /** Names that the bridge speaks for. */
-  readonly account: string;
-  readonly source: string;
+  readonly account: Names;
+  readonly source: Names;
 }
 
 /** A command's answer, or a batch of ticks, is far smaller; state snapshots of wide strategies are the largest. */
@@ -27,8 +30,8 @@ export interface Permissions {
 }
 
 /** Least privilege for each user. */
-export function permissions(account: string, source: string): Record<NatsUser, Permissions> {
-  const [accountToken, sourceToken] = [escapeToken(account), escapeToken(source)];
+export function permissions(account: Names, source: Names): Record<NatsUser, Permissions> {
+  const [accounts, sources] = [account, source].map((names) => [names].flat().map(escapeToken)) as [string[], string[]];
   return {
     node: {
       publish: {
@@ -51,11 +54,11 @@ export function permissions(account: string, source: string): Record<NatsUser, P
     bridge: {
       publish: {
         allow: [
-          `md.*.ticks.${sourceToken}.>`,
-          `trade.execution.${accountToken}`,
-          `sys.lifecycle.bridge.${accountToken}`,
-          `inspect.bridge.${accountToken}`,
-          `$KV.actors.bridge.${accountToken}`,
+          ...sources.map((token) => `md.*.ticks.${token}.>`),
+          ...accounts.flatMap((token) => [
+            ...[`trade.execution.${token}`, `sys.lifecycle.bridge.${token}`, `inspect.bridge.${token}`],
+            `$KV.actors.bridge.${token}`,
+          ]),
           '$KV.machines.bridge',
           '$JS.API.STREAM.INFO.>',
           '$JS.API.STREAM.NAMES',
@@ -65,7 +68,8 @@ export function permissions(account: string, source: string): Record<NatsUser, P
       },
       subscribe: {
         allow: [
-          ...[`bridge.${accountToken}.command`, `control.bridge.${accountToken}.*`, '_INBOX.bridge.>'],
+          ...accounts.flatMap((token) => [`bridge.${token}.command`, `control.bridge.${token}.*`]),
+          '_INBOX.bridge.>',
           ...['$SRV.*', '$SRV.*.troupe-bridge', '$SRV.*.troupe-bridge.*'],
         ],
       },

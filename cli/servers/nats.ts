@@ -9,7 +9,7 @@ import type { Exit, ManagedProcess } from '../processes.ts';
 import { ProcessError, startProcess } from '../processes.ts';
 import { findNatsServer, NATS_LEAST } from '../setup/find.mjs';
 import { checkRoom, claimFolder, keptSecrets, saysDiskFull, whenDiskFull, writePrivate } from './folder.ts';
-import { type NatsUser, natsConfigText, natsUsers } from './nats-config.ts';
+import { type Names, type NatsUser, natsConfigText, natsUsers } from './nats-config.ts';
 import { stopOrphan } from './orphan.ts';
 
 export interface NatsServerOptions {
@@ -19,8 +19,8 @@ export interface NatsServerOptions {
   /** Default: a free one. */
   readonly port?: number;
   /** Account and source of market data that the bridge's user speaks for. */
-  readonly account: string;
-  readonly source: string;
+  readonly account: Names;
+  readonly source: Names;
   /** Called when the server says, while it runs, that its disk is full; it may say so again and again. */
   readonly onDiskFull?: (error: TroupeError) => void;
   /** Called as soon as there is a process: it is not ready yet, but whoever must stop can stop it. */

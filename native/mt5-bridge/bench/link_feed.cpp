@@ -1,7 +1,8 @@
 // A terminal that sends ticks and answers every order at once: how many ticks a second the daemon takes from the link
 // into JetStream, and what it adds to a command (command_ping), without a tape, a matching engine or a node beside it.
 //
-//   TROUPE_BRIDGE_KEY=... link_feed --port N [--ticks N] [--symbols S] [--batch 1..4096] [--rate ticks/s, 0 = as fast as the bridge reads]
+//   TROUPE_BRIDGE_KEY=... link_feed --port N [--ticks N] [--symbols S] [--batch 1..4096] [--rate ticks/s, 0 = as fast
+//   as the bridge reads] [--login N]
 #include <charconv>
 #include <cstdio>
 #include <cstring>
@@ -33,16 +34,14 @@ void answerAll(link::Connection& link, const bridge::Clock& clock) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  long port = 0, ticks = 10'000'000, symbols = 3, batch = 512, rate = 0;
+  long port = 0, ticks = 10'000'000, symbols = 3, batch = 512, rate = 0, login = 1;
   const struct {
     const char* name;
     long* value;
     long least, most;
-  } options[] = {{"--port", &port, 1, 65535},
-                 {"--ticks", &ticks, 1, 1'000'000'000},
-                 {"--symbols", &symbols, 1, 10'000},
-                 {"--batch", &batch, 1, link::kMaxTicksPerFrame},
-                 {"--rate", &rate, 0, 100'000'000}};
+  } options[] = {{"--port", &port, 1, 65535},        {"--ticks", &ticks, 1, 1'000'000'000},
+                 {"--symbols", &symbols, 1, 10'000}, {"--batch", &batch, 1, link::kMaxTicksPerFrame},
+                 {"--rate", &rate, 0, 100'000'000},  {"--login", &login, 1, 1'000'000'000}};
   for (int i = 1; i < argc; i += 2) {
     bool known = false;
     for (const auto& option : options) {
@@ -53,7 +52,7 @@ int main(int argc, char** argv) {
               *option.value <= option.most;
     }
     if (!known || argc < 3) {
-      std::fprintf(stderr, "link_feed --port N [--ticks N] [--symbols S] [--batch N] [--rate N]\n");
+      std::fprintf(stderr, "link_feed --port N [--ticks N] [--symbols S] [--batch N] [--rate N] [--login N]\n");
       return 2;
     }
   }
@@ -73,7 +72,7 @@ int main(int argc, char** argv) {
   link::Hello hello{};
   link::setTextCut(hello.session, "feed" + std::to_string(clock.wallUs()));
   link::setTextCut(hello.feed, "feed" + std::to_string(clock.wallUs()));
-  link::setTextCut(hello.login, "1");
+  link::setTextCut(hello.login, std::to_string(login));
   link::setTextCut(hello.terminal, "link_feed");
   link::Refused refusal{};
   if (const link::LinkError failed = link::greet(*link, hello, key, refusal); failed != link::LinkError::kNone) {

@@ -271,6 +271,19 @@ describe('nats.conf', () => {
     assert.equal(bridge.publish.allow[0], 'md.*.ticks.=2A.>');
   });
 
+  test('a bridge of several accounts speaks for each of them, and for nobody else', () => {
+    const { bridge } = permissions(['swing', 'scalp'], ['first', 'second']);
+    for (const account of ['swing', 'scalp']) {
+      assert.ok(bridge.subscribe.allow.includes(`bridge.${account}.command`));
+      assert.ok(bridge.subscribe.allow.includes(`control.bridge.${account}.*`));
+      assert.ok(bridge.publish.allow.includes(`trade.execution.${account}`));
+      assert.ok(bridge.publish.allow.includes(`$KV.actors.bridge.${account}`));
+    }
+    const ticks = bridge.publish.allow.filter((subject) => subject.startsWith('md.'));
+    assert.deepEqual(ticks, ['md.*.ticks.first.>', 'md.*.ticks.second.>']);
+    assert.deepEqual(permissions(['swing'], ['first']), permissions('swing', 'first'));
+  });
+
   test('a path with quotes and spaces stays one string', () => {
     const text = natsConfigText({
       port: -1,
