@@ -128,9 +128,9 @@ export class Levels {
   }
 
   /**
-   * Claims the actor, over what stands at `revision` (0: nothing) and says at which inputs it has failed. Resolves to the claim's own revision: the fence of
-   * what the actor does from now on, because later claims have higher ones. Throws BUS_CONFLICT when somebody was
-   * faster.
+   * Claims the actor, over what stands at `revision` (0: nothing) and says at which inputs it has failed. Resolves to
+   * the claim's own revision: the fence of what the actor does from now on, because later claims have higher ones.
+   * Throws BUS_CONFLICT when somebody was faster.
    */
   async claim(kind: string, id: string, revision: number, failed = NO_FAILED_INPUTS): Promise<number> {
     const level = this.level(kind, id);

@@ -131,7 +131,7 @@ export class Interpreter implements Subscriber, Inspectable {
     });
   }
 
-  /** Restores or begins, performs what the outbox still holds, and opens the inputs. Rejects when it is killed meanwhile. */
+  /** Restores or begins, performs what the outbox still holds, and opens the inputs. Rejects when it is killed before it runs. */
   async start(): Promise<void> {
     const { definition } = this.o;
     const committed = await this.store.load(this.o.stored);

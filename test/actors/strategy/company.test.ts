@@ -11,15 +11,15 @@ import type { OrderIntent } from '../../../proto/gen/troupe/trading/v1/trading_p
 import type { PublishEffect } from '../../../runtime/actor.ts';
 import { MemoryServer } from '../../../runtime/bus/memory.ts';
 import type { TickColumns } from '../../../runtime/bus/ticks.ts';
-import { topics } from '../../../runtime/bus/topics.ts';
-import { systemClock } from '../../../runtime/clock.ts';
+import { actorKey, topics } from '../../../runtime/bus/topics.ts';
+import { systemClock, VirtualClock } from '../../../runtime/clock.ts';
 import { InputHub } from '../../../runtime/hub.ts';
 import type { Exit } from '../../../runtime/interpreter.ts';
 import { Interpreter } from '../../../runtime/interpreter.ts';
 import { PoisonRecord } from '../../../runtime/poison.ts';
 import { seededRandom } from '../../../runtime/random.ts';
 import { silentLogger } from '../../../runtime/telemetry/log.ts';
-import { start, step } from '../../../runtime/xstate.ts';
+import { start, stateName, step } from '../../../runtime/xstate.ts';
 import { barMessage, Stage } from './stage.ts';
 
 const layout = { partitions: 12 };
@@ -106,6 +106,7 @@ describe('in the interpreter', () => {
       server: MemoryServer,
       snapshots: Awaited<ReturnType<ReturnType<MemoryServer['connect']>['kv']>>,
       params = {},
+      time = clock,
     ) {
       const bus = server.connect();
       const definition = strategyActor({
@@ -116,9 +117,9 @@ describe('in the interpreter', () => {
         params,
       });
       this.interpreter = new Interpreter({
-        ...{ definition, bus, snapshots, clock, log, layout },
-        hub: new InputHub({ bus, layout, clock, log, onFailure: (error) => assert.fail(error) }),
-        poison: new PoisonRecord({ kind: 'strategy', id: 's1', bus, clock, log, layout }),
+        ...{ definition, bus, snapshots, clock: time, log, layout },
+        hub: new InputHub({ bus, layout, clock: time, log, onFailure: (error) => assert.fail(error) }),
+        poison: new PoisonRecord({ kind: 'strategy', id: 's1', bus, clock: time, log, layout }),
         onExit: (exit) => {
           this.exit = exit;
         },
@@ -133,6 +134,23 @@ describe('in the interpreter', () => {
       await clock.yield();
     }
   }
+
+  test('what it says nothing about is committed within half a second: a restart has no more to apply again', async () => {
+    const server = new MemoryServer({ clock });
+    const snapshots = await server.connect().kv('snapshots');
+    const revisionNow = async (): Promise<number> => (await snapshots.get(actorKey('strategy', 's1')))!.revision;
+    const time = new VirtualClock(0);
+    const { interpreter } = new Life(server, snapshots, {}, time);
+    await interpreter.start();
+    const before = await revisionNow();
+    interpreter.tell({ type: 'control.pause' });
+    await until('it is paused', () => stateName(interpreter.current) === 'paused');
+    assert.equal(await revisionNow(), before);
+    time.advance(500);
+    for (let turns = 0; turns < 1_000 && (await revisionNow()) === before; turns++) await clock.yield();
+    assert.notEqual(await revisionNow(), before);
+    await interpreter.stop();
+  });
 
   test('killed after any bar and started again, it says each thing once and knows its state', async () => {
     const server = new MemoryServer({ clock });
