@@ -92,11 +92,18 @@ export function* rulesBetween(raw: unknown): Generator<RawFault> {
   for (const key of ['timeframes', 'feature_timeframes']) {
     yield* twice(['market', key], list(market[key]), () => 'each timeframe once');
   }
-  const { latency_ms = 1, latency_jitter_ms = 0, program, utc_offset_s } = section(config.terminal);
+  const { latency_ms = 1, latency_jitter_ms = 0, program, profile = 'plain', utc_offset_s } = section(config.terminal);
   if (program !== 'native' && isNumber(utc_offset_s) && (utc_offset_s % 900 !== 0 || Math.abs(utc_offset_s) > 50_400)) {
     yield {
       path: ['terminal', 'utc_offset_s'],
       allowed: 'a multiple of 900 s within 14 hours, because the expert measures it, or terminal.program: native',
+    };
+  }
+  if (program === 'native' && profile !== 'plain') {
+    yield {
+      path: ['terminal', 'profile'],
+      allowed:
+        'plain, or terminal.program: expert or expert-sockets; native has no broker with fillings, trade sessions and faults of its own',
     };
   }
   if (isNumber(latency_ms) && isNumber(latency_jitter_ms) && latency_jitter_ms > latency_ms) {

@@ -190,7 +190,7 @@ const terminal = section(
     profile: text(
       /^(plain|exchange|hostile|instant-netting|retail-hedging|.{1,4090}\.json)$/,
       'plain, exchange, hostile, instant-netting or retail-hedging, or the path of a JSON file',
-      'The broker that the expert meets: execution, fillings, comments, trade sessions (by the time of the ticks), faults',
+      'The broker that the expert meets: execution, fillings, comments, trade sessions (by the time of the ticks), faults; plain with the program native, which has none of them',
     ).default('plain'),
     latency_ms: number({ min: 0, max: 60_000, unit: 'ms' }, 'Mean delay of every order').default(1),
     latency_jitter_ms: number(

@@ -117,6 +117,10 @@ log: { level: loud }
       [{ ...good, market: null }, /market: found null; allowed: a section of keys/],
       [{ market: good.market, strategies: good.strategies }, /account: missing; allowed: an account, because/],
       [{ ...good, account: { id: 'a', kind: 'mt4' } }, /account\.kind: found "mt4"; allowed: mt5/],
+      [
+        { ...good, terminal: { program: 'native', profile: 'exchange' } },
+        /terminal\.profile: found "exchange"; allowed: plain, or terminal\.program: expert or expert-sockets; native has no broker with .*trade sessions/,
+      ],
       [{ ...good, terminal: { seed: -1 } }, /terminal\.seed: found -1; allowed: a whole number, 0\.\./],
       [{ ...good, terminal: { rates: { usd: 1 } } }, /terminal\.rates\.usd: as a name, allowed: a currency code/],
       [{ ...good, bridge: { daylight: 'uk' } }, /bridge\.daylight: found "uk"; allowed: one of fixed, us, eu/],
