@@ -123,7 +123,9 @@ export const nativeTable: Readonly<Record<string, ErrorEntry>> = {
   E_LINK_NO_STORE: retry(
     'JetStream could not be asked which ticks it keeps; the terminal links again until the bridge knows.',
   ),
-  E_LINK_OVERFLOW: retry('The other side does not read; more is waiting than the link holds.'),
+  E_LINK_OVERFLOW: retry(
+    'The other side does not read, or answers nothing: what it is told has waited for more than 5 seconds, or is more than the link holds.',
+  ),
   E_LINK_VERSION: fatal('The other side speaks another version of the link. Use matching programs.'),
   E_LINK_TOO_LONG: fatal('A frame is longer than the link allows.'),
   E_LINK_UNKNOWN_TYPE: fatal('A frame of a type that this version does not know.'),

@@ -343,12 +343,15 @@ void CommandDesk::detach(const std::string& reason) {
     if (!pending.answered) answerUnknown(pending, "LINK_LOST", "the link was lost before the answer came: " + reason);
 }
 
-void CommandDesk::pass(int64_t now_us) {
+LinkError CommandDesk::pass(int64_t now_us) {
   std::vector<Pending> late;
+  size_t unanswered = 0;
   {
     std::lock_guard lock(mutex_);
     for (auto& [number, pending] : pending_) {
-      if (pending.answered || now_us < pending.deadline_us) continue;
+      const bool is_late = !pending.answered && now_us >= pending.deadline_us;
+      if (pending.answered || is_late) ++unanswered;
+      if (!is_late) continue;
       pending.answered = true;
       late.push_back({pending.kind, pending.order_id, std::move(pending.waiters), 0, true, nullptr, pending.request});
       pending.waiters.clear();
@@ -356,6 +359,7 @@ void CommandDesk::pass(int64_t now_us) {
   }
   for (const Pending& pending : late)
     answerUnknown(pending, "TERMINAL_TIMEOUT", "the terminal did not answer within 5 s");
+  return unanswered > kMostUnanswered ? LinkError::kOverflow : LinkError::kNone;
 }
 
 LinkError CommandDesk::onFrame(const link::FrameView& frame) {

@@ -60,8 +60,9 @@ class CommandDesk {
   void detach(const std::string& reason);
   // kResult, kSnapshotBegin..kSnapshotEnd. Anything but kNone closes the link.
   link::LinkError onFrame(const link::FrameView& frame);
-  // Answers UNKNOWN to what has waited for 5 s.
-  void pass(int64_t now_us);
+  // Answers UNKNOWN to what has waited for 5 s. kOverflow, which closes the link, when the terminal leaves so much
+  // without an answer that it can not be remembered any longer.
+  link::LinkError pass(int64_t now_us);
 
   // Figures; any thread.
   uint64_t commands() const { return commands_.load(std::memory_order_relaxed); }
@@ -76,6 +77,8 @@ class CommandDesk {
 
   static constexpr int64_t kTimeoutUs = 5'000'000;
   static constexpr size_t kMostTogether = 64;
+  // Commands of one link that were answered UNKNOWN and whose own answer may still come.
+  static constexpr size_t kMostUnanswered = 16'384;
 
  private:
   struct Waiter {

@@ -1,9 +1,5 @@
 #include "bridge/session.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <numeric>
 
@@ -17,7 +13,7 @@ using link::LinkError;
 using link::Next;
 
 LinkError Session::run(const std::atomic<bool>& stopping) {
-  heard_us_ = beat_us_ = room_.clock.steadyUs();
+  heard_us_ = beat_us_ = taken_us_ = room_.clock.steadyUs();
   LinkError error = welcome();
   while (error == LinkError::kNone && !stopping) {
     int64_t now = room_.clock.steadyUs();
@@ -38,7 +34,8 @@ LinkError Session::run(const std::atomic<bool>& stopping) {
     if (error == LinkError::kNone) error = beat(now);
     if (now - desk_us_ >= 50'000) {
       desk_us_ = now;
-      room_.desk.pass(now);
+      const LinkError late = room_.desk.pass(now);
+      if (error == LinkError::kNone) error = late;
     }
     if (error == LinkError::kNone) error = await(now);
   }
@@ -90,10 +87,15 @@ LinkError Session::beat(int64_t now_us) {
   }
   if (now_us - beat_us_ < kHeartbeatUs) return LinkError::kNone;
   beat_us_ = now_us;
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  if (::getsockopt(link_.fd(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
-    room_.figures.rtt_us.store(info.tcpi_rtt, std::memory_order_relaxed);
+  const link::Connection::Taken taken = link_.taken();
+  if (taken.rtt_us > 0) room_.figures.rtt_us.store(taken.rtt_us, std::memory_order_relaxed);
+  // A terminal may go on talking and read nothing: what it is told would pile up, and nobody would ever do it.
+  if (!taken.waits || taken.bytes != taken_bytes_) {
+    taken_bytes_ = taken.bytes;
+    taken_us_ = now_us;
+  } else if (now_us - taken_us_ > kDeadUs) {
+    return LinkError::kOverflow;
+  }
   return link_.send(FrameType::kHeartbeat, link::Heartbeat{static_cast<uint64_t>(room_.clock.wallUs())});
 }
 

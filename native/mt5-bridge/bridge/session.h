@@ -84,7 +84,8 @@ class Session {
   // Of the last heartbeats: the one that was least on its way says most about the clocks.
   std::array<int64_t, 16> clock_offsets_us_{};
   size_t heartbeats_ = 0;
-  int64_t heard_us_ = 0, beat_us_ = 0, desk_us_ = 0;
+  uint64_t taken_bytes_ = 0;  // of what was sent to the terminal
+  int64_t heard_us_ = 0, beat_us_ = 0, desk_us_ = 0, taken_us_ = 0;
 };
 
 }  // namespace troupe::bridge

@@ -2,8 +2,8 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/tcp.h>  // not netinet/tcp.h: its tcp_info ends before what has been acknowledged
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -222,6 +222,18 @@ LinkError Connection::flushLocked() {
   }
   pending_.store(queue_.size() - queue_begin_, std::memory_order_relaxed);
   return LinkError::kNone;
+}
+
+Connection::Taken Connection::taken() const {
+  Taken out;
+  out.waits = pendingBytes() > 0;
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return out;
+  out.waits |= info.tcpi_notsent_bytes > 0;
+  out.bytes = info.tcpi_bytes_acked;
+  out.rtt_us = info.tcpi_rtt;
+  return out;
 }
 
 void Connection::wake() {

@@ -64,6 +64,14 @@ class Connection {
   LinkError sendParts(FrameType type, const iovec* parts, int count);  // at most 4 parts
 
   size_t pendingBytes() const { return pending_.load(std::memory_order_relaxed); }
+  // How far the other side's system has taken what was sent. It goes on doing that for a program that does not read,
+  // until its buffer is full.
+  struct Taken {
+    bool waits = false;  // something was not sent yet, here or in this system's buffer
+    uint64_t bytes = 0;  // acknowledged since the connection was made
+    uint32_t rtt_us = 0;
+  };
+  Taken taken() const;
   // Makes wait() of another thread return at once.
   void wake();
   // Ends both directions; wait() then reports kClosed. Thread-safe.

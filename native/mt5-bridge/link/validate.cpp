@@ -141,7 +141,7 @@ const char* messageOf(LinkError error) {
     case LinkError::kSilent:
       return "nothing heard for 5 s";
     case LinkError::kOverflow:
-      return "the other side does not read: more than 64 MiB are waiting";
+      return "the other side does not read or answer: what it is told waits for more than 5 s, or is more than 64 MiB";
     case LinkError::kNoStore:
       return "JetStream cannot be asked which ticks are kept";
     case LinkError::kBadProof:

@@ -225,6 +225,32 @@ TEST_F(DeskTest, unknownWhenTheLinkIsLostOrTheTerminalSilent) {
   EXPECT_EQ(last().command_id(), "cmd-o2");
 }
 
+// It reads, it beats, and it answers nothing: what is remembered for late answers has a bound.
+TEST_F(DeskTest, aTerminalThatAnswersNothingIsNotRememberedWithoutEnd) {
+  linkUp();
+  v1::Command find;
+  find.set_fence(1);
+  find.mutable_find()->set_order_id("o1");
+  size_t asked = 0;
+  LinkError ended = LinkError::kNone;
+  for (; ended == LinkError::kNone && asked < 2 * CommandDesk::kMostUnanswered; asked += 100) {
+    for (int i = 0; i < 100; ++i) command(find);
+    link::FrameView frame;
+    for (int i = 0; i < 100; ++i) {
+      if (terminal->next(frame) != link::Next::kFrame) terminal->wait(0);
+      while (terminal->next(frame) == link::Next::kFrame) {
+      }
+    }
+    clock.now += CommandDesk::kTimeoutUs;
+    ended = desk->pass(clock.now);
+  }
+  EXPECT_EQ(ended, LinkError::kOverflow);
+  EXPECT_GT(asked, CommandDesk::kMostUnanswered);
+  EXPECT_LE(asked, CommandDesk::kMostUnanswered + 100);
+  EXPECT_EQ(answers.size(), asked) << "everybody has been answered";
+  for (const Answer& answer : answers) ASSERT_EQ(answer.reply.outcome(), v1::OUTCOME_UNKNOWN);
+}
+
 TEST_F(DeskTest, findTrustsTheTerminalUnlessTheJournalHoldsAnExecution) {
   linkUp();
   v1::Command find;

@@ -228,11 +228,11 @@ class FakeTerminal {
   link::Connection& link() { return *link_; }
   // A feed named like the session, unless it is the same one again. Afterwards `kept` is what the bridge keeps of it.
   void greet(const std::string& session, std::vector<std::string> symbols, int32_t offset_s = 0,
-             const std::string& feed = "") {
+             const std::string& feed = "", const std::string& login = "1") {
     link::Hello hello{};
     link::setTextCut(hello.session, session);
     link::setTextCut(hello.feed, feed.empty() ? session : feed);
-    link::setTextCut(hello.login, "1");
+    link::setTextCut(hello.login, login);
     link::setTextCut(hello.terminal, "test");
     hello.utc_offset_s = offset_s;
     link::Refused refusal{};
