@@ -1,8 +1,10 @@
 // What terminals and brokers do to an expert, one after the other, and that it lives through each: it answers the
 // truth, and goes on.
 #include <algorithm>
+#include <map>
 #include <set>
 
+#include "link/validate.h"
 #include "test/mql5_expert.h"
 
 namespace mql5_test {
@@ -155,6 +157,86 @@ TEST_F(ExpertFaults, WhatOthersDidAndTheQueueDisplacedIsToldByASnapshot) {
   EXPECT_EQ(fakeLink().count(wire::FrameType::kSnapshotEnd), 2u);
   pass(60'000'000);
   EXPECT_EQ(fakeLink().count(wire::FrameType::kSnapshotEnd), 2u);
+}
+
+// The bridge has no such command: what a person makes of its positions is told as it is, in events and in a snapshot.
+TEST_F(ExpertFaults, WhatAPersonClosesByIsTold) {
+  begin();
+  const wire::Result buy = place(order("buy-01", 0.3)), sell = place(order("sell-01", 0.1, true));
+  ASSERT_EQ(buy.outcome, OUTCOME_DONE);
+  ASSERT_EQ(sell.outcome, OUTCOME_DONE);
+  pass(1'000'000);
+  const size_t before = fakeLink().sent.size();
+  MqlTradeRequest request = {};
+  request.action = TRADE_ACTION_CLOSE_BY;
+  request.position = sell.order.position_id;
+  request.position_by = buy.order.position_id;
+  MqlTradeResult result = {};
+  ASSERT_TRUE(OrderSendAsync(request, result));
+  pass(1'000'000);
+  std::vector<wire::Deal> deals_told;
+  std::map<uint64_t, double> lots;
+  double balance = 0;
+  bool ordered = false;
+  for (size_t i = before; i < fakeLink().sent.size(); ++i) {
+    const auto& m = fakeLink().sent[i];
+    const auto body = [&](auto it) {
+      std::memcpy(&it, m.payload.data() + sizeof(wire::EventHeader), sizeof it);
+      EXPECT_EQ(wire::validate(it), wire::LinkError::kNone) << "the bridge would end the link";
+      return it;
+    };
+    switch (static_cast<wire::FrameType>(m.type)) {
+      case wire::FrameType::kOrder: {
+        const auto it = body(wire::Order{});
+        EXPECT_EQ(it.type, 0) << "none that the bridge knows";
+        ordered |= it.state == STATE_FILLED;
+        break;
+      }
+      case wire::FrameType::kDeal:
+        deals_told.push_back(body(wire::Deal{}));
+        break;
+      case wire::FrameType::kPosition: {
+        const auto it = body(wire::Position{});
+        lots[it.position_id] = it.volume_lots;
+        break;
+      }
+      case wire::FrameType::kAccount:
+        balance = body(wire::Account{}).balance;
+        break;
+      default:
+        break;
+    }
+  }
+  EXPECT_TRUE(ordered);
+  ASSERT_EQ(deals_told.size(), 2u);
+  for (const wire::Deal& deal : deals_told) {
+    EXPECT_STREQ(deal.entry, "out_by");
+    EXPECT_NEAR(deal.volume_lots, 0.1, 1e-9);
+    // It stands for none of the bridge's orders, whatever the positions' were.
+    EXPECT_NE(std::string(deal.order_id), "buy-01");
+    EXPECT_NE(std::string(deal.order_id), "sell-01");
+  }
+  EXPECT_EQ(deals_told[0].position_id, sell.order.position_id);
+  EXPECT_EQ(deals_told[1].position_id, buy.order.position_id);
+  EXPECT_EQ(lots[sell.order.position_id], 0);
+  EXPECT_NEAR(lots[buy.order.position_id], 0.2, 1e-9);
+  EXPECT_NEAR(balance, toMoney(engine->account().balance), 1e-9);
+
+  wire::TakeSnapshot take{};
+  take.command = ++command_;
+  say(wire::FrameType::kSnapshot, take);
+  pass(1'000'000);
+  ASSERT_EQ(fakeLink().count(wire::FrameType::kSnapshotEnd), 1u);
+  int by = 0;
+  for (const auto& m : fakeLink().sent) {
+    if (m.type != static_cast<uint16_t>(wire::FrameType::kSnapshotDeals)) continue;
+    for (size_t at = sizeof(wire::SnapshotPart); at < m.payload.size(); at += sizeof(wire::Deal)) {
+      wire::Deal deal;
+      std::memcpy(&deal, m.payload.data() + at, sizeof deal);
+      by += std::string(deal.entry) == "out_by";
+    }
+  }
+  EXPECT_EQ(by, 2);
 }
 
 // Fifty orders at once are no flood.

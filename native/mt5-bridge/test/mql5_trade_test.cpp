@@ -38,6 +38,81 @@ TEST_F(MqlTest, SequenceOfAClose) {
   EXPECT_EQ(PositionsTotal(), 0);
 }
 
+MqlTradeRequest closeBy(ulong position, ulong position_by) {
+  MqlTradeRequest request = {};
+  request.action = TRADE_ACTION_CLOSE_BY;
+  request.position = position;
+  request.position_by = position_by;
+  request.magic = 9;
+  return request;
+}
+
+TEST_F(MqlTest, SequenceOfACloseBy) {
+  start();
+  quotes();
+  EXPECT_NE(SymbolInfoInteger("EURUSD", SYMBOL_ORDER_MODE) & SYMBOL_ORDER_CLOSEBY, 0);
+  const ulong buy = answer(send(market(ORDER_TYPE_BUY, 0.3))).order;
+  const ulong sell = answer(send(market(ORDER_TYPE_SELL, 0.1))).order;
+  const auto all = send(closeBy(buy, sell));
+  ASSERT_EQ(types(all), (Types{TRADE_TRANSACTION_ORDER_ADD, TRADE_TRANSACTION_DEAL_ADD, TRADE_TRANSACTION_POSITION,
+                               TRADE_TRANSACTION_DEAL_ADD, TRADE_TRANSACTION_ORDER_DELETE,
+                               TRADE_TRANSACTION_HISTORY_ADD, TRADE_TRANSACTION_REQUEST}));
+  EXPECT_EQ(all[0].trans.order_type, ORDER_TYPE_CLOSE_BY);
+  EXPECT_EQ(all[0].trans.position, buy);
+  EXPECT_EQ(all[0].trans.position_by, sell);
+  EXPECT_EQ(all[1].trans.deal_type, DEAL_TYPE_SELL);
+  EXPECT_EQ(all[1].trans.position, buy);
+  EXPECT_EQ(all[2].trans.position, buy);
+  EXPECT_NEAR(all[2].trans.volume, 0.2, 1e-9);
+  EXPECT_EQ(all[3].trans.deal_type, DEAL_TYPE_BUY);
+  EXPECT_EQ(all[3].trans.position, sell);
+  const MqlTradeResult& result = all[6].result;
+  EXPECT_EQ(result.retcode, TRADE_RETCODE_DONE);
+  EXPECT_EQ(result.deal, all[1].trans.deal);
+  const ulong order = all[0].trans.order;
+  EXPECT_EQ(result.order, order);
+  ASSERT_TRUE(HistoryOrderSelect(order));
+  EXPECT_EQ(HistoryOrderGetInteger(order, ORDER_TYPE), ORDER_TYPE_CLOSE_BY);
+  EXPECT_EQ(HistoryOrderGetInteger(order, ORDER_POSITION_ID), static_cast<long>(buy));
+  EXPECT_EQ(HistoryOrderGetInteger(order, ORDER_POSITION_BY_ID), static_cast<long>(sell));
+  EXPECT_EQ(HistoryOrderGetString(order, ORDER_COMMENT),
+            ::string("#" + std::to_string(buy) + " by #" + std::to_string(sell)));
+  for (const size_t at : {1, 3}) {
+    ASSERT_TRUE(HistoryDealSelect(all[at].trans.deal));
+    EXPECT_EQ(HistoryDealGetInteger(all[at].trans.deal, DEAL_ENTRY), DEAL_ENTRY_OUT_BY);
+    EXPECT_EQ(HistoryDealGetInteger(all[at].trans.deal, DEAL_MAGIC), 9);
+  }
+  // Each position's history has its own deal; the order is the first one's (facts sheet, section 9).
+  ASSERT_TRUE(HistorySelectByPosition(static_cast<long>(sell)));
+  EXPECT_EQ(HistoryDealsTotal(), 2);
+  EXPECT_EQ(HistoryOrdersTotal(), 1);
+  ASSERT_EQ(PositionsTotal(), 1);
+  EXPECT_EQ(PositionGetTicket(0), buy);
+}
+
+TEST_F(MqlTest, ACloseByIsRefusedOnANettingAccountAndInAClosedMarket) {
+  start();
+  quotes();
+  const ulong buy = answer(send(market(ORDER_TYPE_BUY, 0.1))).order;
+  const ulong sell = answer(send(market(ORDER_TYPE_SELL, 0.1))).order;
+  EXPECT_EQ(answer(send(closeBy(buy, 0))).retcode, TRADE_RETCODE_INVALID);
+  EXPECT_EQ(answer(send(closeBy(buy, sell + 100))).retcode, TRADE_RETCODE_POSITION_CLOSED);
+  profile.sessions = {{.day = 0, .from_s = 0, .to_s = 60}};
+  start();
+  quotes();
+  EXPECT_EQ(answer(send(closeBy(buy, sell))).retcode, TRADE_RETCODE_MARKET_CLOSED);
+  EXPECT_EQ(PositionsTotal(), 2);
+  profile = Profile();
+  profile.margin_mode = ACCOUNT_MARGIN_MODE_RETAIL_NETTING;
+  engine.reset();
+  start();
+  quotes();
+  EXPECT_EQ(SymbolInfoInteger("EURUSD", SYMBOL_ORDER_MODE) & SYMBOL_ORDER_CLOSEBY, 0);
+  const ulong only = answer(send(market(ORDER_TYPE_BUY, 0.1))).order;
+  EXPECT_EQ(answer(send(closeBy(only, only))).retcode, TRADE_RETCODE_INVALID_ORDER);
+  EXPECT_EQ(PositionsTotal(), 1);
+}
+
 TEST_F(MqlTest, SequenceOfChangedStops) {
   start();
   quotes();

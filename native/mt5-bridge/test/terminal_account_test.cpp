@@ -93,6 +93,110 @@ TEST(Hedging, SecondCloseWhileTheFirstIsBeingFilled) {
   EXPECT_EQ(rig.engine.positions()[0].volume, toVolume(0.1));
 }
 
+// A buy at 1.1001 and a sell at 1.1005, whatever the market says meanwhile.
+struct CloseBy : ::testing::Test {
+  EngineConfig config = [] {
+    EngineConfig c = configOf(MarginMode::kHedging);
+    c.commission_per_lot = 2;
+    return c;
+  }();
+  std::unique_ptr<Rig> rig;
+  uint64_t buy = 0, sell = 0;
+
+  void open(double buy_lots, double sell_lots) {
+    rig = std::make_unique<Rig>(config);
+    buy = rig->market(Side::kBuy, buy_lots).order.ticket;
+    rig->tick(1.1005, 1.1006);
+    sell = rig->market(Side::kSell, sell_lots).order.ticket;
+    rig->tick(1.2000, 1.2500);
+    rig->engine.takeEvents();
+  }
+  uint32_t refused(uint64_t one, uint64_t other) {
+    const size_t deals = rig->engine.deals().size(), positions = rig->engine.positions().size();
+    const Result result = rig->engine.closeBy({one, other, "", 0});
+    EXPECT_EQ(result.outcome, Outcome::kRejected);
+    EXPECT_EQ(rig->engine.deals().size(), deals);
+    EXPECT_EQ(rig->engine.positions().size(), positions);
+    return result.retcode;
+  }
+};
+
+TEST_F(CloseBy, CostsNoSpreadAndLeavesNothingOfEqualVolumes) {
+  open(0.3, 0.3);
+  const Cents before = rig->engine.account().balance;
+  const Result result = rig->engine.closeBy({buy, sell, "#1 by #2", 9});
+  ASSERT_EQ(result.retcode, kDone);
+  EXPECT_EQ(result.order.state, OrderState::kFilled);
+  EXPECT_EQ(result.order.volume, toVolume(0.3));
+  ASSERT_EQ(result.deals.size(), 2u);
+  const Deal &one = result.deals[0], &other = result.deals[1];
+  EXPECT_EQ(one.position_id, buy);
+  EXPECT_EQ(one.side, Side::kSell);
+  EXPECT_EQ(other.position_id, sell);
+  EXPECT_EQ(other.side, Side::kBuy);
+  for (const Deal& deal : result.deals) {
+    EXPECT_EQ(deal.entry, "out_by");
+    EXPECT_EQ(deal.volume, toVolume(0.3));
+    EXPECT_EQ(deal.order_ticket, result.order.ticket);
+    EXPECT_EQ(deal.magic, 9u);
+    EXPECT_EQ(deal.commission, -60);
+  }
+  EXPECT_EQ(one.profit + other.profit, toCents((1.1005 - 1.1001) * 30000)) << "what lay between the two openings";
+  EXPECT_EQ(rig->engine.account().balance, before + 1200 - 120);
+  EXPECT_TRUE(rig->engine.positions().empty());
+  EXPECT_EQ(rig->engine.account().margin, 0);
+  EXPECT_EQ(refused(buy, sell), kPositionClosed);
+}
+
+TEST_F(CloseBy, TheLargerKeepsItsRestAndItsStops) {
+  for (const bool larger_first : {true, false}) {
+    open(0.5, 0.2);
+    ASSERT_EQ(rig->engine.protect(buy, "", 1.0500, 0).retcode, kDone);
+    const Result result =
+        larger_first ? rig->engine.closeBy({buy, sell, "", 0}) : rig->engine.closeBy({sell, buy, "", 0});
+    ASSERT_EQ(result.retcode, kDone);
+    EXPECT_EQ(result.deals[0].profit + result.deals[1].profit, toCents((1.1005 - 1.1001) * 20000));
+    const auto left = rig->engine.positions();
+    ASSERT_EQ(left.size(), 1u);
+    EXPECT_EQ(left[0].position_id, buy);
+    EXPECT_EQ(left[0].volume, toVolume(0.3));
+    EXPECT_EQ(left[0].open_price, 1.1001);
+    EXPECT_EQ(left[0].stop_loss, 1.05);
+    EXPECT_EQ(rig->engine.account().balance, sumOfDeals(rig->engine));
+  }
+}
+
+TEST_F(CloseBy, IsRefusedWhereTheTwoAreNoPair) {
+  open(0.3, 0.2);
+  const uint64_t second_buy = rig->market(Side::kBuy, 0.1).order.ticket;
+  PlaceRequest elsewhere = rig->request(Side::kSell, 0.1);
+  elsewhere.symbol = "USDJPY";
+  const uint64_t yen = rig->engine.place(elsewhere).order.ticket;
+  EXPECT_EQ(refused(buy, second_buy), kInvalid) << "the same side";
+  EXPECT_EQ(refused(buy, buy), kInvalid);
+  EXPECT_EQ(refused(buy, yen), kInvalid) << "another symbol";
+  EXPECT_EQ(refused(buy, 4711), kPositionClosed);
+  EXPECT_EQ(refused(4711, sell), kPositionClosed);
+}
+
+TEST_F(CloseBy, WaitsForACloseThatIsBeingFilled) {
+  config.execution.partial_fill_probability = 1;
+  open(0.3, 0.3);
+  ASSERT_EQ(rig->engine.positions().size(), 2u);
+  ASSERT_EQ(rig->close(sell, Side::kBuy, 0.2).retcode, kDonePartial);
+  EXPECT_EQ(refused(buy, sell), kCloseOrderExist);
+  rig->tick(1.2, 1.2001);
+  EXPECT_EQ(rig->engine.closeBy({buy, sell, "", 0}).retcode, kDone);
+  EXPECT_EQ(rig->engine.positions()[0].volume, toVolume(0.2));
+}
+
+TEST_F(CloseBy, NeedsAHedgingAccount) {
+  config.margin_mode = MarginMode::kNetting;
+  rig = std::make_unique<Rig>(config);
+  buy = rig->market(Side::kBuy, 0.3).order.ticket;
+  EXPECT_EQ(refused(buy, buy), kInvalidOrder);
+}
+
 TEST(Partial, TheRestFallsWithThePosition) {
   EngineConfig config = configOf(MarginMode::kHedging);
   config.execution.partial_fill_probability = 1;
@@ -243,7 +347,8 @@ void expectStraightBooks(const Engine& engine) {
       continue;
     }
     ASSERT_LE(order.filled, order.volume);
-    ASSERT_EQ(by_order[order.ticket], order.filled);
+    // One order of a close-by, two deals.
+    ASSERT_EQ(by_order[order.ticket], order.type == OrderType::kCloseBy ? 2 * order.filled : order.filled);
     ASSERT_EQ(order.state == OrderState::kFilled, order.filled == order.volume);
   }
 }
@@ -282,6 +387,13 @@ TEST_P(RandomSequence, KeepsTheBooksStraight) {
       const Position p =
           rig.engine.positions()[static_cast<size_t>(pick(static_cast<int>(rig.engine.positions().size())))];
       rig.close(p.position_id, opposite(p.side), std::min(lots, toLots(p.volume)));
+    } else if (action == 8 && rig.engine.positions().size() > 1) {
+      // Any two: most pairs are refused, and change nothing.
+      const auto positions = rig.engine.positions();
+      const auto any = [&] {
+        return positions[static_cast<size_t>(pick(static_cast<int>(positions.size())))].position_id;
+      };
+      rig.engine.closeBy({any(), any(), "", 0});
     } else if (action == 6 && !placed.empty()) {
       const size_t deals = rig.engine.deals().size();
       rig.engine.place(placed[static_cast<size_t>(pick(static_cast<int>(placed.size())))]);

@@ -90,6 +90,8 @@ void expectSame(const Engine& a, const Engine& b) {
     EXPECT_EQ(a.orders()[i].price, b.orders()[i].price);
     EXPECT_EQ(a.orders()[i].deals, b.orders()[i].deals);
     EXPECT_EQ(a.orders()[i].done_ms, b.orders()[i].done_ms);
+    EXPECT_EQ(a.orders()[i].type, b.orders()[i].type);
+    EXPECT_EQ(a.orders()[i].position_by, b.orders()[i].position_by);
   }
   ASSERT_EQ(a.deals().size(), b.deals().size());
   const auto pa = a.positions(), pb = b.positions();
@@ -100,6 +102,34 @@ void expectSame(const Engine& a, const Engine& b) {
     EXPECT_EQ(pa[i].open_price, pb[i].open_price);
     EXPECT_EQ(pa[i].stop_loss, pb[i].stop_loss);
   }
+}
+
+TEST(History, BringsACloseByBackWithBothItsPositions) {
+  TempFolder folder;
+  const std::string path = folder.file("history");
+  EngineConfig config = configOf(MarginMode::kHedging);
+  Engine engine(config);
+  {
+    History history(path, "1 USD hedging", 42);
+    engine.begin();
+    engine.quote(0, 1000, 1.1, 1.1001);
+    const uint64_t buy = engine.place(Story::request("b", Side::kBuy)).order.ticket;
+    PlaceRequest larger = Story::request("s", Side::kSell);
+    larger.volume_lots = 0.3;
+    const uint64_t sell = engine.place(larger).order.ticket;
+    ASSERT_EQ(engine.closeBy({buy, sell, "#1 by #2", 0}).retcode, kDone);
+    history.append(engine.takeEvents(), engine, 0);
+  }
+  History again(path, "1 USD hedging", 42);
+  Engine restored(config);
+  EXPECT_FALSE(again.restore(restored));
+  restored.begin();
+  expectSame(engine, restored);
+  EXPECT_EQ(restored.orders().back().type, OrderType::kCloseBy);
+  EXPECT_NE(restored.orders().back().position_by, 0u);
+  EXPECT_TRUE(restored.activeOrders().empty());
+  ASSERT_EQ(restored.positions().size(), 1u);
+  EXPECT_EQ(restored.positions()[0].volume, toVolume(0.2));
 }
 
 TEST(History, BringsEverythingBack) {

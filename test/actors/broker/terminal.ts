@@ -118,6 +118,21 @@ export class ScriptedTerminal {
     this.execute(order, lots, extra);
   }
 
+  /** Somebody has two opposite positions close each other: one order, two deals, and what is left of the larger stays. */
+  closeBy(one: string, other: string, profit: number): void {
+    const { symbol, lots } = this.positions.get(one)!;
+    const volumeLots = Math.min(Math.abs(lots), Math.abs(this.positions.get(other)!.lots));
+    const [side, opposite] = lots > 0 ? [Side.SELL, Side.BUY] : [Side.BUY, Side.SELL];
+    const order = this.newOrder(`#${one} by #${other}`, symbol, side, volumeLots, '0', one);
+    this.emit({ case: 'order', value: this.record(order) });
+    const leg = { symbol, entry: 'out_by', volumeLots, price: PRICE };
+    this.book({ ...leg, side, profit }, order);
+    this.book({ ...leg, side: opposite, profit: 0 }, { ...order, side: opposite, positionId: other });
+    order.filledLots = volumeLots;
+    order.state = OrderState.FILLED;
+    this.emit({ case: 'order', value: this.record(order) });
+  }
+
   /** An order appears that nobody of us has sent. */
   stand(orderId: string, symbol: string, side: Side, lots: number, magic = '0'): string {
     const order = this.newOrder(orderId, symbol, side, lots, magic, '0');

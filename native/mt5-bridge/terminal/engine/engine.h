@@ -18,6 +18,9 @@
 // - Commission is charged on every deal. A pending order is checked for margin when it fills: 10041 cancels it.
 // - Orders that the server makes (stop loss, take profit, stop-out) carry MetaTrader's comment as order id
 //   ("[sl 1.08639]"), and the position's magic; the deal's reason says which it was.
+// - A close-by (hedging only) is one order with two deals of the smaller volume, both at the price at which the other
+//   position was opened: the first has the whole profit, the second none, and the market's prices and spread play no
+//   part. What is left of the larger position stays. Nobody has published the prices of such deals; their sum is known.
 // - Modify gives the whole new order: a price of 0 is refused, stops of 0 are removed.
 // - Outside of the trade sessions ticks change prices and let orders expire, and nothing else: what waits, stops and
 //   targets are looked at again on the first tick of the next session, at its price. Requests are refused by whoever
@@ -51,6 +54,7 @@ class Engine {
   void restore(const Deal& deal);
   void restore(const Position& position);
   void restoreDone(uint64_t ticket, int64_t done_ms);
+  void restoreClosedBy(uint64_t ticket, uint64_t position_by);
 
   // One tick: quotes of a symbol nobody trades cost a store and two compares. True when events are waiting.
   bool quote(uint32_t symbol, int64_t time_ms, double bid, double ask) {
@@ -72,6 +76,7 @@ class Engine {
   Result modify(const ModifyRequest& request);
   // Either names a position by id, or (netting) by symbol.
   Result protect(uint64_t position_id, const std::string& symbol, double stop_loss, double take_profit);
+  Result closeBy(const CloseByRequest& request);
   // By order id; by magic only where order_id is empty (kUnknown if several orders carry it).
   Result find(const std::string& order_id, uint64_t magic) const;
 
@@ -130,6 +135,10 @@ class Engine {
   Position* positionFor(const Order& order);
   void forgetIfClosed(const Position& position);
   Volume firstPart(const Order& order) const;
+
+  // engine_close_by.cpp
+  Check validateCloseBy(const CloseByRequest& request) const;
+  void closeLeg(Order& order, uint64_t position_id, double price);
 
   // engine_match.cpp
   void match(uint32_t symbol);

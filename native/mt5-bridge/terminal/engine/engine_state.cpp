@@ -80,6 +80,11 @@ void Engine::restoreDone(uint64_t ticket, int64_t done_ms) {
   now_ms_ = std::max(now_ms_, done_ms);
 }
 
+void Engine::restoreClosedBy(uint64_t ticket, uint64_t position_by) {
+  if (const auto found = by_ticket_.find(ticket); found != by_ticket_.end())
+    orders_[found->second].position_by = position_by;
+}
+
 void Engine::prime(uint32_t symbol, int64_t time_ms, double bid, double ask) {
   now_ms_ = std::max(now_ms_, time_ms);
   market_.set(symbol, {time_ms, bid, ask});

@@ -25,6 +25,7 @@ enum Retcode : uint32_t {
   kOrderChanged = 10023,
   kNoChanges = 10025,
   kFrozen = 10029,
+  kInvalidOrder = 10035,
   kPositionClosed = 10036,
   kInvalidCloseVolume = 10038,
   kCloseOrderExist = 10039,

@@ -14,7 +14,8 @@
 namespace troupe::terminal {
 
 enum class Side : uint8_t { kNone = 0, kBuy = 1, kSell = 2 };
-enum class OrderType : uint8_t { kNone = 0, kMarket = 1, kLimit = 2, kStop = 3, kStopLimit = 4 };
+// A close-by has no number in trading.v1: nobody can order one there, and it is told as kNone.
+enum class OrderType : uint8_t { kNone = 0, kMarket = 1, kLimit = 2, kStop = 3, kStopLimit = 4, kCloseBy = 200 };
 enum class OrderState : uint8_t {
   kNone = 0,
   kWorking = 5,
@@ -92,6 +93,7 @@ struct Order {
   double price = 0, stop_limit_price = 0, stop_loss = 0, take_profit = 0;
   uint64_t magic = 0;
   uint64_t position_id = 0;  // position it closes, or has opened or changed
+  uint64_t position_by = 0;  // of a close-by: the other position
   bool closing = false;      // the client named a position: this order may reduce it and nothing else
   int64_t time_ms = 0;
   int64_t done_ms = 0;  // when it stopped being active
@@ -107,7 +109,7 @@ struct Deal {
   uint64_t magic = 0;
   uint32_t symbol = kNoSymbol;
   Side side = Side::kNone;
-  std::string entry;  // in, out, inout; balance
+  std::string entry;  // in, out, inout, out_by; balance
   Volume volume = 0;
   double price = 0;
   Cents profit = 0, commission = 0, swap = 0, fee = 0;
@@ -155,6 +157,13 @@ struct PlaceRequest {
   uint64_t magic = 0, position_id = 0;
   Filling filling = Filling::kReturn;
   bool exact = false;  // at the market price, without slippage
+};
+
+// The other position must be of the same symbol and the other side.
+struct CloseByRequest {
+  uint64_t position_id = 0, position_by = 0;
+  std::string comment;
+  uint64_t magic = 0;
 };
 
 struct ModifyRequest {

@@ -5,7 +5,7 @@ namespace troupe::terminal {
 namespace {
 
 // Beside the numbers of Event::Kind.
-constexpr uint8_t kPlayed = 16, kDoneAt = 17;
+constexpr uint8_t kPlayed = 16, kDoneAt = 17, kClosedBy = 18;
 
 void put(const Order& o, const Engine& engine, ByteWriter& to) {
   to.put(o.ticket);
@@ -141,6 +141,11 @@ void encode(const Event& event, const Engine& engine, ByteWriter& to) {
     case Event::Kind::kOrder:
       to.put(event.kind);
       put(event.order, engine, to);
+      if (event.order.position_by != 0) {
+        to.put(kClosedBy);
+        to.put(event.order.ticket);
+        to.put(event.order.position_by);
+      }
       if (event.order.ticket == 0 || event.order.done_ms == 0) return;
       to.put(kDoneAt);
       to.put(event.order.ticket);
@@ -169,6 +174,11 @@ bool restoreGroup(const uint8_t* data, size_t size, Engine& engine, uint64_t& pl
     const auto kind = from.get<uint8_t>();
     if (kind == kPlayed) {
       played = from.get<uint64_t>();
+      continue;
+    }
+    if (kind == kClosedBy) {
+      const auto ticket = from.get<uint64_t>();
+      engine.restoreClosedBy(ticket, from.get<uint64_t>());
       continue;
     }
     if (kind == kDoneAt) {

@@ -128,6 +128,7 @@ bool SymbolInfoInteger(const string& name, ENUM_SYMBOL_INFO_INTEGER property, lo
     case SYMBOL_ORDER_MODE:
       value = SYMBOL_ORDER_MARKET | SYMBOL_ORDER_LIMIT | SYMBOL_ORDER_STOP | SYMBOL_ORDER_STOP_LIMIT | SYMBOL_ORDER_SL |
               SYMBOL_ORDER_TP;
+      if (profile.margin_mode == ACCOUNT_MARGIN_MODE_RETAIL_HEDGING) value |= SYMBOL_ORDER_CLOSEBY;
       break;
     default:
       break;

@@ -103,7 +103,7 @@ long integerOf(const Order& order, ENUM_ORDER_PROPERTY_INTEGER property) {
     case ORDER_POSITION_ID:
       return static_cast<long>(order.position_id);
     case ORDER_POSITION_BY_ID:
-      break;
+      return static_cast<long>(order.position_by);
   }
   return 0;
 }

@@ -127,6 +127,14 @@ MqlTradeResult TradeServer::deal(const MqlTradeRequest& request, uint64_t number
   return answer(engine_.place(place), request);
 }
 
+MqlTradeResult TradeServer::closeBy(const MqlTradeRequest& request) {
+  if (request.position == 0 || request.position_by == 0) return refused(kInvalid, "Invalid request", request);
+  CloseByRequest by{positionByTicket(request.position), positionByTicket(request.position_by), "", request.magic};
+  by.comment =
+      commentOf(("#" + std::to_string(request.position) + " by #" + std::to_string(request.position_by)).c_str());
+  return answer(engine_.closeBy(by), request);
+}
+
 MqlTradeResult TradeServer::pending(const MqlTradeRequest& request) {
   if (isMarket(request.type) || request.type > ORDER_TYPE_SELL_STOP_LIMIT)
     return refused(TRADE_RETCODE_INVALID_ORDER, "Invalid order type", request);
@@ -181,7 +189,7 @@ MqlTradeResult TradeServer::execute(const MqlTradeRequest& request, uint64_t num
         return refused(kInvalid, "Invalid request", request);
       return answer(engine_.cancel(request.order, ""), request);
     case TRADE_ACTION_CLOSE_BY:
-      break;
+      return closeBy(request);
   }
   return refused(kInvalid, "Invalid request", request);
 }
@@ -207,6 +215,7 @@ std::vector<MqlTradeTransaction> TradeServer::transactionsOf(const std::vector<E
     trans.price_tp = order.take_profit;
     trans.volume = toLots(order.volume - order.filled);
     trans.position = order.closing ? ticketOf(order.position_id) : 0;
+    trans.position_by = order.position_by == 0 ? 0 : ticketOf(order.position_by);
     trans.time_expiration = order.expiration_ms / 1000;
     trans.time_type = order.expiration_ms > 0 ? ORDER_TIME_SPECIFIED : ORDER_TIME_GTC;
   };
@@ -222,7 +231,7 @@ std::vector<MqlTradeTransaction> TradeServer::transactionsOf(const std::vector<E
           active_.erase(order.ticket);
           addOrder(TRADE_TRANSACTION_ORDER_DELETE, order, toMql(order.state));
           addOrder(TRADE_TRANSACTION_HISTORY_ADD, order, toMql(order.state));
-        } else if (known || order.type != OrderType::kMarket) {
+        } else if (known || (order.type != OrderType::kMarket && order.type != OrderType::kCloseBy)) {
           addOrder(TRADE_TRANSACTION_ORDER_UPDATE, order, toMql(order.state));
         }
         break;
@@ -230,7 +239,9 @@ std::vector<MqlTradeTransaction> TradeServer::transactionsOf(const std::vector<E
       case Event::Kind::kDeal: {
         const Deal& deal = event.deal;
         noteDeal(deal);
-        dealt = deal.position_id;
+        // Of a close-by it was seen between the two deals (facts sheet, section 5, sequence 4).
+        const Order* by = deal.entry == "out_by" ? engine_.orderByTicket(deal.order_ticket) : nullptr;
+        dealt = by && by->position_id == deal.position_id ? 0 : deal.position_id;
         MqlTradeTransaction& trans = add(TRADE_TRANSACTION_DEAL_ADD);
         // Order type and state stay at their defaults: MetaTrader was seen to leave them stale.
         trans.deal = deal.ticket;

@@ -30,6 +30,7 @@ class TradeServer {
 
  private:
   MqlTradeResult deal(const MqlTradeRequest& request, uint64_t number);
+  MqlTradeResult closeBy(const MqlTradeRequest& request);
   MqlTradeResult pending(const MqlTradeRequest& request);
   MqlTradeResult answer(const Result& result, const MqlTradeRequest& request) const;
   MqlTradeResult refused(uint32_t retcode, const char* comment, const MqlTradeRequest& request) const;

@@ -3,6 +3,7 @@
 namespace troupe::terminal {
 
 ENUM_ORDER_TYPE toMql(Side side, OrderType type) {
+  if (type == OrderType::kCloseBy) return ORDER_TYPE_CLOSE_BY;
   const int base = type == OrderType::kNone ? 0 : 2 * (static_cast<int>(type) - 1);
   return static_cast<ENUM_ORDER_TYPE>(base + (side == Side::kSell ? 1 : 0));
 }
@@ -33,6 +34,7 @@ ENUM_DEAL_TYPE dealType(const Deal& deal) {
 }
 
 ENUM_DEAL_ENTRY dealEntry(const Deal& deal) {
+  if (deal.entry == "out_by") return DEAL_ENTRY_OUT_BY;
   if (deal.entry == "out") return DEAL_ENTRY_OUT;
   return deal.entry == "inout" ? DEAL_ENTRY_INOUT : DEAL_ENTRY_IN;
 }

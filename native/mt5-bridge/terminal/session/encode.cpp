@@ -48,7 +48,7 @@ link::Order toLink(const Order& order, const Engine& engine) {
   setTextCut(to.order_id, order.order_id);
   setTextCut(to.symbol, engine.symbolName(order.symbol));
   to.side = static_cast<uint8_t>(order.side);
-  to.type = static_cast<uint8_t>(order.type);
+  to.type = order.type == OrderType::kCloseBy ? 0 : static_cast<uint8_t>(order.type);
   to.state = static_cast<uint8_t>(order.state);
   to.retcode = order.retcode;
   to.volume_lots = toLots(order.volume);
