@@ -71,3 +71,13 @@ export function trustEnvironment({ bridge, terminal }: Config): NodeJS.ProcessEn
     ? { TROUPE_BRIDGE_TLS_CA: 'system', SSL_CERT_FILE: bridge.tls_cert }
     : { TROUPE_BRIDGE_TLS_FINGERPRINT: fingerprint256 };
 }
+
+/** Whether a terminal that was started with this environment is told of the certificate that the file holds now. */
+export function trustsStill(config: Config, trust: NodeJS.ProcessEnv): boolean {
+  try {
+    return trustEnvironment(config).TROUPE_BRIDGE_TLS_FINGERPRINT === trust.TROUPE_BRIDGE_TLS_FINGERPRINT;
+  } catch {
+    // Half written, or gone: nothing that could be trusted instead.
+    return true;
+  }
+}

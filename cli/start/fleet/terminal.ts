@@ -8,12 +8,15 @@ import { systemClock as clock } from '../../../runtime/clock.ts';
 import { startProcess } from '../../processes.ts';
 import { terminalConfig } from '../terminal-config.ts';
 import type { Keeper } from './keeper.ts';
-import { trustEnvironment } from './link.ts';
+import { trustEnvironment, trustsStill } from './link.ts';
 import type { LinkNews } from './linking.ts';
 import { untilLinked } from './linking.ts';
 import { keyEnvironment } from './logins.ts';
 import type { FleetOptions, Json } from './options.ts';
 import type { Keep } from './servers.ts';
+
+/** What it says of a bridge with another certificate than the one that it was told. */
+const UNTRUSTED = '"E_LINK_TLS_CERTIFICATE"';
 
 export interface TerminalOptions {
   readonly fleet: FleetOptions;
@@ -36,17 +39,22 @@ export class Terminal {
       const file = path.join(fleet.runFolder, 'terminal.json');
       writeConfig(fleet, (await fleet.route?.('terminal', 'bridge', port())) ?? port(), file);
       news.begin('terminal');
+      const trust = trustEnvironment(fleet.config);
       const child = await startProcess({
         name: 'terminal',
         command: path.join(fleet.root, 'build', 'native', 'terminal'),
         args: ['--config', file, '--hold'],
-        env: { PATH: process.env.PATH, TZ: 'UTC', ...keyEnvironment(key), ...trustEnvironment(fleet.config) },
+        env: { PATH: process.env.PATH, TZ: 'UTC', ...keyEnvironment(key), ...trust },
         logFile: path.join(logs, 'terminal.log'),
         chatty: true,
         stdin: 'lifeline',
         stop: { signal: 'SIGTERM', deadlineMs: COMPANY_PARTS_MS.terminal },
         onJson: onMessage,
-        onLine: (line) => news.hear('terminal', line),
+        onLine: (line) => {
+          news.hear('terminal', line);
+          // It knows the certificate of its start. Where that has been renewed it begins anew, with the new one.
+          if (line.includes(UNTRUSTED) && !trustsStill(fleet.config, trust)) void child.stop();
+        },
       });
       begun(child);
       await untilLinked(child, {
