@@ -1,3 +1,7 @@
+#include <unistd.h>
+
+#include <fstream>
+
 #include "dll_support.h"
 
 using namespace troupe;
@@ -5,6 +9,13 @@ using namespace troupe::dll::testing_support;
 using link::FrameType;
 
 namespace {
+
+size_t residentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  size_t total = 0, resident = 0;
+  statm >> total >> resident;
+  return resident * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+}
 
 constexpr auto kTypeOf = [](FrameType type) { return static_cast<uint16_t>(type); };
 
@@ -196,6 +207,66 @@ TEST(DllClient, CountsWhatItDropsAndSaysSoWhenThereIsRoom) {
   EXPECT_EQ(+told.others, 0u);
   EXPECT_EQ(+told.total, dropped);
   EXPECT_FALSE(expert.poll()) << "once";
+}
+
+// Its system answers TCP, the program reads nothing. While it beats it only asks for patience (JetStream is away, say);
+// without a beat it is dead, and the next link begins with empty rings.
+TEST(DllClient, ABridgeThatNeverReadsCostsBoundedMemoryAndWhenItIsSilentTheLink) {
+  Bridge bridge;
+  TroupeConfig config = configFor(bridge.port());
+  config.send_ring_bytes = 256 << 10;
+  Expert expert(config);
+  meetUp(bridge, expert);
+  const std::vector<uint8_t> batch = tickMessage(1, 1000);
+  const std::vector<uint8_t> result =
+      message(FrameType::kResult, std::vector<uint8_t>(sizeof(link::Result)).data(), sizeof(link::Result));
+  const size_t before = residentBytes();
+  uint64_t taken_bytes = 0, dropped = 0;
+  // As an expert does it: it pushes whatever there is, and looks what the link says. False once that is something.
+  const auto push = [&] {
+    for (const auto* what : {&batch, &result}) {
+      const int32_t got = expert.send(*what);
+      EXPECT_GE(got, 0);
+      taken_bytes += got == 1 ? what->size() : 0;
+      dropped += got == 0;
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+    if (!expert.poll()) return true;
+    // Told at the beginning, while the kernel still takes something.
+    if (expert.type != TROUPE_DROPPED) return false;
+    const auto told = expert.payload<TroupeDropped>();
+    EXPECT_GT(told.ticks + told.others, 0u);
+    EXPECT_EQ(+told.total, dropped) << "what was not taken is counted";
+    return true;
+  };
+  const int64_t since = nowMs();
+  int64_t beat = 0;
+  while (nowMs() - since < 6'500) {
+    if (nowMs() - beat > 500) {
+      bridge.link->send(FrameType::kHeartbeat, link::Heartbeat{1});
+      beat = nowMs();
+    }
+    ASSERT_TRUE(push()) << "it beats, so the link stays; type " << expert.type;
+  }
+  const uint64_t taken_while_it_beat = taken_bytes;
+  EXPECT_GT(dropped, 1'000u) << "nothing was full: this shows nothing";
+  while (push()) ASSERT_LT(nowMs() - beat, 20'000) << "the link does not end";
+  EXPECT_EQ(expert.type, TROUPE_LINK_LOST);
+  EXPECT_STREQ(expert.payload<TroupeLinkLost>().code, "E_LINK_SILENT");
+  EXPECT_GE(nowMs() - beat, 4'500);
+  EXPECT_LT(nowMs() - beat, 8'000);
+  // Rings, what waits in the client, and the kernel's buffers; none of it grows with the time that it lasts.
+  EXPECT_LT(taken_bytes, size_t{32} << 20);
+  EXPECT_EQ(taken_bytes, taken_while_it_beat) << "full is full";
+  EXPECT_LT(residentBytes(), before + (size_t{32} << 20));
+  // And it comes back, with nothing of what was not heard.
+  meetUp(bridge, expert);
+  EXPECT_EQ(expert.send(tickMessage(7, 1)), 1);
+  ASSERT_TRUE(bridge.next(FrameType::kTicks));
+  link::Tick first;
+  std::memcpy(&first, bridge.frame.data + sizeof(link::TickBatchHeader), sizeof first);
+  EXPECT_EQ(+first.time_ms, 7);
+  EXPECT_FALSE(expert.poll()) << "what was dropped belongs to the session that is over";
 }
 
 TEST(DllClient, DoesNotReadTheBridgeWhileTheExpertDoesNotReadIt) {
