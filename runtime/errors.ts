@@ -149,7 +149,7 @@ export const denialTable = {
     'Our record and the terminal disagree about this symbol, so it is not traded until that is accepted or corrected.',
   ),
   RISK_REDUCING: denial(
-    'The account only gets smaller now: positions may be closed and protected, nothing may be opened.',
+    'The account only gets smaller now: positions may be closed and protected, nothing may be opened; on a netting account also not by closing for one strategy what another holds against it.',
   ),
   RISK_SYMBOL_NOT_ALLOWED: denial('The symbol is not configured for this account.'),
   RISK_SESSION_CLOSED: denial('The configured trading hours of this symbol do not include this moment.'),

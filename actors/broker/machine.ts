@@ -67,6 +67,14 @@ const questions = {
 /** Where the broker goes when its connection to the terminal changes. */
 const connection = { 'link.down': 'disconnected', 'link.up': 'connecting', 'events.missed': 'connecting' } as const;
 
+/** The same where the broker stays: it is linked again, and sees the terminal whole, without leaving its state. */
+const relinks = {
+  'link.down': { actions: 'retryLater' },
+  'link.up': { actions: 'connect' },
+  'events.missed': { actions: 'connect' },
+  retry: { actions: 'connect' },
+} as const;
+
 export const brokerMachine = setup({
   types: { context: {} as BrokerContext, events: {} as BrokerEvent, input: {} as BrokerInput },
   actions: {
@@ -186,11 +194,12 @@ export const brokerMachine = setup({
         halted: {},
       },
     },
-    /** Paused: intents wait, what is under way is brought to its end. */
+    /** Paused: intents wait, what is under way is brought to its end, and the terminal is asked as ever. */
     draining: {
       entry: 'stepOperation',
       on: {
         'control.resume': { target: 'connecting', actions: 'resume' },
+        ...relinks,
         ...questions,
         'operation.step': { actions: 'stepOperation' },
         'safe.begin': 'securing',
@@ -221,10 +230,7 @@ export const brokerMachine = setup({
         'safe.begin': 'securing',
         'mode.active': 'connecting',
         'control.pause': {},
-        'link.down': { actions: 'retryLater' },
-        'link.up': { actions: 'connect' },
-        retry: { actions: 'connect' },
-        'events.missed': { actions: 'connect' },
+        ...relinks,
         ...questions,
       },
     },

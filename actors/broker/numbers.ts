@@ -9,6 +9,21 @@ export function roundLots(lots: number): number {
   return Math.round(lots * 1e8) / 1e8;
 }
 
+/**
+ * Volumes of at most `most` lots that come to `lots`, none of them below `least`: a rest that a terminal refuses would
+ * stay open.
+ */
+export function splitLots(lots: number, most = Number.POSITIVE_INFINITY, least = 0): number[] {
+  const parts: number[] = [];
+  for (let left = lots; left > LOTS_EPSILON; left = roundLots(left - (parts.at(-1) as number))) {
+    const part = Math.min(left, most);
+    const rest = roundLots(left - part);
+    const short = rest > LOTS_EPSILON && rest < least - LOTS_EPSILON ? least - rest : 0;
+    parts.push(roundLots(part - short >= least - LOTS_EPSILON ? part - short : part));
+  }
+  return parts;
+}
+
 /** Onto 1e-6 of the currency: finer than any cent, coarser than the error of a long sum. */
 export function roundMoney(money: number): number {
   return Math.round(money * 1e6) / 1e6;

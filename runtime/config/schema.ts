@@ -107,7 +107,7 @@ export const riskSchema = section(
       'Most live orders at once; absent: no limit',
     ).optional(),
     max_orders_per_minute: whole(
-      { min: 0, max: 100_000, unit: 'orders' },
+      { min: 0, max: 1_000, unit: 'orders' },
       'Most opening orders in any 60 s of market time; absent: no limit',
     ).optional(),
     daily_loss_limit: number(

@@ -5,7 +5,7 @@
  * Entries meet every check. Exits (CLOSE, PROTECT, CANCEL) meet only those that ask whether the exit itself makes
  * sense: no limit on size, count, rate or loss may hold somebody in a position.
  */
-import { IntentAction, OrderType } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
+import { IntentAction, OrderType, TimeInForce } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
 import type { Check, Denied, Question, Verdict } from './check.ts';
 import { deny, sidePrice } from './check.ts';
 import type { RiskLimits } from './limits.ts';
@@ -58,7 +58,7 @@ function modeDenial(order: RiskOrder, state: RiskState): Denied | undefined {
 }
 
 /** Numbers that are no numbers would pass every comparison, so they are refused before any. */
-function malformed(order: RiskOrder): Denied | undefined {
+function malformed(order: RiskOrder, marketNowMs: number): Denied | undefined {
   const bad = (name: string, value: unknown, range: string): Denied =>
     deny('RISK_BAD_INTENT', `${name} is ${String(value)}, allowed ${range}`);
   const { volumeLots, stopLoss, takeProfit, price, stopLimitPrice } = order;
@@ -70,6 +70,12 @@ function malformed(order: RiskOrder): Denied | undefined {
     return bad('reference_price or decided_at_ms', `${order.referencePrice}, ${order.decidedAtMs}`, 'finite numbers');
   }
   if (order.action === IntentAction.PROTECT || order.action === IntentAction.CANCEL) return undefined;
+  const { timeInForce, expirationMs } = order;
+  if (TimeInForce[timeInForce] === undefined) return bad('time_in_force', timeInForce, 'a time in force');
+  if (!Number.isFinite(expirationMs) || expirationMs < 0) return bad('expiration_ms', expirationMs, '0 or more');
+  if (timeInForce === TimeInForce.SPECIFIED && expirationMs <= marketNowMs) {
+    return bad('expiration_ms', expirationMs, `later than market time, ${marketNowMs}`);
+  }
   if (order.side !== 1 && order.side !== 2) return bad('side', order.side, 'SIDE_BUY or SIDE_SELL');
   if (order.type < OrderType.MARKET || order.type > OrderType.STOP_LIMIT)
     return bad('type', order.type, 'an order type');
@@ -97,11 +103,11 @@ export function judge(
   marketNowMs: number,
   atMs: number,
 ): Verdict {
-  if (order.action === IntentAction.CANCEL) return malformed(order) ?? { allow: true };
+  if (order.action === IntentAction.CANCEL) return malformed(order, marketNowMs) ?? { allow: true };
   const checks = checksFor[order.action];
   if (checks === undefined)
     return deny('RISK_BAD_INTENT', `action is ${order.action}, allowed open, close, protect, cancel`);
-  const early = malformed(order) ?? modeDenial(order, state);
+  const early = malformed(order, marketNowMs) ?? modeDenial(order, state);
   if (early !== undefined) return early;
   if (!state.symbols.includes(order.symbol)) {
     return deny('RISK_SYMBOL_NOT_ALLOWED', `${order.symbol}; allowed: ${state.symbols.join(', ')}`);

@@ -29,7 +29,9 @@ export function sessionDenial(limits: RiskLimits, symbol: string, marketNowMs: n
 }
 
 export const stalePrice: Check = ({ order, quote, limits, marketNowMs, atMs }) => {
-  const ageMs = Math.max(marketNowMs - quote.timeMs, atMs - quote.atMs);
+  // A strategy may be ahead of the prices that have come here, and of every other clock of the market that we have.
+  const nowMs = Math.max(marketNowMs, order.decidedAtMs);
+  const ageMs = Math.max(nowMs - quote.timeMs, atMs - quote.atMs);
   if (!over(ageMs, limits.maxPriceAgeMs)) return undefined;
   return deny(
     'RISK_STALE_PRICE',
@@ -38,8 +40,15 @@ export const stalePrice: Check = ({ order, quote, limits, marketNowMs, atMs }) =
 };
 
 export const staleIntent: Check = ({ order, limits, marketNowMs }) => {
+  if (limits.maxIntentAgeMs === undefined) return undefined;
+  if (order.decidedAtMs <= 0) {
+    return deny(
+      'RISK_STALE_INTENT',
+      `decided_at_ms is ${order.decidedAtMs}: how old it is nobody knows, limit ${limits.maxIntentAgeMs} ms`,
+    );
+  }
   const ageMs = marketNowMs - order.decidedAtMs;
-  if (order.decidedAtMs <= 0 || !over(ageMs, limits.maxIntentAgeMs)) return undefined;
+  if (!over(ageMs, limits.maxIntentAgeMs)) return undefined;
   return deny('RISK_STALE_INTENT', `decided ${shown(ageMs)} ms of market time ago, limit ${limits.maxIntentAgeMs} ms`);
 };
 

@@ -126,3 +126,28 @@ export function worstLots(hedging: boolean, h: Holding): number {
   if (hedging) return h.longLots + h.buying + h.shortLots + h.selling;
   return Math.max(Math.abs(h.net + h.buying), Math.abs(h.net - h.selling));
 }
+
+/** What live orders may add to what is held: nothing as long as they can only make it smaller. */
+export function addedLots(hedging: boolean, h: Holding): number {
+  const held = hedging ? h.longLots + h.shortLots : Math.abs(h.net);
+  return Math.max(0, worstLots(hedging, h) - held);
+}
+
+/**
+ * Margin of what is open. The terminal says it, but not in the moment in which a deal is booked: until then at least
+ * what our own book needs. Long and short on a hedging account offset each other here; how much the broker asks for
+ * both is his to say.
+ */
+export function usedMargin(state: RiskState): number {
+  const net = new Map<string, number>();
+  for (const { symbol, lots } of Object.values(state.book)) net.set(symbol, (net.get(symbol) ?? 0) + lots);
+  let own = 0;
+  for (const [symbol, lots] of net) {
+    const spec = state.specs[symbol];
+    const quote = quoteOf(state, symbol);
+    if (spec === undefined || quote === undefined) continue;
+    const margin = marginOf(state, spec, Math.abs(lots), quote.bid);
+    if (!isNoRate(margin)) own += margin;
+  }
+  return Math.max(state.funds.margin, own);
+}

@@ -1,12 +1,21 @@
 /** Checks that ask whether the account should carry the order: sizes, rates, counts, exposure, margin, losses. */
-import { IntentAction } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
 import { signOf } from '../numbers.ts';
-import { remainingLots } from '../order/order.ts';
 import { isLive } from '../order/table.ts';
 import type { Check } from './check.ts';
 import { deny, noRate, over, shown, TOLERANCE } from './check.ts';
-import type { Holding } from './money.ts';
-import { equityOf, holdingOf, isNoRate, marginOf, notionalOf, trades, worstLots } from './money.ts';
+import type { Holding, NoRate } from './money.ts';
+import {
+  addedLots,
+  equityOf,
+  holdingOf,
+  isNoRate,
+  marginOf,
+  notionalOf,
+  trades,
+  usedMargin,
+  worstLots,
+} from './money.ts';
+import type { RiskState } from './state.ts';
 import { quoteOf } from './state.ts';
 
 const MINUTE_MS = 60_000;
@@ -112,25 +121,35 @@ export const grossExposure: Check = ({ order, state, limits, spec, price }) => {
   );
 };
 
-export const freeMargin: Check = ({ order, state, limits, spec, price }) => {
-  let free = equityOf(state) - state.funds.margin - (limits.minFreeMargin ?? 0);
-  // Margin of live orders is not yet in the account's margin.
-  for (const other of Object.values(state.orders)) {
-    const lots = other.action === IntentAction.OPEN ? remainingLots(other) : 0;
-    if (lots === 0) continue;
-    const otherSpec = state.specs[other.symbol];
-    const at = other.price > 0 ? other.price : (quoteOf(state, other.symbol)?.ask ?? 0);
-    if (otherSpec === undefined || at === 0) return noRate({ from: other.symbol, to: state.funds.currency });
-    const margin = marginOf(state, otherSpec, lots, at);
-    if (isNoRate(margin)) return noRate(margin);
-    free -= margin;
+/** Margin of what live orders may add to a symbol, at the dearest price at which one of them may trade. */
+function addedMargin(state: RiskState, symbol: string, holding: Holding, price: number): number | NoRate {
+  const lots = addedLots(state.funds.hedging, holding);
+  if (lots <= TOLERANCE) return 0;
+  const spec = state.specs[symbol];
+  const orders = Object.values(state.orders).filter((o) => o.symbol === symbol && isLive(o.state) && trades(o.action));
+  const dearest = Math.max(price, quoteOf(state, symbol)?.ask ?? 0, ...orders.map((o) => o.price));
+  if (spec === undefined || dearest === 0) return { from: symbol, to: state.funds.currency };
+  return marginOf(state, spec, lots, dearest);
+}
+
+export const freeMargin: Check = ({ order, state, limits, price }) => {
+  let free = equityOf(state) - usedMargin(state) - (limits.minFreeMargin ?? 0);
+  const live = Object.values(state.orders).filter((o) => isLive(o.state) && trades(o.action));
+  for (const symbol of new Set(live.map((o) => o.symbol))) {
+    if (symbol === order.symbol) continue;
+    const reserved = addedMargin(state, symbol, holdingOf(state, symbol), 0);
+    if (isNoRate(reserved)) return noRate(reserved);
+    free -= reserved;
   }
-  const { net } = holdingOf(state, order.symbol);
-  const after = Math.abs(net + signOf(order.side) * order.volumeLots);
-  const added = state.funds.hedging ? order.volumeLots : Math.max(0, after - Math.abs(net));
-  const needed = marginOf(state, spec, added, price);
-  if (isNoRate(needed)) return noRate(needed);
-  if (added === 0 || !over(needed, free)) return undefined;
+  const before = holdingOf(state, order.symbol);
+  const reserved = addedMargin(state, order.symbol, before, price);
+  if (isNoRate(reserved)) return noRate(reserved);
+  free -= reserved;
+  const after = withOrder(before, signOf(order.side), order.volumeLots);
+  const whole = addedMargin(state, order.symbol, after, price);
+  if (isNoRate(whole)) return noRate(whole);
+  const needed = whole - reserved;
+  if (needed <= 0 || !over(needed, free)) return undefined;
   const { currency } = state.funds;
   return deny(
     'RISK_FREE_MARGIN',

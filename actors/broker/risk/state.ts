@@ -1,5 +1,5 @@
 /** What the risk gate knows. The broker's context is one; tests build their own. Plain data throughout. */
-import type { IntentAction, OrderType, Side } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
+import type { IntentAction, OrderType, Side, TimeInForce } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
 import type { OrderStateName } from '../order/table.ts';
 
 export type TradingMode = 'active' | 'reducing' | 'halted';
@@ -101,6 +101,8 @@ export interface RiskOrder {
   readonly stopLimitPrice: number;
   readonly stopLoss: number;
   readonly takeProfit: number;
+  readonly timeInForce: TimeInForce;
+  readonly expirationMs: number;
   readonly referencePrice: number;
   readonly decidedAtMs: number;
 }

@@ -8,7 +8,7 @@ import type { TerminalSnapshot } from '../../../proto/gen/troupe/bridge/v1/bridg
 import { IntentAction, OrderType, Side, TimeInForce } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
 import type { Intent, Position, Undo } from '../context.ts';
 import { compactId } from '../ids.ts';
-import { LOTS_EPSILON, roundLots, roundMoney, signOf } from '../numbers.ts';
+import { LOTS_EPSILON, roundLots, roundMoney, signOf, splitLots } from '../numbers.ts';
 import type { Order } from '../order/order.ts';
 import { trades } from '../risk/money.ts';
 import { quoteOf } from '../risk/state.ts';
@@ -203,14 +203,13 @@ export interface Wanted {
 
 /** Orders of at most the symbol's largest volume that trade so many signed lots. */
 export function trading(turn: Turn, { strategy, symbol, lots, positionId }: Undo, action: IntentAction): Wanted[] {
-  const most = turn.c.specs[symbol]?.volumeMax ?? Number.POSITIVE_INFINITY;
+  const spec = turn.c.specs[symbol];
   const side = lots < 0 ? Side.SELL : Side.BUY;
-  const wanted: Wanted[] = [];
-  for (let left = Math.abs(lots); left > LOTS_EPSILON; left = roundLots(left - most)) {
-    const volumeLots = roundLots(Math.min(left, most));
-    wanted.push({ strategy, symbol, change: { action, side, volumeLots, positionId } });
-  }
-  return wanted;
+  return splitLots(Math.abs(lots), spec?.volumeMax, spec?.volumeMin).map((volumeLots) => ({
+    strategy,
+    symbol,
+    change: { action, side, volumeLots, positionId },
+  }));
 }
 
 function correctionsOf(turn: Turn, undo: Undo): Wanted[] {

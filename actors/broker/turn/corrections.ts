@@ -1,6 +1,6 @@
 /** Differences between broker and terminal: noted, told, ended, and how far their correction has come. */
 import { POSITION_CLOSED } from '../commands.ts';
-import type { BrokerDifference } from '../context.ts';
+import type { BrokerDifference, Undo } from '../context.ts';
 import { roundLots, signOf } from '../numbers.ts';
 import type { Order } from '../order/order.ts';
 import { trades } from '../risk/money.ts';
@@ -11,11 +11,36 @@ import { count, without } from './turn.ts';
 /** Notes a difference under a symbol, '' for the account. It is told once it is believed. */
 export function putDifference(turn: Turn, symbol: string, difference: BrokerDifference): void {
   const before = turn.c.differences[symbol];
-  if (before?.sticky && !difference.sticky) return;
+  if (before?.sticky) return;
   turn.c.differences = { ...turn.c.differences, [symbol]: difference };
   if (!difference.confirmed || before?.confirmed) return;
+  tellDifference(turn, symbol, difference.text);
+}
+
+/**
+ * Notes what no later snapshot can show to be gone: it stays until an operator decides. Several may come together under
+ * one symbol; none takes the place of another, nor of what would undo it.
+ */
+export function putFinding(turn: Turn, symbol: string, finding: string, undo: readonly Undo[] = []): void {
+  const before = turn.c.differences[symbol];
+  turn.c.differences = {
+    ...turn.c.differences,
+    [symbol]: {
+      ...before,
+      text: before?.sticky ? `${before.text}; ${finding}` : finding,
+      confirmed: true,
+      sinceMs: before?.sinceMs ?? turn.c.marketNowMs,
+      sticky: true,
+      undo: [...(before?.undo ?? []), ...undo],
+    },
+  };
+  tellDifference(turn, symbol, finding);
+  tellAccount(turn);
+}
+
+function tellDifference(turn: Turn, symbol: string, text: string): void {
   count(turn, 'differences');
-  tellLifecycle(turn, 'difference', `RECONCILE_DIFFERENCE ${symbol || 'account'}: ${difference.text}`);
+  tellLifecycle(turn, 'difference', `RECONCILE_DIFFERENCE ${symbol || 'account'}: ${text}`);
 }
 
 /** A difference is over. One that was only suspected was never told, and its end is not either. */

@@ -6,17 +6,19 @@ import type { Deal } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import { addTicket, hasTicket } from '../bounded.ts';
 import type { Position } from '../context.ts';
 import { isOrderId } from '../ids.ts';
-import { LOTS_EPSILON, roundLots, roundMoney, signOf } from '../numbers.ts';
+import { LOTS_EPSILON, roundLots, roundMoney, shown, signOf } from '../numbers.ts';
 import type { Order } from '../order/order.ts';
 import { applyDeal } from '../order/order.ts';
-import { putDifference } from './corrections.ts';
-import { trackEquity } from './market.ts';
+import { putFinding } from './corrections.ts';
+import { beginDay, trackEquity } from './market.ts';
 import { findOrder, settle } from './orders.ts';
-import { tellAccount, tellFill, tellPosition } from './tell.ts';
+import { tellAccount, tellFill, tellLifecycle, tellPosition } from './tell.ts';
 import type { Turn } from './turn.ts';
 import { count, without } from './turn.ts';
 
 const tradeEntries = new Set(['in', 'out', 'inout', 'out_by']);
+/** Money of the trade server's, lent or taken back. */
+const CREDIT = 'credit';
 /** Deals that the terminal makes by itself, against whoever holds the position. */
 const forcedReasons = new Set(['stop_loss', 'take_profit', 'stop_out']);
 
@@ -28,7 +30,12 @@ export function bookDeal(turn: Turn, deal: Deal): boolean {
     return false;
   }
   turn.c.tickets = addTicket(turn.c.tickets, ticket);
+  beginDay(turn, deal.timeMs);
   turn.c.marketNowMs = Math.max(turn.c.marketNowMs, deal.timeMs);
+  if (deal.entry === CREDIT) {
+    noteCredit(turn, deal);
+    return true;
+  }
   const amount = deal.profit + deal.commission + deal.swap + deal.fee;
   const { funds } = turn.c;
   turn.c.funds = { ...funds, balance: roundMoney(funds.balance + amount) };
@@ -36,6 +43,11 @@ export function bookDeal(turn: Turn, deal: Deal): boolean {
   else bookCash(turn, deal, amount);
   trackEquity(turn);
   return true;
+}
+
+/** Credit stands beside the balance and is no part of it: the terminal's balance does not move with it either. */
+function noteCredit(turn: Turn, deal: Deal): void {
+  if (turn.c.reconciled) tellLifecycle(turn, 'credit', `deal ${deal.ticket}: ${shown(deal.profit)} of credit`);
 }
 
 /** Money that comes or goes without a trade is neither profit nor loss: day start and peak move with it. */
@@ -60,18 +72,13 @@ function bookTrade(turn: Turn, deal: Deal): void {
   bookPosition(turn, deal, strategy, lots, order);
   if (order === undefined && forcedReasons.has(deal.reason)) clearFlat(turn, deal.symbol);
   if (turn.c.rejectedUnseen.includes(deal.orderId)) {
-    putDifference(turn, deal.symbol, {
-      text: `order ${deal.orderId} was called rejected and has executed (deal ${deal.ticket})`,
-      confirmed: true,
-      sinceMs: turn.c.marketNowMs,
-      sticky: true,
-      undo: [
-        ...(turn.c.differences[deal.symbol]?.undo ?? []),
-        // What it has closed is opened anew, under whatever number it gets then.
-        { strategy, symbol: deal.symbol, lots: -lots, positionId: isEntry(turn, deal) ? deal.positionId : '0' },
-      ],
-    });
-    tellAccount(turn);
+    putFinding(
+      turn,
+      deal.symbol,
+      `order ${deal.orderId} was called rejected and has executed (deal ${deal.ticket})`,
+      // What it has closed is opened anew, under whatever number it gets then.
+      [{ strategy, symbol: deal.symbol, lots: -lots, positionId: isEntry(turn, deal) ? deal.positionId : '0' }],
+    );
   }
 }
 

@@ -19,8 +19,8 @@ import type { Turn } from './turn.ts';
 import { appended, command, count, countDenial } from './turn.ts';
 
 const RATE_WINDOW_MS = 60_000;
-/** A rate limit may be so high that the list of recent orders needs an end of its own. */
-const MAX_RECENT = 1_000;
+/** As high as a rate limit can be configured: with fewer it would never be reached. */
+export const MAX_RECENT = 1_000;
 
 export function intentOf(message: OrderIntent): Intent {
   const { $typeName: _type, $unknown: _unknown, account: _account, ...intent } = message;
@@ -91,6 +91,8 @@ function decide(turn: Turn, raw: Intent): void {
     else denyIntent(turn, intent, plan.deny, plan.reason);
     return;
   }
+  // One that is still on its way must not arrive after this.
+  if (plan.supersedes.length > 0) turn.c.seals += 1;
   for (const older of plan.supersedes) {
     const order = turn.c.orders[older];
     if (order !== undefined) {

@@ -14,6 +14,7 @@ export function onBar(turn: Turn, bar: Bar): void {
   if (bar.timeframe !== '1s') return;
   const quote = { bid: bar.close, ask: bar.askClose, timeMs: bar.lastTickMs, atMs: turn.atMs };
   if (!(quote.bid > 0) || !(quote.ask > 0)) return;
+  beginDay(turn, bar.lastTickMs);
   turn.c.quotes = withQuote(turn.c, bar.symbol, quote) ?? turn.c.quotes;
   onMarketTime(turn, bar.lastTickMs);
 }
@@ -25,6 +26,16 @@ export function onMarketTime(turn: Turn, timeMs: number): void {
   if (slot === turn.c.equitySlot) return;
   turn.c.equitySlot = slot;
   if (turn.c.reconciled && Object.keys(turn.c.book).length > 0) tellAccount(turn);
+}
+
+/**
+ * To be called before anything of a new day is booked: the day begins with the equity that the last price and the last
+ * deal before it have left. Otherwise the gap of its first price, or the loss of its first deal, would be nobody's.
+ */
+export function beginDay(turn: Turn, timeMs: number): void {
+  if (Math.floor(timeMs / DAY_MS) <= turn.c.day) return;
+  turn.c.marketNowMs = Math.max(turn.c.marketNowMs, timeMs);
+  trackEquity(turn);
 }
 
 /** Day start (UTC day of market time) and peak of equity. */

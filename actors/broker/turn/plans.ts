@@ -4,7 +4,7 @@ import { IntentAction, Side as Sides } from '../../../proto/gen/troupe/trading/v
 import type { DenialCode } from '../../../runtime/errors.ts';
 import type { Intent, Position } from '../context.ts';
 import { magicOf, orderIdOf } from '../ids.ts';
-import { LOTS_EPSILON, opposite, roundLots } from '../numbers.ts';
+import { LOTS_EPSILON, opposite, roundLots, shown, signOf, splitLots } from '../numbers.ts';
 import type { Order } from '../order/order.ts';
 import { remainingLots } from '../order/order.ts';
 import { isLive } from '../order/table.ts';
@@ -75,8 +75,14 @@ export function planClose(turn: Turn, intent: Intent): Plan {
   // Not a volume at all: the gate says so.
   if (!Number.isFinite(intent.volumeLots) || intent.volumeLots < 0) return planOpen(turn, intent);
   const wanted = intent.volumeLots > 0 ? intent.volumeLots : Number.POSITIVE_INFINITY;
-  const changes = turn.c.funds.hedging ? closeHedging(turn, intent, wanted) : closeNetting(turn, intent, wanted);
   const { strategy, symbol } = intent;
+  const largest = turn.c.funds.hedging ? wanted : Math.min(wanted, reducibleLots(turn, intent));
+  const changes = turn.c.funds.hedging ? closeHedging(turn, intent, largest) : closeNetting(turn, intent, largest);
+  if (largest === 0 && holds(turn, intent)) {
+    const own = turn.c.held[strategy]?.[symbol] ?? 0;
+    const reason = `${symbol} is at ${shown(netLots(turn, symbol))} lots, closing the ${shown(own)} of ${strategy} would not make that smaller; allowed now: what does`;
+    return planOf(turn, intent, [], 'RISK_REDUCING', reason);
+  }
   // A strategy believes that it is flat when it reads the one; while something is being closed that is not sure.
   return holds(turn, intent)
     ? planOf(
@@ -87,6 +93,26 @@ export function planClose(turn: Turn, intent: Intent): Plan {
         `all that ${strategy} holds in ${symbol} is being closed already`,
       )
     : planOf(turn, intent, changes, 'RISK_NOTHING_TO_CLOSE', `${strategy} holds nothing in ${symbol}, limit 0 lots`);
+}
+
+function netLots(turn: Turn, symbol: string): number {
+  return Object.values(turn.c.book).reduce((sum, p) => roundLots(sum + (p.symbol === symbol ? p.lots : 0)), 0);
+}
+
+/**
+ * Netting: while the account is reducing, strategies close only what makes the account's own position smaller, less what
+ * live closing orders take away already. What two of them hold against each other is flat, and stays so.
+ */
+function reducibleLots(turn: Turn, { strategy, symbol }: Intent): number {
+  if (turn.c.mode !== 'reducing') return Number.POSITIVE_INFINITY;
+  const held = turn.c.held[strategy]?.[symbol] ?? 0;
+  const side = held > 0 ? Sides.SELL : Sides.BUY;
+  let lots = -signOf(side) * netLots(turn, symbol);
+  for (const order of Object.values(turn.c.orders)) {
+    if (order.symbol !== symbol || order.side !== side || order.action !== IntentAction.CLOSE) continue;
+    lots = roundLots(lots - remainingLots(order));
+  }
+  return Math.max(0, lots);
 }
 
 function holds(turn: Turn, intent: Intent): boolean {
@@ -117,14 +143,10 @@ function closeHedging(turn: Turn, intent: Intent, wanted: number): Change[] {
 
 /** Orders of at most the symbol's largest volume. */
 function chunks(turn: Turn, intent: Intent, side: Side, lots: number, positionId: string): Change[] {
-  const most = turn.c.specs[intent.symbol]?.volumeMax ?? Number.POSITIVE_INFINITY;
-  const changes: Change[] = [];
+  const spec = turn.c.specs[intent.symbol];
   // A close carries no stops of its own: on a netting account they would become the rest's.
   const common = { side, positionId, stopLoss: 0, takeProfit: 0 };
-  for (let left = lots; left > LOTS_EPSILON; left = roundLots(left - most)) {
-    changes.push({ ...common, volumeLots: roundLots(Math.min(left, most)) });
-  }
-  return changes;
+  return splitLots(lots, spec?.volumeMax, spec?.volumeMin).map((volumeLots) => ({ ...common, volumeLots }));
 }
 
 function closingLots(turn: Turn, intent: Intent, positionId: string, side: Side): number {

@@ -10,7 +10,7 @@ import type { Spec } from '../risk/state.ts';
 import { acceptSymbol, adopt, correctSymbol, MONEY_EPSILON } from './accept.ts';
 import { dropDifference, isCorrected, putDifference } from './corrections.ts';
 import { bookDeal } from './deals.ts';
-import { onMarketTime, trackEquity } from './market.ts';
+import { beginDay, onMarketTime, trackEquity } from './market.ts';
 import { judgeOperation } from './operations.ts';
 import { ask } from './orders.ts';
 import { applyAccount, applyPosition, applyRecord } from './reports.ts';
@@ -76,8 +76,10 @@ export function applySnapshot(turn: Turn, snapshot: TerminalSnapshot): void {
   takeSpecs(turn, snapshot);
   if (!behind) takeSession(turn, snapshot);
   if (snapshot.account !== undefined && !behind) applyAccount(turn, snapshot.account);
-  c.marketNowMs = Math.max(c.marketNowMs, snapshot.timeMs);
+  // Deals first, by their own times: those of yesterday are not today's loss.
   for (const deal of snapshot.deals.toSorted((a, b) => Number(a.ticket) - Number(b.ticket))) bookDeal(turn, deal);
+  beginDay(turn, snapshot.timeMs);
+  c.marketNowMs = Math.max(c.marketNowMs, snapshot.timeMs);
   for (const record of snapshot.orders) applyRecord(turn, record, '', !behind);
   if (behind) {
     turn.timers.push({ id: 'reconcile', delayMs: BEHIND_MS, event: { type: 'reconcile.due' } });

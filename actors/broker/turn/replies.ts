@@ -6,12 +6,11 @@ import { POSITION_CLOSED } from '../commands.ts';
 import type { Order } from '../order/order.ts';
 import { isLive } from '../order/table.ts';
 import { trades } from '../risk/money.ts';
-import { putDifference } from './corrections.ts';
+import { putFinding } from './corrections.ts';
 import { bookDeal } from './deals.ts';
 import { ask, asked, askLater, moveOrder, rejectUnseen } from './orders.ts';
 import { snapshotFailed, snapshotReplied } from './reconcile.ts';
 import { applyRecord } from './reports.ts';
-import { tellAccount } from './tell.ts';
 import type { Turn } from './turn.ts';
 
 /** Codes that mean that there is no terminal behind the bridge, or no bridge. */
@@ -104,13 +103,7 @@ function forgotten(turn: Turn, order: Order): void {
 function halt(turn: Turn, order: Order, finding: string): void {
   const before = turn.c.differences[order.symbol];
   if (before?.sticky && before.text.includes(order.id)) return;
-  putDifference(turn, order.symbol, {
-    text: `order ${order.id} is ${order.state} for us ${finding}`,
-    confirmed: true,
-    sinceMs: turn.c.marketNowMs,
-    sticky: true,
-  });
-  tellAccount(turn);
+  putFinding(turn, order.symbol, `order ${order.id} is ${order.state} for us ${finding}`);
 }
 
 /** Changes of stops and cancellations: done, refused, or sent again. */

@@ -296,6 +296,38 @@ describe('reconciliation', () => {
     agreed(rig, 0.5);
   });
 
+  test('several findings under one symbol: each is told, none takes the place of another, one correction undoes them', () => {
+    const rig = holding();
+    rig.terminal.behaviour = () => 'work';
+    for (const intentId of ['x', 'y']) rig.intent({ intentId, volumeLots: 0.1 });
+    rig.terminal.behaviour = () => 'fill';
+    rig.fate = (p) => (p.body.case === 'place' ? 'never-received' : 'answered');
+    rig.intent({ intentId: 'lost', volumeLots: 0.2 });
+    rig.fate = () => 'answered';
+    const [x, y, lost] = ['x', 'y', 'lost'].map((intentId) => orderIdOf(ACCOUNT, intentId)) as [string, string, string];
+    rig.terminal.stand(lost, 'EURUSD', Side.BUY, 0.2);
+    rig.terminal.complete(lost);
+    rig.settle();
+    for (const id of [x, y]) {
+      rig.terminal.orders.splice(
+        rig.terminal.orders.findIndex(({ orderId }) => orderId === id),
+        1,
+      );
+    }
+    rig.advance(61_000);
+    const text = String(brokerStatus(rig.context).halted.EURUSD);
+    for (const id of [x, y, lost]) assert.ok(text.includes(id), `${id} in ${text}`);
+    assert.deepEqual(edges(rig), ['difference', 'difference', 'difference']);
+    rig.advance(180_000);
+    assert.equal(String(brokerStatus(rig.context).halted.EURUSD), text, 'nothing is said twice');
+    rig.tell({ type: 'control.correct', symbol: 'EURUSD' });
+    rig.advance(62_000);
+    agreed(rig, 0.5);
+    for (const intentId of ['x', 'y']) {
+      assert.equal(rig.topic('order').findLast((o) => o.intentId === intentId)?.state, OrderState.CANCELLED, intentId);
+    }
+  });
+
   test('a crash at any step of a correction: every order once, and the sums agree', () => {
     for (let point = 0; point < 20; point++) {
       const rig = holding();

@@ -33,7 +33,7 @@ interface Commit {
 }
 
 /** What becomes of one command on its way. */
-export type Fate = 'answered' | 'reply-lost' | 'never-received' | 'no-responder' | 'late';
+export type Fate = 'answered' | 'reply-lost' | 'never-received' | 'no-responder' | 'late' | 'on-its-way';
 
 export class Rig {
   readonly terminal: ScriptedTerminal;
@@ -251,7 +251,9 @@ export class Rig {
     this.sent.push(params);
     const failed = (code: string, sent: boolean): MachineEvent => ({ type: 'command.failed', ...about, code, sent });
     const fence = fenceOf(this.claim, params.seal);
-    if (fate === 'late') this.late.push({ params, fence });
+    if (fate === 'late' || fate === 'on-its-way') this.late.push({ params, fence });
+    // Nobody has given up waiting yet.
+    if (fate === 'on-its-way') return;
     if (fate === 'late') this.answers.push({ n, event: failed('BUS_TIMEOUT', true) });
     else if (fate === 'no-responder') this.answers.push({ n, event: failed('BUS_NO_RESPONDER', false) });
     else if (fate === 'never-received') this.answers.push({ n, event: failed('BUS_TIMEOUT', true) });

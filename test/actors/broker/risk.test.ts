@@ -6,7 +6,7 @@ import type { RiskLimits } from '../../../actors/broker/risk/limits.ts';
 import { holdingOf, worstLots } from '../../../actors/broker/risk/money.ts';
 import type { LiveOrder, RiskOrder, RiskState, Spec } from '../../../actors/broker/risk/state.ts';
 import { emptyQuotes, withQuote } from '../../../actors/broker/risk/state.ts';
-import { IntentAction, OrderType, Side } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
+import { IntentAction, OrderType, Side, TimeInForce } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
 import type { DenialCode } from '../../../runtime/errors.ts';
 import { denialTable } from '../../../runtime/errors.ts';
 
@@ -78,6 +78,8 @@ const order: RiskOrder = {
   stopLimitPrice: 0,
   stopLoss: 0,
   takeProfit: 0,
+  timeInForce: TimeInForce.GTC,
+  expirationMs: 0,
   referencePrice: 0,
   decidedAtMs: NOW_MS,
 };
@@ -159,6 +161,21 @@ const table: [DenialCode, Case, Case][] = [
     'RISK_STALE_INTENT',
     { limits: { maxIntentAgeMs: 500 }, order: { decidedAtMs: NOW_MS - 500 } },
     { limits: { maxIntentAgeMs: 500 }, order: { decidedAtMs: NOW_MS - 501 } },
+  ],
+  [
+    'RISK_STALE_INTENT',
+    { limits: { maxIntentAgeMs: 500 }, order: { decidedAtMs: NOW_MS } },
+    { limits: { maxIntentAgeMs: 500 }, order: { decidedAtMs: 0 } },
+  ],
+  [
+    'RISK_STALE_PRICE',
+    { limits: { maxPriceAgeMs: 1000 }, order: { decidedAtMs: NOW_MS + 1000 } },
+    { limits: { maxPriceAgeMs: 1000 }, order: { decidedAtMs: NOW_MS + 1001 } },
+  ],
+  [
+    'RISK_BAD_INTENT',
+    { order: limit({ timeInForce: TimeInForce.SPECIFIED, expirationMs: NOW_MS + 1 }) },
+    { order: limit({ timeInForce: TimeInForce.SPECIFIED, expirationMs: NOW_MS }) },
   ],
   ['RISK_VOLUME_GRID', { order: { volumeLots: 0.01 } }, { order: { volumeLots: 0.001 } }],
   [

@@ -70,6 +70,10 @@ export class ScriptedTerminal {
   highestFence = 0;
   /** Without it nothing is ever found: a bridge whose journal is gone, a terminal whose history is. */
   forgetful = false;
+  /** Smallest volume of every symbol, lots. */
+  volumeMin = 0.01;
+  /** Money of the trade server that is in the account and is no balance. */
+  credit = 0;
   private sequence = 0;
   private nextTicket = 1;
 
@@ -112,6 +116,13 @@ export class ScriptedTerminal {
     this.execute(order, round(order.volumeLots - order.filledLots));
   }
 
+  /** Executes a part of a working order. */
+  fillPart(orderId: string, lots: number): void {
+    const order = this.orders.find((o) => o.orderId === orderId);
+    if (order === undefined) throw new RangeError(`no order ${orderId}`);
+    this.execute(order, lots);
+  }
+
   /** Somebody else, or the terminal itself, trades. */
   trade(symbol: string, side: Side, lots: number, extra: Partial<BookedDeal> = {}): void {
     const order = this.newOrder('', symbol, side, lots, extra.magic ?? '0', extra.positionId ?? '0');
@@ -130,6 +141,19 @@ export class ScriptedTerminal {
     this.book({ ...leg, side: opposite, profit: 0 }, { ...order, side: opposite, positionId: other });
     order.filledLots = volumeLots;
     order.state = OrderState.FILLED;
+    this.emit({ case: 'order', value: this.record(order) });
+  }
+
+  /** Money comes or goes without a trade. */
+  pay(entry: string, profit: number): void {
+    this.book({ symbol: '', side: Side.UNSPECIFIED, entry, volumeLots: 0, price: 0, profit }, undefined);
+  }
+
+  /** The trade server ends an order: it expires, or somebody cancels it at the terminal. */
+  end(orderId: string, state: OrderState): void {
+    const order = this.orders.find((o) => o.orderId === orderId);
+    if (order === undefined) throw new RangeError(`no order ${orderId}`);
+    order.state = state;
     this.emit({ case: 'order', value: this.record(order) });
   }
 
@@ -269,7 +293,8 @@ export class ScriptedTerminal {
       ticket: String(this.nextTicket++),
     };
     this.deals.push(full);
-    this.balance += full.profit;
+    if (full.entry === 'credit') this.credit += full.profit;
+    else this.balance += full.profit;
     this.emit({ case: 'deal', value: full });
     if (order === undefined) return;
     const before = this.positions.get(positionId);
@@ -314,9 +339,9 @@ export class ScriptedTerminal {
       login: '1',
       currency: 'USD',
       balance: this.balance,
-      equity: this.balance,
+      equity: this.balance + this.credit,
       margin: 0,
-      freeMargin: this.balance,
+      freeMargin: this.balance + this.credit,
       leverage: 100,
       marginMode: this.hedging ? 'hedging' : 'netting',
       tradeAllowed: true,
@@ -331,7 +356,7 @@ export class ScriptedTerminal {
       point: 0.00001,
       tickSize: 0.00001,
       contractSize: 100_000,
-      volumeMin: 0.01,
+      volumeMin: this.volumeMin,
       volumeMax: 10,
       volumeStep: 0.01,
       stopsLevelPoints: 10,
