@@ -98,6 +98,7 @@ class MqlTest : public ::testing::Test {
     }
     MqlTerminalOptions options;
     options.login = 4711;
+    options.trade_mode = trade_mode;
     options.data_folder = folder_.string();
     options.base_ticks = base_ticks;
     options.market_time = market_time;
@@ -180,6 +181,7 @@ class MqlTest : public ::testing::Test {
   Profile profile;
   size_t base_ticks = 1 << 18;
   bool market_time = false;
+  ENUM_ACCOUNT_TRADE_MODE trade_mode = ACCOUNT_TRADE_MODE_DEMO;
   VirtualClock clock{kStartMs * 1000};
   std::unique_ptr<Engine> engine;
   std::unique_ptr<MqlTerminal> terminal;

@@ -111,6 +111,7 @@ long AccountInfoInteger(ENUM_ACCOUNT_INFO_INTEGER property) {
     case ACCOUNT_HEDGE_ALLOWED:
       return 1;
     case ACCOUNT_TRADE_MODE:
+      return MqlApi::options().trade_mode;
     case ACCOUNT_MARGIN_SO_MODE:
     case ACCOUNT_FIFO_CLOSE:
       break;

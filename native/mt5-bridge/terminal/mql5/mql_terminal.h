@@ -22,6 +22,7 @@ namespace troupe::terminal {
 struct MqlTerminalOptions {
   long login = 1;
   int utc_offset_s = 0;
+  ENUM_ACCOUNT_TRADE_MODE trade_mode = ACCOUNT_TRADE_MODE_DEMO;
   std::string data_folder;  // files of programs are below it
   size_t base_ticks = 1 << 18;
   // For a tape, whose time is not the clock's: how late ticks come and when trade sessions are goes by the time of
