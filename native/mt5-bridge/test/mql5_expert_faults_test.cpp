@@ -370,6 +370,50 @@ TEST_F(ExpertFaults, HistoryThatComesLate) {
   EXPECT_EQ(deals(), 1u);
 }
 
+// Each execution mode with each filling that it may have, hedging and netting: what is asked of the symbol, not
+// assumed.
+TEST_F(ExpertFaults, EveryExecutionModeAndFillingMask) {
+  const ENUM_SYMBOL_TRADE_EXECUTION modes[] = {SYMBOL_TRADE_EXECUTION_REQUEST, SYMBOL_TRADE_EXECUTION_INSTANT,
+                                               SYMBOL_TRADE_EXECUTION_MARKET, SYMBOL_TRADE_EXECUTION_EXCHANGE};
+  for (const auto margin_mode : {ACCOUNT_MARGIN_MODE_RETAIL_HEDGING, ACCOUNT_MARGIN_MODE_RETAIL_NETTING}) {
+    for (const auto mode : modes) {
+      for (uint32_t mask = 0; mask <= 3; ++mask) {
+        SCOPED_TRACE("execution " + std::to_string(mode) + ", filling " + std::to_string(mask) + ", margin " +
+                     std::to_string(margin_mode));
+        engine.reset();
+        std::filesystem::remove_all(folder_);
+        fakeLink() = expert_test::FakeLink();
+        config.margin_mode = MarginMode::kHedging;
+        profile = Profile();
+        profile.margin_mode = margin_mode;
+        profile.execution = mode;
+        profile.filling = mask;
+        begin();
+        const wire::Result bought = place(order("buy"));
+        if (mode == SYMBOL_TRADE_EXECUTION_MARKET && mask == 0) {
+          // Neither fill-or-kill nor immediate-or-cancel, and the third is not allowed there.
+          EXPECT_EQ(bought.outcome, OUTCOME_REJECTED);
+          EXPECT_EQ(bought.retcode, static_cast<uint>(TRADE_RETCODE_INVALID_FILL));
+          EXPECT_EQ(deals(), 0u);
+          kill();
+          continue;
+        }
+        ASSERT_EQ(bought.outcome, OUTCOME_DONE) << bought.message;
+        wire::Place waiting = order("limit");
+        waiting.type = 2;
+        waiting.price = 1.05;
+        EXPECT_EQ(place(waiting).outcome, OUTCOME_DONE) << "a pending order";
+        tick("EURUSD", 1.04);
+        pass(1'000'000);
+        EXPECT_EQ(find("limit").outcome, OUTCOME_DONE);
+        EXPECT_EQ(place(order("close", 0.1, true, bought.order.position_id)).outcome, OUTCOME_DONE);
+        EXPECT_EQ(deals(), 3u);
+        kill();
+      }
+    }
+  }
+}
+
 TEST_F(ExpertFaults, Requotes) {
   profile.execution = SYMBOL_TRADE_EXECUTION_INSTANT;
   profile.requote = 1;

@@ -66,6 +66,49 @@ TEST_F(MqlTest, TheSameSeedGivesTheSameOrder) {
   EXPECT_EQ(runs[0], runs[1]);
 }
 
+// Everything that a hostile broker does: lost and late answers, refusals, late ticks, broken connections, shuffled
+// transactions, latency. One seed, one story; another seed, another.
+TEST_F(MqlTest, AllFaultsComeFromTheSeed) {
+  std::vector<std::string> faults;
+  const Profile hostile = loadProfile(std::string(TROUPE_PROFILES) + "/hostile.json", faults);
+  ASSERT_TRUE(faults.empty());
+  const auto story = [&](uint64_t seed) {
+    std::string told;
+    profile = hostile;
+    profile.seed = seed;
+    engine.reset();
+    now_ms = kStartMs;
+    clock = VirtualClock{kStartMs * 1000};
+    watch() = Watch();
+    start();
+    pass(6'000'000);
+    for (int i = 0; i < 600; ++i) {
+      for (int k = 0; k < 5; ++k) tick("EURUSD", 1.1 + (i * 5 + k) * 0.00001, 20);
+      MqlTradeResult result = {};
+      OrderSendAsync(market(i % 2 ? ORDER_TYPE_SELL : ORDER_TYPE_BUY, 0.01), result);
+      pass(700'000);
+      told += terminal->connected() ? "+" : "-";
+      told += std::to_string(terminal->unread(0)) + " ";
+    }
+    for (const Transaction& t : watch().transactions)
+      told += std::to_string(t.trans.type) + ":" + std::to_string(t.trans.order) + ":" +
+              std::to_string(t.result.retcode) + " ";
+    return told;
+  };
+  const std::string first = story(1), again = story(1), other = story(2);
+  EXPECT_EQ(first, again);
+  EXPECT_NE(first, other);
+  // It is a story of faults, each kind of which has happened.
+  EXPECT_NE(first.find('-'), std::string::npos) << "no connection was lost";
+  for (const char* code : {":10006 ", ":10012 ", ":10009 "}) EXPECT_NE(first.find(code), std::string::npos) << code;
+  const auto answers = [](const std::string& told) {
+    size_t n = 0;
+    for (size_t at = 0; (at = told.find("10:0:", at)) != std::string::npos; ++at) ++n;
+    return n;
+  };
+  EXPECT_LT(answers(first), 600u) << "no answer was lost";
+}
+
 TEST_F(MqlTest, TheHistoryIsLate) {
   profile.late_history_us = 5'000'000;
   start();

@@ -4,7 +4,7 @@
 namespace mql5_test {
 namespace {
 
-MqlTick g_ticks[10'000];
+MqlTick g_ticks[10'000], g_many[70'000];
 
 TEST_F(MqlTest, CopyTicksGoesForwardFromATimeAndBackFromNow) {
   start();
@@ -74,6 +74,22 @@ TEST_F(MqlTest, BeyondTheFastCacheReadingTakesTime) {
   EXPECT_EQ(clock.nowUs() - before, 0);
   EXPECT_EQ(CopyTicks("EURUSD", g_ticks, COPY_TICKS_ALL, 0, 4097), 4097);
   EXPECT_EQ(clock.nowUs() - before, 30'000);
+}
+
+TEST_F(MqlTest, WithAnOpenDepthOfMarketTheFastCacheIsSixteenTimesAsLarge) {
+  profile.slow_ticks_us = 30'000;
+  profile.book_depth = 5;
+  start();
+  for (int i = 0; i < 70'000; ++i) tick("EURUSD", 1.1);
+  const auto took_us = [&](uint count) {
+    const int64_t before = clock.nowUs();
+    EXPECT_EQ(CopyTicks("EURUSD", g_many, COPY_TICKS_ALL, 0, count), static_cast<int>(count));
+    return clock.nowUs() - before;
+  };
+  EXPECT_EQ(took_us(4097), 30'000) << "nobody has opened it";
+  ASSERT_TRUE(MarketBookAdd("EURUSD"));
+  EXPECT_EQ(took_us(65'536), 0);
+  EXPECT_EQ(took_us(65'537), 30'000);
 }
 
 TEST_F(MqlTest, TheOldestTicksAreForgotten) {
