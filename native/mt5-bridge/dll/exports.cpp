@@ -103,6 +103,9 @@ int32_t startClient(const uint8_t* config, int32_t length) {
     error = client->start() ? 0 : TROUPE_E_THREAD;
   } catch (const std::bad_alloc&) {
     error = TROUPE_E_MEMORY;
+  } catch (...) {
+    // The place is free again, whatever it was.
+    error = TROUPE_E_INTERNAL;
   }
   if (error != 0) {
     delete client;

@@ -1,3 +1,4 @@
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -10,11 +11,12 @@ using link::FrameType;
 
 namespace {
 
-size_t residentBytes() {
+// Of this process: 0 all that it has asked for, 1 what it uses.
+size_t memoryBytes(int which) {
   std::ifstream statm("/proc/self/statm");
-  size_t total = 0, resident = 0;
-  statm >> total >> resident;
-  return resident * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  size_t pages[2] = {};
+  statm >> pages[0] >> pages[1];
+  return pages[which] * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
 }
 
 constexpr auto kTypeOf = [](FrameType type) { return static_cast<uint16_t>(type); };
@@ -98,6 +100,22 @@ TEST(DllClient, SaysOnceThatNobodyAnswersAndConnectsWhenSomebodyDoes) {
   EXPECT_STREQ(lost.code, "E_DLL_CONNECT");
   Bridge bridge(port);
   meetUp(bridge, expert);  // and no second word about nobody
+}
+
+TEST(DllClient, ComesBackAtOnceAndThenMoreAndMoreSeldom) {
+  Bridge bridge;
+  Expert expert(configFor(bridge.port()));
+  std::vector<uint32_t> told;
+  std::vector<int64_t> took;
+  for (int i = 0; i < 8; ++i) {
+    const int64_t since = nowMs();
+    meetUp(bridge, expert);
+    took.push_back(nowMs() - since);
+    bridge.link->shutdown();
+    told.push_back(expert.expect<TroupeLinkLost>(TROUPE_LINK_LOST).retry_ms);
+  }
+  EXPECT_EQ(told, (std::vector<uint32_t>{20, 40, 80, 160, 320, 640, 1000, 1000}));
+  for (size_t i = 1; i < took.size(); ++i) EXPECT_GE(took[i] + 5, told[i - 1]) << "it came sooner than it said";
 }
 
 TEST(DllClient, SaysWhyItWasRefused) {
@@ -220,7 +238,7 @@ TEST(DllClient, ABridgeThatNeverReadsCostsBoundedMemoryAndWhenItIsSilentTheLink)
   const std::vector<uint8_t> batch = tickMessage(1, 1000);
   const std::vector<uint8_t> result =
       message(FrameType::kResult, std::vector<uint8_t>(sizeof(link::Result)).data(), sizeof(link::Result));
-  const size_t before = residentBytes();
+  const size_t before = memoryBytes(1);
   uint64_t taken_bytes = 0, dropped = 0;
   // As an expert does it: it pushes whatever there is, and looks what the link says. False once that is something.
   const auto push = [&] {
@@ -258,7 +276,7 @@ TEST(DllClient, ABridgeThatNeverReadsCostsBoundedMemoryAndWhenItIsSilentTheLink)
   // Rings, what waits in the client, and the kernel's buffers; none of it grows with the time that it lasts.
   EXPECT_LT(taken_bytes, size_t{32} << 20);
   EXPECT_EQ(taken_bytes, taken_while_it_beat) << "full is full";
-  EXPECT_LT(residentBytes(), before + (size_t{32} << 20));
+  EXPECT_LT(memoryBytes(1), before + (size_t{32} << 20));
   // And it comes back, with nothing of what was not heard.
   meetUp(bridge, expert);
   EXPECT_EQ(expert.send(tickMessage(7, 1)), 1);
@@ -388,6 +406,25 @@ TEST(DllClient, AStartOfTheSameInstanceEndsTheEarlierOneAndOthersLiveOn) {
   meetUp(bridge, second);
   EXPECT_EQ(other.send(tickMessage(1, 1)), 1);
   EXPECT_TRUE(other_bridge.next(FrameType::kTicks));
+}
+
+// Nothing is thrown across the boundary: a terminal would die of it.
+TEST(DllClient, WithoutMemoryItSaysSoAndTheNextStartIsAsGoodAsAny) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizer's own memory has no bound";
+#endif
+  const auto startWithoutMemory = [] {
+    const rlim_t most = memoryBytes(0) + (64u << 20);
+    const rlimit limit{most, most};
+    if (::setrlimit(RLIMIT_AS, &limit) != 0) return 2;
+    TroupeConfig config = configFor(9);
+    config.send_ring_bytes = 256u << 20;
+    for (int i = 0; i <= TROUPE_MAX_HANDLES; ++i)
+      if (start(config) != TROUPE_E_MEMORY) return 3;
+    config.send_ring_bytes = 256u << 10;
+    return start(config) > 0 ? 0 : 4;
+  };
+  EXPECT_EXIT(std::_Exit(startWithoutMemory()), ::testing::ExitedWithCode(0), "");
 }
 
 TEST(DllClient, HasASeatForSixteenAndTellsTheNext) {
