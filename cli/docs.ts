@@ -5,6 +5,7 @@ import { configurationPage } from '../runtime/config/index.ts';
 import type { ErrorEntry } from '../runtime/errors.ts';
 import { denialTable, errorTable } from '../runtime/errors.ts';
 import { nativeTable, replyTable } from '../runtime/native-errors.ts';
+import { watchEventLoop } from '../runtime/telemetry/event-loop.ts';
 import { createMetrics } from '../runtime/telemetry/metrics.ts';
 
 const row = ([code, entry]: [string, ErrorEntry]): string =>
@@ -101,14 +102,17 @@ function bridgeMetrics(): Described[] {
 }
 
 export function metricsPage(): string {
-  const all = createMetrics().registry.getMetricsAsArray() as unknown as Described[];
+  const { registry } = createMetrics();
+  // The process adds its own to the registry of the node.
+  watchEventLoop(registry, () => 0)();
+  const all = registry.getMetricsAsArray() as unknown as Described[];
   const isOurs = ({ name }: Described): boolean => !/^troupe_(nodejs|process)_/.test(name);
   const line = ({ name, type, labelNames = [], help }: Described): string =>
     `| \`${name}\` | ${type} | ${labelNames.join(', ')} | ${help}. |`;
   const parts = [
     '# Metrics',
     '',
-    '<!-- Generated from runtime/telemetry/metrics.ts and native/mt5-bridge/bridge/metrics_page.cpp by `npm run docs`. Do not edit. -->',
+    '<!-- Generated from runtime/telemetry/metrics.ts, event-loop.ts and native/mt5-bridge/bridge/metrics_page.cpp by `npm run docs`. Do not edit. -->',
     '',
     'Each node serves them at `/metrics` on 127.0.0.1 for Prometheus (`node.metrics_port`), and `/health` beside. Names and',
     'labels are a promise: dashboards and alert rules use them. Besides these there is what Node.js tells of itself, as',

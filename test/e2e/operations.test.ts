@@ -1,13 +1,22 @@
-/** The runbook, docs/operations.md: every command of it, with the real `nats` command, against a running company. */
+/**
+ * The runbook, docs/operations.md: every command of it, with the real `nats` command, against a running company; what it
+ * says of states and metrics, against the code and real pages of metrics. Whoever adds a command runs it, or names here
+ * the test that does.
+ */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { brokerMachine } from '../../actors/broker/machine.ts';
 import { findNatsCommand } from '../../cli/setup/find.mjs';
 import { topics } from '../../runtime/bus/topics.ts';
+import type { SupervisorEvent } from '../../supervisors/spec.ts';
 import { projectFolder } from '../support/source.ts';
+import { type Family, scrape, sumOf } from './exposition.ts';
 import { Company } from './rig.ts';
+import { type Example, Runbook } from './runbook.ts';
 import { noneLeft, stateFolder, tickLines, until, writeTicks } from './support.ts';
 
 const scratch = stateFolder('operations');
@@ -15,23 +24,11 @@ const WITHIN_MS = 30_000;
 /** What ends with Ctrl-C, or asks for a key. */
 const STAYS = /^nats (sub|kv watch|stream view) /;
 
-interface Example {
-  readonly command: string;
-  /** Lines that it prints, among others. */
-  readonly prints: readonly string[];
-}
-
-/** Examples of the runbook by block: those of one block follow each other. */
-function examples(text: string): Example[][] {
-  return [...text.matchAll(/^```console\n([\s\S]*?)^```$/gm)].map(([, block = '']) => {
-    const found: { command: string; prints: string[] }[] = [];
-    for (const line of block.trimEnd().split('\n')) {
-      if (line.startsWith('$ ')) found.push({ command: line.slice(2), prints: [] });
-      else found.at(-1)!.prints.push(line);
-    }
-    return found;
-  });
-}
+/** What is named in a sentence and is no example: the test that runs it. */
+const runElsewhere: Readonly<Record<string, readonly [file: string, title: string]>> = {
+  'npm run setup': ['test/cli/setup/nats-command.test.ts', 'each way is tried until one gives a command'],
+  'npm start': ['test/e2e/start.test.ts', 'plays a file: the summary, the report with every key, status 0'],
+};
 
 const patternOf = (line: string): RegExp =>
   new RegExp(
@@ -96,8 +93,22 @@ async function runOnce({ command, prints }: Example, env: NodeJS.ProcessEnv): Pr
   }
 }
 
+const bash = (script: string, options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) =>
+  promisify(execFile)('bash', ['-ec', script], options).then(({ stdout }) => stdout);
+
+/** What the page has an operator type first, in a project's folder: the variables that it leaves him with. */
+async function logIn(lines: readonly string[], folder: string): Promise<NodeJS.ProcessEnv> {
+  const printed = await bash(`${lines.join('\n')}\nenv -0`, { cwd: folder });
+  return Object.fromEntries(
+    printed
+      .split('\0')
+      .filter(Boolean)
+      .map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+  );
+}
+
 describe('the runbook', { timeout: 300_000 }, () => {
-  const text = readFileSync(path.join(projectFolder, 'docs', 'operations.md'), 'utf8');
+  const runbook = new Runbook();
   let company: Company;
   let env: NodeJS.ProcessEnv;
 
@@ -127,12 +138,12 @@ strategies:
     const bus = await company.nats();
     const subject = topics.fill.subject({ account: company.account, order: 'T0' }, { partitions: 12 });
     await bus.publish({ subject, data: Buffer.from('{"not a fill'), messageId: 'poison' });
-    env = {
-      ...process.env,
-      PATH: `${path.dirname(nats.path)}:${process.env.PATH}`,
-      NATS_CONTEXT: path.join(state, 'nats', 'operator.json'),
-      ACCOUNT: company.account,
-    };
+    // A project's folder as the page has it: programs in .tools, the company's state in .run.
+    const home = scratch.file('home');
+    mkdirSync(path.join(home, '.tools'), { recursive: true });
+    symlinkSync(path.dirname(nats.path), path.join(home, '.tools', 'bin'));
+    symlinkSync(state, path.join(home, '.run'));
+    env = { ...(await logIn(runbook.lines, home)), ACCOUNT: company.account };
   });
   after(async () => {
     await company?.stop();
@@ -140,7 +151,7 @@ strategies:
     scratch.remove();
   });
 
-  for (const block of examples(text)) {
+  for (const block of runbook.blocks) {
     test(block.map(({ command }) => command).join('; '), async () => {
       for (const example of block) await run(example, env);
     });
@@ -154,8 +165,117 @@ strategies:
     await company.reaches('it lives', () => company.status?.strategies[0]?.state !== 'failed');
   });
 
-  test('it names the services, verbs and settings that there are', () => {
-    assert.ok(examples(text).length > 15);
-    for (const word of ['drain', 'correct', 'safe', 'sys.dlq']) assert.ok(text.includes(word), word);
+  test('the login is the operator: he may ask, and may not trade', async () => {
+    assert.equal(runbook.lines.length, 1, runbook.lines.join('\n'));
+    const asked = await bash("nats req control.node.node-1.status ''", { env });
+    assert.match(asked, /"ok":true/);
+    const denied = bash(`nats pub trade.intent.${company.account}.ema-eurusd '{}'`, { env });
+    await assert.rejects(denied, /[Pp]ermissions [Vv]iolation/);
+  });
+
+  test('the key that it has one draw is one that a bridge takes', async () => {
+    const command = runbook.inline.find((span) => span.startsWith('openssl '));
+    assert.ok(command);
+    const key = await bash(command);
+    assert.match(key, /^[0-9a-f]{64}\n$/);
+    const keyFile = scratch.file('link.key');
+    const bridge = path.join(projectFolder, 'build', 'native', 'bridge');
+    const args = ['--listen 127.0.0.1:0 --account a --source s', `--journal ${scratch.file('a.journal')}`];
+    // There is no NATS at that address: a bridge that has its key says so and goes no further.
+    const start = `TROUPE_NATS_URL=nats://127.0.0.1:9 timeout 5 ${bridge} ${args.join(' ')} --key-file ${keyFile} 2>&1 || true`;
+    const says = async (text: string, mode: number): Promise<string> => {
+      writeFileSync(keyFile, text);
+      chmodSync(keyFile, mode);
+      return await bash(start);
+    };
+    assert.match(await says(key, 0o600), /NATS/i);
+    assert.match(await says(key.slice(1), 0o600), /64 hex digits/);
+    assert.match(await says(key, 0o644), /0600/);
+  });
+
+  test('what it names in a sentence is an example too, or another test runs it', () => {
+    assert.ok(runbook.commands.length > 25);
+    assert.ok(runbook.inline.length >= 4, runbook.inline.join('; '));
+    for (const span of runbook.inline) {
+      const [file, title] = runElsewhere[span] ?? [];
+      if (file !== undefined && title !== undefined) {
+        const source = readFileSync(path.join(projectFolder, file), 'utf8');
+        assert.ok(source.includes(title), `${span}: ${file} has no test "${title}"`);
+        continue;
+      }
+      const shown = span.startsWith('openssl ') || runbook.commands.some((command) => command.startsWith(span));
+      assert.ok(shown, `${span}: neither an example of the page nor run by another test`);
+    }
+    for (const span of Object.keys(runElsewhere)) assert.ok(runbook.inline.includes(span), `${span} is named no more`);
+  });
+
+  test('it says what to do in each state that a broker can be in', () => {
+    const states: string[] = [];
+    for (const [name, state] of Object.entries(brokerMachine.states)) {
+      const inner = Object.keys((state as { states?: object }).states ?? {});
+      states.push(...(inner.length === 0 ? [name] : inner.map((one) => `${name}.${one}`)));
+    }
+    assert.deepEqual([...runbook.brokerStates].sort(), states.sort());
+  });
+
+  describe('metrics', () => {
+    let node: ReadonlyMap<string, Family>;
+    let bridge: ReadonlyMap<string, Family>;
+    before(async () => {
+      node = await scrape(company.fleet.metricsUrls[0]!);
+      const status = await bash(`nats req --raw control.bridge.$ACCOUNT.status ''`, { env });
+      bridge = await scrape(`http://127.0.0.1:${JSON.parse(status).metrics_port}/metrics`);
+    });
+
+    test('those worth an alert are there and say what has happened to this company', () => {
+      // A symbol was killed, a fill was none; nobody has given up, and the books agree.
+      const expected: Readonly<Record<string, (value: number) => boolean>> = {
+        troupe_lease_held: (value) => value === 1,
+        troupe_actor_restarts_total: (value) => value > 0,
+        troupe_lifecycle_events_total: (value) => value === 0,
+        troupe_dead_letters_total: (value) => value > 0,
+        troupe_reconcile_halted_symbols: (value) => value === 0,
+        troupe_orders_unknown: (value) => value === 0,
+      };
+      assert.deepEqual(runbook.metrics.map(({ name }) => name).sort(), Object.keys(expected).sort());
+      for (const { name, labels } of runbook.metrics) {
+        const family = node.get(name);
+        assert.ok(family && family.type !== '', `${name} is not served`);
+        const value = sumOf(family, labels);
+        assert.ok(expected[name]!(value), `${name} is ${value}`);
+        for (const label of Object.keys(labels)) {
+          assert.ok(
+            family.samples.some((sample) => label in sample.labels),
+            `${name} has no label ${label}`,
+          );
+        }
+      }
+      const event: SupervisorEvent['event'] = 'given_up';
+      assert.ok(runbook.metrics.some(({ labels }) => labels.event === event));
+    });
+
+    test('docs/metrics.md lists what a node and a bridge serve, and nothing else', () => {
+      const page = readFileSync(path.join(projectFolder, 'docs', 'metrics.md'), 'utf8');
+      const listed = [...page.matchAll(/^\| `(troupe_\w+)` \| (\w+) \| ([\w, ]*) \| (.+)\. \|$/gm)].map(
+        ([, name = '', type = '', labels = '', help = '']) => ({ name, type, labels: labels.split(', '), help }),
+      );
+      const ours = [...node.keys(), ...bridge.keys()].filter((name) => !/^troupe_(nodejs|process)_/.test(name));
+      // The bridge shows it once a terminal was sent away, which none was.
+      const unseen = 'troupe_bridge_refusals_total';
+      assert.deepEqual(listed.map(({ name }) => name).sort(), [...new Set([...ours, unseen])].sort());
+      let samples = 0;
+      for (const { name, type, labels, help } of listed) {
+        const family = node.get(name) ?? bridge.get(name);
+        if (family === undefined) continue;
+        assert.deepEqual([family.type, family.help], [type, help], name);
+        for (const sample of family.samples) {
+          samples++;
+          const known = new Set(type === 'histogram' ? [...labels, 'le'] : labels);
+          for (const label of Object.keys(sample.labels)) assert.ok(known.has(label), `${name}: label ${label}`);
+        }
+      }
+      assert.ok(samples > listed.length, `only ${samples} samples`);
+      assert.ok([...node.keys()].includes('troupe_nodejs_eventloop_lag_p99_seconds'));
+    });
   });
 });
