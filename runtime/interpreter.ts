@@ -506,11 +506,10 @@ export class Interpreter implements Subscriber, Inspectable {
     this.commitDue = false;
     // One at a time; what has changed since then is committed a little later.
     if (this.behind !== undefined) return;
-    this.noteCommit();
-    const bytes = this.store.encode(this.toCommit());
+    const noted = this.noteCommit();
     const work = this.effects.begun().then(async () => {
       if (this.o.poison.telling !== undefined) await this.o.poison.telling;
-      if (!this.abort.signal.aborted) await this.save(bytes);
+      if (!this.abort.signal.aborted) await this.save(noted);
     });
     this.behind = work
       .catch((thrown: unknown) => this.crash(thrown))
@@ -520,20 +519,22 @@ export class Interpreter implements Subscriber, Inspectable {
       });
   }
 
-  private noteCommit(): void {
+  /** `committed` may move on before it is stored, past messages that are only skipped: its positions stand here. */
+  private noteCommit() {
     this.dirty = false;
     this.commitDue = false;
     this.redo.committed(this.effects.made);
     for (const [family, sequence] of this.applied) this.committed.set(family, sequence);
+    return { bytes: this.store.encode(this.toCommit()), positions: new Map(this.applied) };
   }
 
-  private async save(bytes: Uint8Array): Promise<void> {
+  private async save({ bytes, positions }: { bytes: Uint8Array; positions: Map<Family, number> }): Promise<void> {
     const sinceMs = this.o.clock.monotonicMs();
     const revision = await this.store.save(bytes);
     this.o.onCommit?.(this.o.clock.monotonicMs() - sinceMs);
     if (this.lineage === 0) this.lineage = revision;
     this.effects.committed(this.lineage);
-    this.o.poison.committed(this.committed);
+    this.o.poison.committed(positions);
   }
 
   private async commit(): Promise<void> {
@@ -547,8 +548,7 @@ export class Interpreter implements Subscriber, Inspectable {
       for (let own = this.mailbox.takeOwn(); own !== undefined; own = this.mailbox.takeOwn()) this.apply(own);
     }
     if (this.o.poison.telling !== undefined) await this.o.poison.telling;
-    this.noteCommit();
-    await this.save(this.store.encode(this.toCommit()));
+    await this.save(this.noteCommit());
   }
 
   /** State without effects is committed too, a little later: a restart then has less to read again. */
