@@ -311,6 +311,34 @@ TEST_F(Sockets, AFullQueueTakesNothingAndForgetsNothing) {
   EXPECT_EQ(LinkSend(g_out), 1);
 }
 
+// MetaTrader's sockets block, and OnDeinit has 2.5 s: whoever has megabytes waiting for a bridge that hardly reads does
+// not stay for them.
+TEST_F(Sockets, ABridgeThatHardlyReadsHoldsNoHandlerAndNoStop) {
+  for (const char* ca : {"", "system"}) {
+    SCOPED_TRACE(ca);
+    SetUp();
+    LinkStop();
+    wireOf().certified = true;
+    begin(kKey, ca);
+    Bridge bridge(kKey);
+    ASSERT_EQ(next(bridge), LOCAL_LINK_UP);
+    wireOf().most = 0;
+    BeginMessage(g_out, FRAME_SYMBOLS);
+    for (int i = 0; i < 1500; ++i) Append(g_out, WireSpec{});
+    while (LinkSend(g_out) == 1) {
+    }
+    wireOf().most = 1000;
+    wireOf().slow = true;
+    int64_t from_us = world().now_us;
+    LinkReceive(g_in);
+    EXPECT_GT(world().now_us, from_us) << "it has not sent";
+    EXPECT_LE(world().now_us - from_us, 1'100'000) << "one sending, whatever waits";
+    from_us = world().now_us;
+    LinkStop();
+    EXPECT_LT(world().now_us - from_us, 1'000'000) << "link.mqh says under a second";
+  }
+}
+
 TEST_F(Sockets, NobodyThereIsToldOnceAndTriedAgain) {
   wireOf().listening = false;
   Bridge bridge(kKey);

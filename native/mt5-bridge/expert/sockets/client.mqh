@@ -16,6 +16,9 @@
 #define IN_VAIN_US 60000000
 #define BEAT_US 500000
 #define SILENCE_US 5000000
+// How long one call goes on sending to a bridge that takes it slowly. A single send blocks as long as SocketTimeouts says.
+#define SEND_US 50000
+#define FAREWELL_MS 300
 #define ERROR_CONFIG_KEY (-6)
 #define ERROR_CONFIG_TLS (-13)
 #define ERROR_HANDLE (-20)
@@ -108,7 +111,8 @@ void Drop(int error) {
   g_client.retry_at_us = MonotonicUs() + g_client.backoff_us;
 }
 
-void SendQueued() {
+void SendQueued(const long most_us) {
+  const long until_us = MonotonicUs() + most_us;
   while (g_send.used > 0 && SocketIsWritable(g_client.socket)) {
     const int count = NextChunk();
     const int sent = g_client.tls ? SocketTlsSend(g_client.socket, g_chunk, (uint)count)
@@ -119,6 +123,7 @@ void SendQueued() {
     }
     if (sent == 0) return;
     ChunkSent(sent);
+    if (MonotonicUs() >= until_us) return;
   }
 }
 
@@ -258,7 +263,7 @@ void Pump() {
     Append(g_own, beat);
     QueueFrame(g_own);
   }
-  SendQueued();
+  SendQueued(SEND_US);
 }
 
 int LinkStart(const LinkConfig &config) {
@@ -289,7 +294,10 @@ int LinkStart(const LinkConfig &config) {
 
 void LinkStop() {
   if (g_client.state == CLIENT_STOPPED) return;
-  if (g_client.state == CLIENT_UP) SendQueued();
+  if (g_client.state == CLIENT_UP) {
+    SocketTimeouts(g_client.socket, FAREWELL_MS, FAREWELL_MS);
+    SendQueued((long)FAREWELL_MS * 1000);
+  }
   if (g_client.socket != INVALID_HANDLE && g_client.state != CLIENT_DOWN) SocketClose(g_client.socket);
   g_client.socket = INVALID_HANDLE;
   g_client.state = CLIENT_STOPPED;
@@ -303,10 +311,10 @@ int LinkSend(Message &m) {
     return 1;
   }
   if (!QueueFrame(m)) {
-    SendQueued();
+    SendQueued(SEND_US);
     return 0;
   }
-  SendQueued();
+  SendQueued(SEND_US);
   return 1;
 }
 

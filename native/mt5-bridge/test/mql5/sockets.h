@@ -12,6 +12,8 @@ struct Wire {
   bool listening = true, open = false;
   std::vector<uint8_t> to_bridge, to_terminal;
   size_t most = 1 << 20;  // bytes that one call takes or gives
+  bool slow = false;      // the other side reads so little that each sending waits for all of its time
+  uint send_ms = 0;       // SocketTimeouts
   int connects = 0;
   bool certified = false;  // whether the terminal takes the bridge's certificate
   std::string tls;         // the host that TLS was begun with; empty: none
@@ -38,7 +40,10 @@ inline bool SocketClose(int) {
   mql5::wireOf().open = false;
   return true;
 }
-inline bool SocketTimeouts(int, uint, uint) { return true; }
+inline bool SocketTimeouts(int, uint send_ms, uint) {
+  mql5::wireOf().send_ms = send_ms;
+  return true;
+}
 inline bool SocketIsConnected(int) { return mql5::wireOf().open; }
 inline bool SocketIsWritable(int) { return mql5::wireOf().open && mql5::wireOf().most > 0; }
 inline uint SocketIsReadable(int) { return static_cast<uint>(mql5::wireOf().to_terminal.size()); }
@@ -52,6 +57,7 @@ template <size_t N>
 int SocketTlsSend(int, const uchar (&bytes)[N], uint count) {
   mql5::Wire& wire = mql5::wireOf();
   if (!wire.open || wire.tls.empty()) return -1;
+  if (wire.slow) mql5::world().now_us += int64_t{1000} * wire.send_ms;
   const size_t n = std::min<size_t>(count, wire.most);
   wire.to_bridge.insert(wire.to_bridge.end(), bytes, bytes + n);
   return static_cast<int>(n);
@@ -69,6 +75,7 @@ template <size_t N>
 int SocketSend(int, const uchar (&bytes)[N], uint count) {
   mql5::Wire& wire = mql5::wireOf();
   if (!wire.open || !wire.tls.empty()) return -1;
+  if (wire.slow) mql5::world().now_us += int64_t{1000} * wire.send_ms;
   const size_t n = std::min<size_t>(count, wire.most);
   wire.to_bridge.insert(wire.to_bridge.end(), bytes, bytes + n);
   return static_cast<int>(n);
