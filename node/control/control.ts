@@ -164,6 +164,8 @@ export class Control {
         const message = `${kind} ${id} does not run: it is ${before}${target.detail === '' ? '' : ` (${target.detail})`}`;
         throw new Refusal('CONTROL_NOT_NOW', '', `${message}; restart brings it back`);
       }
+      const why = verb.refuses?.(payload as never, target.figures());
+      if (why !== undefined) throw new Refusal('CONTROL_NOT_NOW', 'payload', `${kind} ${id}: ${why}`);
       const figures = verb.done === undefined ? {} : target.figures();
       target.tell(verb.event(payload as never));
       const { reaches, done: isDone } = verb;

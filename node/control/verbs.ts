@@ -21,6 +21,8 @@ export interface Verb {
   readonly event?: (payload: never) => Told;
   /** The states that the actor reaches by it. The answer waits a moment for one of them. */
   readonly reaches?: RegExp;
+  /** Why there is nothing to do, by the actor's figures: better said than answered with a success. */
+  readonly refuses?: (payload: never, now: Figures) => string | undefined;
   /** Whether it is done, where no state says so: by the actor's figures before and now. */
   readonly done?: (before: Figures, now: Figures) => boolean;
 }
@@ -31,6 +33,20 @@ export type Figures = Readonly<Record<string, unknown>>;
 /** Work on the account: begun since, or under way already, and over now. */
 const isOver = (before: Figures, now: Figures): boolean =>
   now.operation === '' && (before.operation !== '' || before.operations !== now.operations);
+
+const halted = ({ halted = {} }: Figures): string[] => Object.keys(halted as object);
+
+/** Accept and correct are about a symbol that is halted: one that was mistyped must not look as if it were done. */
+const ofHalted: Pick<Verb, 'refuses' | 'done'> = {
+  refuses: ({ symbol }: { symbol: string }, now) => {
+    const all = halted(now);
+    if (all.includes(symbol)) return undefined;
+    const name = (one: string): string => (one === '' ? '"" (the balance)' : one);
+    const rest = all.length === 0 ? 'nothing of this account is' : `halted: ${all.map(name).join(', ')}`;
+    return `payload.symbol: ${name(symbol)} is not halted for a difference; ${rest}`;
+  },
+  done: (before, now) => halted(now).length < halted(before).length,
+};
 
 const nothing = section({}, 'nothing') as unknown as z.ZodType<Record<string, unknown>>;
 const plain = (about: string, more: Partial<Verb> = {}): Verb => ({
@@ -106,12 +122,14 @@ export const verbsOf = {
       payload: acceptPayload as unknown as z.ZodType<Record<string, unknown>>,
       takes: '{"symbol": name}, "" for the balance',
       event: (payload: { symbol: string }) => ({ type: 'control.accept', ...payload }),
+      ...ofHalted,
     },
     correct: {
       about: 'Sends orders that bring the terminal to our record of a symbol where the two disagree',
       payload: correctPayload as unknown as z.ZodType<Record<string, unknown>>,
       takes: '{"symbol": name}',
       event: (payload: { symbol: string }) => ({ type: 'control.correct', ...payload }),
+      ...ofHalted,
     },
     flatten: because(
       'Cancels every order and closes every position, then halts',

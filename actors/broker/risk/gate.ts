@@ -48,11 +48,12 @@ const closeChecks: readonly Check[] = [volumeGrid];
 const protectChecks: readonly Check[] = [stopDistance];
 
 function modeDenial(order: RiskOrder, state: RiskState): Denied | undefined {
-  if (state.mode === 'halted') return deny('RISK_HALTED', `the account is halted; allowed now: cancel`);
+  const why = state.modeReason ? `: ${state.modeReason}` : '';
+  if (state.mode === 'halted') return deny('RISK_HALTED', `the account is halted${why}; allowed now: cancel`);
   const difference = state.differences[order.symbol] ?? state.differences[''];
   if (difference?.confirmed) return deny('RISK_SYMBOL_HALTED', `${order.symbol} is halted: ${difference.text}`);
   if (state.mode === 'reducing' && order.action === IntentAction.OPEN) {
-    return deny('RISK_REDUCING', 'the account is reducing; allowed now: close, protect, cancel');
+    return deny('RISK_REDUCING', `the account is reducing${why}; allowed now: close, protect, cancel`);
   }
   return undefined;
 }

@@ -9,6 +9,7 @@ const MS_PER_MINUTE = 60_000;
 const MINUTES_PER_DAY = 1440;
 /** 1970-01-01 was a Thursday. */
 const FIRST_WEEKDAY = 4;
+const WEEKDAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'] as const;
 
 function isOpen(windows: readonly SessionWindow[], timeMs: number): boolean {
   const minutes = Math.floor(timeMs / MS_PER_MINUTE);
@@ -22,10 +23,17 @@ export function sessionDenial(limits: RiskLimits, symbol: string, marketNowMs: n
   if (windows === undefined || isOpen(windows, marketNowMs)) return undefined;
   const minute = Math.floor(marketNowMs / MS_PER_MINUTE);
   const day = (Math.floor(minute / MINUTES_PER_DAY) + FIRST_WEEKDAY) % 7;
+  const open = windows.filter((w) => w.day === day).map((w) => `${clock(w.fromMinute)} to ${clock(w.toMinute)}`);
   return deny(
     'RISK_SESSION_CLOSED',
-    `${symbol} is not traded at day ${day}, minute ${minute % MINUTES_PER_DAY} of the week's hours (UTC)`,
+    `${symbol} is not traded on ${WEEKDAYS[day]} at ${clock(minute % MINUTES_PER_DAY)} UTC; hours of that day: ${open.join(', ') || 'none'}`,
   );
+}
+
+/** Minutes after midnight as a clock shows them; the end of a day is 24:00. */
+function clock(minutes: number): string {
+  const two = (value: number): string => String(value).padStart(2, '0');
+  return `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
 }
 
 export const stalePrice: Check = ({ order, quote, limits, marketNowMs, atMs }) => {

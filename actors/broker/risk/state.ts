@@ -77,6 +77,8 @@ export interface Difference {
 
 export interface RiskState {
   readonly mode: TradingMode;
+  /** Why it is not active, as whoever set it said. */
+  readonly modeReason?: string;
   readonly symbols: readonly string[];
   /** Four numbers per symbol, in the order of `symbols`: bid, ask, market time, wall clock; NaN before the first. */
   readonly quotes: Float64Array;

@@ -4,6 +4,7 @@
  * balance are sums of facts on our side and are compared.
  */
 import type { CommandReply, TerminalSnapshot } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
+import { Side } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
 import { MAX_OLD_SESSIONS } from '../context.ts';
 import { LOTS_EPSILON, shown, signOf } from '../numbers.ts';
 import type { Spec } from '../risk/state.ts';
@@ -162,7 +163,8 @@ function differences(turn: Turn, snapshot: TerminalSnapshot): Record<string, str
   }
   for (const order of Object.values(turn.c.orders)) {
     if (!order.stray) continue;
-    found[order.symbol] ??= `order ${order.ticket} stands at the terminal under an id of ours and not in our record`;
+    const what = `order ${order.ticket} (${order.side === Side.SELL ? 'sell' : 'buy'} ${shown(order.volumeLots)} lots)`;
+    found[order.symbol] ??= `${what} stands at the terminal under an id of ours and not in our record`;
   }
   const { account } = snapshot;
   if (account !== undefined && Math.abs(account.balance - turn.c.funds.balance) > MONEY_EPSILON) {

@@ -1,8 +1,10 @@
 /** Answers to commands, and their absence. */
 import type { CommandReply } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import { Outcome, RetcodeClass } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
+import { Side } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
 import type { CommandFailed, CommandReplied } from '../commands.ts';
 import { POSITION_CLOSED } from '../commands.ts';
+import { shown } from '../numbers.ts';
 import type { Order } from '../order/order.ts';
 import { isLive } from '../order/table.ts';
 import { trades } from '../risk/money.ts';
@@ -103,7 +105,9 @@ function forgotten(turn: Turn, order: Order): void {
 function halt(turn: Turn, order: Order, finding: string): void {
   const before = turn.c.differences[order.symbol];
   if (before?.sticky && before.text.includes(order.id)) return;
-  putFinding(turn, order.symbol, `order ${order.id} is ${order.state} for us ${finding}`);
+  const { id, state, volumeLots, filledLots, ticket } = order;
+  const what = `${order.side === Side.SELL ? 'sell' : 'buy'} ${shown(volumeLots)} lots, ${shown(filledLots)} filled, ticket ${ticket}`;
+  putFinding(turn, order.symbol, `order ${id} (${what}) is ${state} for us ${finding}`);
 }
 
 /** Changes of stops and cancellations: done, refused, or sent again. */

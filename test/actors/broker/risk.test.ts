@@ -343,6 +343,23 @@ describe('risk gate: every check at its boundary', () => {
     assert.deepEqual(verdict({ order: close, state, limits }), { allow: true });
   });
 
+  test('a denial says why, in words that a person can act on', () => {
+    const said = (c: Case): string => {
+      const answer = verdict(c);
+      return answer.allow ? '' : answer.reason;
+    };
+    const halted = { mode: 'halted', modeReason: 'flatten: news' } as const;
+    assert.equal(said({ state: halted }), 'the account is halted: flatten: news; allowed now: cancel');
+    assert.match(said({ state: { mode: 'reducing', modeReason: 'end of day' } }), /reducing: end of day; allowed now/);
+    const hours = 'EURUSD is not traded on Monday at 10:00 UTC; hours of that day: ';
+    assert.equal(said({ limits: windows(601, 1440) }), `${hours}10:01 to 24:00`);
+    const sunday = { sessions: { '*': [{ day: 0, fromMinute: 1320, toMinute: 1440 }] } };
+    assert.equal(said({ limits: sunday }), `${hours}none`);
+    const evening = Date.UTC(2026, 0, 4, 22);
+    assert.match(said({ limits: sunday, marketNowMs: evening - 60_000 }), /on Sunday at 21:59 UTC; .*22:00 to 24:00/);
+    assert.equal(said({ limits: sunday, marketNowMs: evening }), '', 'open, in the first minute of it');
+  });
+
   test('cancel passes even when halted', () => {
     assert.deepEqual(verdict({ order: { action: IntentAction.CANCEL }, state: { mode: 'halted' } }), { allow: true });
   });

@@ -189,6 +189,35 @@ describe('control', () => {
     assert.deepEqual(broker.told, [{ type: 'control.halt', reason: 'news' }]);
   });
 
+  test('accept and correct are refused where nothing is halted, and are done when it is no more', async () => {
+    const w = world();
+    const broker = new Actor('broker', 'demo', 'trading.active');
+    let halted: Record<string, string> = {};
+    broker.figures = () => ({ halted });
+    broker.tell = (event) => {
+      broker.told.push(event);
+      halted = { '': 'balance' };
+    };
+    await w.node('n1', [broker]);
+    for (const verb of ['accept', 'correct']) {
+      broker.told.length = 0;
+      halted = {};
+      const none = await w.ask(`control.broker.demo.${verb}`, '{"symbol":"EURUSD"}');
+      assert.deepEqual([none.ok, none.code, none.field], [false, 'CONTROL_NOT_NOW', 'payload']);
+      assert.match(
+        String(none.message),
+        /broker demo: payload\.symbol: EURUSD is not halted.*nothing of this account is/,
+      );
+      halted = { '': 'balance', EURUSD: 'position 7' };
+      const other = await w.ask(`control.broker.demo.${verb}`, '{"symbol":"EURUSDm"}');
+      assert.match(String(other.message), /EURUSDm is not halted .*; halted: "" \(the balance\), EURUSD$/);
+      assert.deepEqual(broker.told, [], 'the broker hears nothing of it');
+      const right = await w.ask(`control.broker.demo.${verb}`, '{"symbol":"EURUSD"}');
+      assert.deepEqual([right.ok, right.done], [true, true]);
+      assert.deepEqual(broker.told, [{ type: `control.${verb}`, symbol: 'EURUSD' }]);
+    }
+  });
+
   test('for what nobody runs, and for mistakes, exactly one node answers', async () => {
     const w = world();
     await w.node('n2', [new Actor('strategy', 'ema-eurusd', 'long')]);
