@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fenceOf } from '../../../actors/broker/actor.ts';
 import { addTicket, hasTicket, noTickets, remember } from '../../../actors/broker/bounded.ts';
 import { compactId, fnv1a64, isOrderId, magicOf, orderIdOf } from '../../../actors/broker/ids.ts';
 
@@ -49,4 +50,16 @@ test('finished orders: the newest are kept, and the older snapshot is not touche
   const second = remember(first, 2, 2);
   assert.deepEqual([...remember(second, 3, 2)], [2, 3]);
   assert.deepEqual([...second], [1, 2]);
+});
+
+test('fences rise with every seal, stay below the next claim whatever their number, and are exact', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 2 ** 32 }), fc.nat(2 ** 21), (claim, seals) => {
+      const fence = fenceOf(claim, seals);
+      assert.ok(fence >= claim && fence < claim + 1, `${claim} ${seals}`);
+      if (seals + 1 < 2 ** 20) assert.ok(fenceOf(claim, seals + 1) > fence);
+      else assert.equal(fenceOf(claim, seals + 1), fenceOf(claim, 2 ** 20), 'the seals have run out');
+      assert.ok(fenceOf(claim + 1, 0) > fence, 'a newer claim stands above all of them');
+    }),
+  );
 });
