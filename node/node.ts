@@ -377,7 +377,7 @@ export class Node {
       const onState = (state: string, detail: string): void => this.levels.state(kind, id, state, detail);
       return new ThreadMember({
         ...{ run: thread, threads, shutdownMs, metrics, log, onState },
-        ...{ hub: stage.hub, snapshots: stage.snapshots },
+        ...{ hub: stage.hub, snapshots: stage.snapshots, mayRun: stage.mayRun },
         failedInputs: this.levels.failedInputs(kind, id),
         onFailedInputs: (failed) => this.levels.failed(kind, id, failed),
       });

@@ -58,6 +58,32 @@ export interface Committed {
   readonly lineage: number;
 }
 
+/** The last commit, as who starts the actor has found it. */
+export interface StoredCommit extends KvEntry {
+  /** It has been saved again for this start: whoever ran the actor before loses its next commit. */
+  readonly isTakenOver?: boolean;
+}
+
+/**
+ * Reads the last commit of an actor that starts and saves it again as it is: what its first commit would do, done by
+ * somebody who has nothing else to do meanwhile. One that does not know its own lineage yet is only read, because that is
+ * the revision under which it stands. Throws BUS_CONFLICT when another owner has committed meanwhile.
+ */
+export async function takeOver(kv: KeyValue, key: string): Promise<StoredCommit | undefined> {
+  const entry = await kv.get(key);
+  if (entry === undefined || !knowsItsLineage(entry.value)) return entry;
+  return { ...entry, revision: await kv.update(key, entry.value, entry.revision), isTakenOver: true };
+}
+
+/** False also where it cannot be read: whoever loads it says why. */
+function knowsItsLineage(value: Uint8Array): boolean {
+  try {
+    return ((decodeSnapshot(value) as Partial<Envelope> | null)?.lineage ?? 0) > 0;
+  } catch {
+    return false;
+  }
+}
+
 interface Envelope extends Committed {
   readonly format: number;
   readonly version: number;

@@ -7,7 +7,7 @@ import type { Bus, KeyValue, KvEntry } from './bus/bus.ts';
 import type { Family, Layout, TopicName } from './bus/topics.ts';
 import { topics } from './bus/topics.ts';
 import type { Clock } from './clock.ts';
-import type { Committed } from './commit.ts';
+import type { Committed, StoredCommit } from './commit.ts';
 import { CommitStore, idleCommitMs } from './commit.ts';
 import { Effects } from './effects.ts';
 import { messageOf, TroupeError } from './errors.ts';
@@ -47,7 +47,7 @@ export interface InterpreterOptions {
   readonly bus: Bus;
   readonly snapshots: KeyValue;
   /** The last commit, where it is known already. */
-  readonly stored?: KvEntry | undefined;
+  readonly stored?: StoredCommit | undefined;
   readonly hub: Inputs;
   readonly clock: Clock;
   /** Shared by the actors of a thread, which take turns. Default: one of its own, for an actor that is alone there. */
@@ -146,7 +146,7 @@ export class Interpreter implements Subscriber, Inspectable {
       if (first !== undefined) this.accept(step(definition.machine, this.snapshot, this.stamped(first)), first);
       this.o.hub.announce?.(this);
       // Before any effect: an earlier owner that still runs without knowing loses its next commit.
-      await this.commit();
+      await (first === undefined && this.o.stored?.isTakenOver ? this.noteCommit() : this.commit());
     }
     this.checkWanted();
     this.state = 'running';

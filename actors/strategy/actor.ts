@@ -36,7 +36,7 @@ const MEMORY_VERSION = 1;
  * A strategy in a new thread applies the bars since its last commit with code that V8 does not know yet: at fifty bars a
  * second, those of up to five seconds took longer than all the rest of its restart.
  */
-const IDLE_COMMIT_MS = 500;
+const IDLE_COMMIT_MS = 250;
 
 /** Throws CONFIG_INVALID on bad params, on timeframes that do not exist, or that have no features where some are needed. */
 export function strategyPlan(options: StrategyOptions): Plan {

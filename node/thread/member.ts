@@ -1,6 +1,8 @@
 /** A strategy that runs in a thread of its own, as the node and its supervisor know it. */
-import type { KeyValue, KvEntry } from '../../runtime/bus/bus.ts';
+import type { KeyValue } from '../../runtime/bus/bus.ts';
 import { actorKey } from '../../runtime/bus/topics.ts';
+import type { StoredCommit } from '../../runtime/commit.ts';
+import { takeOver } from '../../runtime/commit.ts';
 import { TroupeError } from '../../runtime/errors.ts';
 import type { Delivered, Inputs } from '../../runtime/hub.ts';
 import type { FailedInputs, PoisonState } from '../../runtime/poison.ts';
@@ -28,6 +30,8 @@ export interface ThreadMemberOptions {
   /** The node's readers. */
   readonly hub: Inputs;
   readonly snapshots: KeyValue;
+  /** Whether this node holds its lease at this moment. */
+  readonly mayRun: () => boolean;
   /** The state's name or the description changed. */
   readonly onState: (state: string, detail: string) => void;
   /** At which inputs it failed on another node. */
@@ -100,7 +104,7 @@ export class ThreadMember implements Member {
     try {
       await Promise.race([this.ending, start]);
       // Not by the thread itself, which still loads what it will run.
-      const stored = await Promise.race([this.lastCommit(), start]);
+      const stored = await Promise.race([this.takeOver(), start]);
       thread.post({ type: 'run', run, layout: threads.layout, poison: this.poison, stored: stored ?? undefined });
       await start;
       isUp = true;
@@ -112,8 +116,10 @@ export class ThreadMember implements Member {
     }
   }
 
-  private async lastCommit(): Promise<KvEntry | undefined> {
-    const entry = await this.o.snapshots.get(actorKey(KIND, this.id));
+  private async takeOver(): Promise<StoredCommit | undefined> {
+    // A node that was frozen may get here without its lease, and would put the actor's new owner in the wrong.
+    if (!this.o.mayRun()) throw new TroupeError('LEASE_LOST', `${KIND}.${this.id} does not start: no lease`);
+    const entry = await takeOver(this.o.snapshots, actorKey(KIND, this.id));
     // A buffer of its own: what the store gave is a part of a larger one, which would travel whole.
     return entry && { ...entry, value: new Uint8Array(entry.value) };
   }

@@ -1,7 +1,8 @@
 /** What the two sides of a thread say to each other. Everything is plain data that a structured clone carries. */
 import type { ControlEvent } from '../../runtime/actor.ts';
-import type { KvEntry, StoredMessage } from '../../runtime/bus/bus.ts';
+import type { StoredMessage } from '../../runtime/bus/bus.ts';
 import type { Family, Layout, TopicKey, TopicName } from '../../runtime/bus/topics.ts';
+import type { StoredCommit } from '../../runtime/commit.ts';
 import type { ErrorCode } from '../../runtime/errors.ts';
 import { isErrorCode, messageOf, TroupeError } from '../../runtime/errors.ts';
 import type { PoisonState } from '../../runtime/poison.ts';
@@ -51,8 +52,8 @@ export type ToThread =
       readonly run: Assignment;
       readonly layout: Layout;
       readonly poison: PoisonState;
-      /** Its last commit, read when the thread before had ended. */
-      readonly stored: KvEntry | undefined;
+      /** Its last commit, taken over when the thread before had ended. */
+      readonly stored: StoredCommit | undefined;
     }
   /** Nobody needs it yet: what it will do then it may do once for practice. */
   | { readonly type: 'rehearse' }

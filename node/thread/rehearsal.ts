@@ -5,6 +5,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { strategyActor } from '../../actors/strategy/actor.ts';
+import type { Strategy } from '../../actors/strategy/define.ts';
 import { loadStrategy } from '../../actors/strategy/registry.ts';
 import type { Bus } from '../../runtime/bus/bus.ts';
 import { MemoryServer } from '../../runtime/bus/memory.ts';
@@ -16,7 +17,8 @@ import { PoisonRecord } from '../../runtime/poison.ts';
 import { silentLogger } from '../../runtime/telemetry/log.ts';
 
 const LAYOUT = { partitions: 1 };
-const [ID, ACCOUNT, SYMBOL, TIMEFRAME] = ['rehearsal', 'rehearsal', 'EURUSD', '1s'];
+const [ACCOUNT, SYMBOL, TIMEFRAME] = ['rehearsal', 'EURUSD', '1s'];
+const EXAMPLES = ['ema-cross', 'mean-reversion'];
 /** More than one: V8 compiles well only what it has seen run several times. */
 const LIVES = 4;
 const BARS_PER_LIFE = 60;
@@ -27,21 +29,27 @@ const log = silentLogger;
 
 /** Ends early, and leaves nothing behind, once `isOver` says so: the thread is needed. Resolves to the bars played. */
 export async function rehearse(clock: Clock, isOver: () => boolean): Promise<number> {
-  // By its path, as a user's own strategy is loaded.
-  const example = fileURLToPath(new URL('../../actors/strategy/examples/ema-cross.ts', import.meta.url));
-  const definition = await loadStrategy(example, '/');
+  // By their paths, as a user's own strategy is loaded. Two: code that V8 has seen with one only it takes for that one's,
+  // and throws away when the first bar of another comes.
+  const definitions: Strategy[] = [];
+  for (const name of EXAMPLES) {
+    const example = fileURLToPath(new URL(`../../actors/strategy/examples/${name}.ts`, import.meta.url));
+    definitions.push(await loadStrategy(example, '/'));
+  }
   const bus = new MemoryServer({ clock }).connect();
   const snapshots = await bus.kv('snapshots');
   const hub = new InputHub({ bus, layout: LAYOUT, clock, log, onFailure: () => undefined });
   let bars = 0;
   for (let life = 0; life < LIVES && !isOver(); life++) {
+    const definition = definitions[life % definitions.length]!;
+    const id = definition.name;
     const actor = strategyActor({
-      ...{ id: ID, account: ACCOUNT, symbol: SYMBOL, definition, params: { timeframe: TIMEFRAME } },
+      ...{ id, account: ACCOUNT, symbol: SYMBOL, definition, params: { timeframe: TIMEFRAME } },
       featureTimeframes: [TIMEFRAME],
     });
     const interpreter = new Interpreter({
       ...{ definition: actor, bus, snapshots, hub, clock, log, layout: LAYOUT },
-      poison: new PoisonRecord({ kind: actor.kind, id: ID, bus, clock, log, layout: LAYOUT }),
+      poison: new PoisonRecord({ kind: actor.kind, id, bus, clock, log, layout: LAYOUT }),
       onExit: () => undefined,
       onState: () => undefined,
     });

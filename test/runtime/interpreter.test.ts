@@ -6,6 +6,7 @@ import { publish } from '../../runtime/actor.ts';
 import type { Bus, KeyValue, PublishRequest } from '../../runtime/bus/bus.ts';
 import { actorKey, topics } from '../../runtime/bus/topics.ts';
 import { systemClock, VirtualClock } from '../../runtime/clock.ts';
+import { takeOver } from '../../runtime/commit.ts';
 import { JOINED_INPUTS } from '../../runtime/interpreter.ts';
 import { POISON_ATTEMPTS, PoisonRecord } from '../../runtime/poison.ts';
 import { enqueueActions, setup } from '../../runtime/xstate.ts';
@@ -126,6 +127,29 @@ describe('an actor', () => {
     assert.deepEqual(w.called, ['1']);
     first.interpreter.kill();
     second.interpreter.kill();
+  });
+
+  test('whose last commit was taken over for it does not commit it again, and an earlier owner has lost', async () => {
+    const w = world();
+    const bus = w.server.connect();
+    const first = await live(w.server.connect(), definition(w));
+    await intend(bus, '1');
+    await until(() => tallyOf(first).answers.length === 1);
+    first.interpreter.kill();
+    const snapshots = await bus.kv('snapshots');
+    const earlier = (await snapshots.get('tally.t'))!;
+    const stored = await takeOver(snapshots, 'tally.t');
+    assert.ok(stored!.revision > earlier.revision);
+    await assert.rejects(snapshots.update('tally.t', earlier.value, earlier.revision), { code: 'BUS_CONFLICT' });
+    let commits = 0;
+    const onCommit = (): void => void commits++;
+    const second = await live(bus, definition(w), undefined, systemClock, () => true, onCommit, stored);
+    assert.equal(commits, 0);
+    await intend(bus, '2');
+    await until(() => w.called.includes('2'));
+    assert.ok(commits > 0);
+    await second.interpreter.stop();
+    assert.equal(ordersOf(w).length, 2);
   });
 
   test('an input at which it fails five times goes to the dead letters, and it goes on', async () => {

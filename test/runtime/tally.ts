@@ -6,6 +6,7 @@ import type { Bus } from '../../runtime/bus/bus.ts';
 import { MemoryServer } from '../../runtime/bus/memory.ts';
 import { topics } from '../../runtime/bus/topics.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import type { StoredCommit } from '../../runtime/commit.ts';
 import { InputHub } from '../../runtime/hub.ts';
 import type { Exit } from '../../runtime/interpreter.ts';
 import { Interpreter } from '../../runtime/interpreter.ts';
@@ -109,6 +110,7 @@ export async function live(
   clock = systemClock,
   mayRun = () => true,
   onCommit: () => void = () => undefined,
+  stored?: StoredCommit,
 ): Promise<Life> {
   const hub = new InputHub({ bus, layout, clock, log, onFailure: (error) => assert.fail(error) });
   let onExit: (exit: Exit) => void = () => undefined;
@@ -121,6 +123,7 @@ export async function live(
     definition: def,
     bus,
     snapshots,
+    stored,
     hub,
     clock,
     log,

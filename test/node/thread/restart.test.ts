@@ -5,17 +5,18 @@ import type { Body, BodyHooks } from '../../../node/thread/body.ts';
 import { ThreadMember } from '../../../node/thread/member.ts';
 import type { ToThread } from '../../../node/thread/protocol.ts';
 import { Threads } from '../../../node/thread/threads.ts';
-import type { KvEntry } from '../../../runtime/bus/bus.ts';
 import { MemoryServer } from '../../../runtime/bus/memory.ts';
 import { actorKey } from '../../../runtime/bus/topics.ts';
 import { systemClock as clock } from '../../../runtime/clock.ts';
+import { encodeSnapshot } from '../../../runtime/codec.ts';
+import type { StoredCommit } from '../../../runtime/commit.ts';
 import { silentLogger as log } from '../../../runtime/telemetry/log.ts';
 import { createMetrics } from '../../../runtime/telemetry/metrics.ts';
 
 /** Ends only when it is let. */
 class PaperBody implements Body {
   readonly posted: ToThread['type'][] = [];
-  stored: KvEntry | undefined;
+  stored: StoredCommit | undefined;
   readonly ended = Promise.withResolvers<void>();
   readonly hooks: BodyHooks;
 
@@ -43,6 +44,7 @@ class PaperBody implements Body {
 async function paperWorld() {
   const snapshots = await new MemoryServer({ clock }).connect().kv('snapshots');
   const bodies: PaperBody[] = [];
+  const lease = { held: true };
   const threads = new Threads({
     ...{ bus: { url: '', name: '' }, layout: { partitions: 1 }, clock, log, node: 'node-1', spare: false },
     settings: { heartbeat_ms: 1_000, hang_after_ms: 60_000, memory_mb: 128 },
@@ -57,9 +59,10 @@ async function paperWorld() {
     ...{ threads, shutdownMs: 1_000, metrics: createMetrics(), log },
     hub: { subscribe: async () => undefined, unsubscribe: async () => undefined },
     snapshots,
+    mayRun: () => lease.held,
     onState: () => undefined,
   });
-  return { bodies, threads, member, snapshots };
+  return { bodies, threads, member, snapshots, lease };
 }
 
 test('the next thread loads the strategy while the one before ends, and runs it only then', async () => {
@@ -94,6 +97,56 @@ test('what the one before has committed until its end is what the next begins wi
   await second;
   assert.deepEqual(bodies[1]!.stored?.value, Uint8Array.of(2));
   bodies[1]!.ended.resolve();
+  await threads.close();
+});
+
+const committed = (lineage: number): Uint8Array =>
+  encodeSnapshot({
+    format: 1,
+    version: 1,
+    value: 'flat',
+    context: {},
+    positions: {},
+    outbox: [],
+    timers: [],
+    made: 0,
+    lineage,
+  });
+
+test('whoever ran it before loses its next commit already when the next one begins to run', async () => {
+  const { bodies, threads, member, snapshots } = await paperWorld();
+  const key = actorKey('strategy', 'one');
+  const revision = await snapshots.create(key, committed(1));
+  await member.start(() => undefined, new AbortController().signal);
+  const { stored } = bodies[0]!;
+  assert.equal(stored?.isTakenOver, true);
+  assert.deepEqual(stored?.value, new Uint8Array(committed(1)));
+  assert.equal(stored?.revision, (await snapshots.get(key))?.revision);
+  await assert.rejects(snapshots.update(key, committed(1), revision), { code: 'BUS_CONFLICT' });
+  bodies[0]!.ended.resolve();
+  await threads.close();
+});
+
+test('a first commit is only read: its revision is the lineage that message ids are made of', async () => {
+  const { bodies, threads, member, snapshots } = await paperWorld();
+  const key = actorKey('strategy', 'one');
+  const revision = await snapshots.create(key, committed(0));
+  await member.start(() => undefined, new AbortController().signal);
+  assert.deepEqual([bodies[0]!.stored?.revision, bodies[0]!.stored?.isTakenOver], [revision, undefined]);
+  bodies[0]!.ended.resolve();
+  await threads.close();
+});
+
+test('where the lease is lost meanwhile nothing is saved: the new owner would lose its next commit', async () => {
+  const { bodies, threads, member, snapshots, lease } = await paperWorld();
+  const key = actorKey('strategy', 'one');
+  const revision = await snapshots.create(key, committed(1));
+  lease.held = false;
+  const start = member.start(() => undefined, new AbortController().signal);
+  bodies[0]!.ended.resolve();
+  await assert.rejects(start, { code: 'LEASE_LOST' });
+  assert.equal((await snapshots.get(key))?.revision, revision);
+  assert.deepEqual(bodies[0]!.posted, ['prepare']);
   await threads.close();
 });
 

@@ -97,6 +97,7 @@ export class World {
       threads: this.threads,
       hub: this.hub,
       snapshots: await this.bus.kv('snapshots'),
+      mayRun: () => true,
       shutdownMs: 2_000,
       metrics: this.metrics,
       log: silentLogger,
