@@ -67,10 +67,12 @@ export interface StoredCommit extends KvEntry {
 /**
  * Reads the last commit of an actor that starts and saves it again as it is: what its first commit would do, done by
  * somebody who has nothing else to do meanwhile. One that does not know its own lineage yet is only read, because that is
- * the revision under which it stands. Throws BUS_CONFLICT when another owner has committed meanwhile.
+ * the revision under which it stands. `check` throws where the actor must not start any more: a store that was away may
+ * answer when it has another owner, who would lose. Throws BUS_CONFLICT when another owner has committed meanwhile.
  */
-export async function takeOver(kv: KeyValue, key: string): Promise<StoredCommit | undefined> {
+export async function takeOver(kv: KeyValue, key: string, check: () => void): Promise<StoredCommit | undefined> {
   const entry = await kv.get(key);
+  check();
   if (entry === undefined || !knowsItsLineage(entry.value)) return entry;
   return { ...entry, revision: await kv.update(key, entry.value, entry.revision), isTakenOver: true };
 }

@@ -104,7 +104,7 @@ export class ThreadMember implements Member {
     try {
       await Promise.race([this.ending, start]);
       // Not by the thread itself, which still loads what it will run.
-      const stored = await Promise.race([this.takeOver(), start]);
+      const stored = await Promise.race([this.takeOver(signal), start]);
       thread.post({ type: 'run', run, layout: threads.layout, poison: this.poison, stored: stored ?? undefined });
       await start;
       isUp = true;
@@ -116,10 +116,13 @@ export class ThreadMember implements Member {
     }
   }
 
-  private async takeOver(): Promise<StoredCommit | undefined> {
-    // A node that was frozen may get here without its lease, and would put the actor's new owner in the wrong.
-    if (!this.o.mayRun()) throw new TroupeError('LEASE_LOST', `${KIND}.${this.id} does not start: no lease`);
-    const entry = await takeOver(this.o.snapshots, actorKey(KIND, this.id));
+  private async takeOver(signal: AbortSignal): Promise<StoredCommit | undefined> {
+    const key = actorKey(KIND, this.id);
+    const entry = await takeOver(this.o.snapshots, key, () => {
+      if (signal.aborted) throw new Error(`${key} was ended while it started`);
+      // A node that was frozen may get here without its lease, and would put the actor's new owner in the wrong.
+      if (!this.o.mayRun()) throw new TroupeError('LEASE_LOST', `${key} does not start: no lease`);
+    });
     // A buffer of its own: what the store gave is a part of a larger one, which would travel whole.
     return entry && { ...entry, value: new Uint8Array(entry.value) };
   }

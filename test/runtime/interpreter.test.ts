@@ -138,7 +138,7 @@ describe('an actor', () => {
     first.interpreter.kill();
     const snapshots = await bus.kv('snapshots');
     const earlier = (await snapshots.get('tally.t'))!;
-    const stored = await takeOver(snapshots, 'tally.t');
+    const stored = await takeOver(snapshots, 'tally.t', () => undefined);
     assert.ok(stored!.revision > earlier.revision);
     await assert.rejects(snapshots.update('tally.t', earlier.value, earlier.revision), { code: 'BUS_CONFLICT' });
     let commits = 0;

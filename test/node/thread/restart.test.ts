@@ -12,6 +12,7 @@ import { encodeSnapshot } from '../../../runtime/codec.ts';
 import type { StoredCommit } from '../../../runtime/commit.ts';
 import { silentLogger as log } from '../../../runtime/telemetry/log.ts';
 import { createMetrics } from '../../../runtime/telemetry/metrics.ts';
+import { over } from '../../support/bus.ts';
 
 /** Ends only when it is let. */
 class PaperBody implements Body {
@@ -45,6 +46,7 @@ async function paperWorld() {
   const snapshots = await new MemoryServer({ clock }).connect().kv('snapshots');
   const bodies: PaperBody[] = [];
   const lease = { held: true };
+  const store: { away?: PromiseWithResolvers<void> } = {};
   const threads = new Threads({
     ...{ bus: { url: '', name: '' }, layout: { partitions: 1 }, clock, log, node: 'node-1', spare: false },
     settings: { heartbeat_ms: 1_000, hang_after_ms: 60_000, memory_mb: 128 },
@@ -58,11 +60,16 @@ async function paperWorld() {
     run: { id: 'one', use: '', symbol: '', params: {}, account: '', featureTimeframes: [], folder: '/' },
     ...{ threads, shutdownMs: 1_000, metrics: createMetrics(), log },
     hub: { subscribe: async () => undefined, unsubscribe: async () => undefined },
-    snapshots,
+    snapshots: over(snapshots, {
+      get: async (key) => {
+        await store.away?.promise;
+        return snapshots.get(key);
+      },
+    }),
     mayRun: () => lease.held,
     onState: () => undefined,
   });
-  return { bodies, threads, member, snapshots, lease };
+  return { bodies, threads, member, snapshots, lease, store };
 }
 
 test('the next thread loads the strategy while the one before ends, and runs it only then', async () => {
@@ -147,6 +154,23 @@ test('where the lease is lost meanwhile nothing is saved: the new owner would lo
   await assert.rejects(start, { code: 'LEASE_LOST' });
   assert.equal((await snapshots.get(key))?.revision, revision);
   assert.deepEqual(bodies[0]!.posted, ['prepare']);
+  await threads.close();
+});
+
+test('a start that was given up saves nothing when the store answers at last', async () => {
+  const { bodies, threads, member, snapshots, store } = await paperWorld();
+  const key = actorKey('strategy', 'one');
+  const revision = await snapshots.create(key, committed(1));
+  store.away = Promise.withResolvers<void>();
+  const late = new AbortController();
+  const start = member.start(() => undefined, late.signal);
+  await clock.yield();
+  late.abort();
+  bodies[0]!.ended.resolve();
+  await assert.rejects(start, { code: 'ACTOR_HUNG' });
+  store.away.resolve();
+  for (let turns = 0; turns < 20; turns++) await clock.yield();
+  assert.equal((await snapshots.get(key))?.revision, revision);
   await threads.close();
 });
 
