@@ -291,17 +291,28 @@ export class SimBus implements Bus {
       under = true;
       lane.send(() => this.host.receive(hand));
     };
-    const unwatch = await this.ask(`watch ${bucket}`, bucket, () =>
-      store.watch(filter, (entry) => {
-        waiting.delete(entry.key);
-        waiting.set(entry.key, entry);
-        wake();
-      }),
-    ).then((stopping) => stopping);
+    // Before it is asked for: the connection may break when the server has begun to send and its answer is on its way.
     const forget = this.network.onReconnect(this.host, () => {
       under = false;
       wake();
     });
+    let watching: Promise<() => void> | undefined;
+    const unwatch = (): void => void watching?.then((end) => end());
+    try {
+      await this.ask(`watch ${bucket}`, bucket, () => {
+        // Asked again because the answer was lost.
+        unwatch();
+        watching = store.watch(filter, (entry) => {
+          waiting.delete(entry.key);
+          waiting.set(entry.key, entry);
+          wake();
+        });
+      });
+    } catch (thrown) {
+      unwatch();
+      forget();
+      throw thrown;
+    }
     const stop = (): void => {
       unwatch();
       forget();
