@@ -146,7 +146,7 @@ export class Interpreter implements Subscriber, Inspectable {
       if (first !== undefined) this.accept(step(definition.machine, this.snapshot, this.stamped(first)), first);
       this.o.hub.announce?.(this);
       // Before any effect: an earlier owner that still runs without knowing loses its next commit.
-      await (first === undefined && this.o.stored?.isTakenOver ? this.noteCommit() : this.commit());
+      if (first !== undefined || this.o.stored?.isTakenOver !== true) await this.commit();
     }
     this.checkWanted();
     this.state = 'running';
