@@ -5,6 +5,7 @@ import type { StoredCommit } from '../../runtime/commit.ts';
 import { takeOver } from '../../runtime/commit.ts';
 import { TroupeError } from '../../runtime/errors.ts';
 import type { Delivered, Inputs } from '../../runtime/hub.ts';
+import { isConflict } from '../../runtime/lease.ts';
 import type { FailedInputs, PoisonState } from '../../runtime/poison.ts';
 import { failedInputs, poisonState } from '../../runtime/poison.ts';
 import type { Logger } from '../../runtime/telemetry/log.ts';
@@ -55,8 +56,6 @@ export class ThreadMember implements Member {
   private thread: Thread | undefined;
   private feed: Feed | undefined;
   private asks = 0;
-  /** Of the thread before: two of one actor must not run side by side. */
-  private ending: Promise<void> = Promise.resolve();
   private onExit: (exit: ChildExit) => void = () => undefined;
   private readonly answers = new Map<number, (settled: boolean) => void>();
 
@@ -73,9 +72,7 @@ export class ThreadMember implements Member {
     const { threads, run } = this.o;
     const thread = threads.take();
     this.thread = thread;
-    const running = new RunningThread(thread, (ending) => {
-      this.ending = ending;
-    });
+    const running = new RunningThread(thread);
     let started = (): void => undefined;
     let failed = (_error: unknown): void => undefined;
     const start = new Promise<void>((resolve, reject) => {
@@ -102,7 +99,6 @@ export class ThreadMember implements Member {
     signal.addEventListener('abort', () => failed(new TroupeError('ACTOR_HUNG', 'it did not start in time')));
     thread.post({ type: 'prepare', run });
     try {
-      await Promise.race([this.ending, start]);
       // Not by the thread itself, which still loads what it will run.
       const stored = await Promise.race([this.takeOver(signal), start]);
       thread.post({ type: 'run', run, layout: threads.layout, poison: this.poison, stored: stored ?? undefined });
@@ -116,12 +112,22 @@ export class ThreadMember implements Member {
     }
   }
 
+  /**
+   * The thread before may still be taken apart: its code was stopped for good when it was told to end, and what it had
+   * sent until then comes before this, or loses against it.
+   */
   private async takeOver(signal: AbortSignal): Promise<StoredCommit | undefined> {
     const key = actorKey(KIND, this.id);
-    const entry = await takeOver(this.o.snapshots, key, () => {
-      if (signal.aborted) throw new Error(`${key} was ended while it started`);
-      // A node that was frozen may get here without its lease, and would put the actor's new owner in the wrong.
-      if (!this.o.mayRun()) throw new TroupeError('LEASE_LOST', `${key} does not start: no lease`);
+    const attempt = (): Promise<StoredCommit | undefined> =>
+      takeOver(this.o.snapshots, key, () => {
+        if (signal.aborted) throw new Error(`${key} was ended while it started`);
+        // A node that was frozen may get here without its lease, and would put the actor's new owner in the wrong.
+        if (!this.o.mayRun()) throw new TroupeError('LEASE_LOST', `${key} does not start: no lease`);
+      });
+    const entry = await attempt().catch((thrown: unknown) => {
+      // A commit of the thread before that was on its way has arrived; there is no second.
+      if (!isConflict(thrown)) throw thrown;
+      return attempt();
     });
     // A buffer of its own: what the store gave is a part of a larger one, which would travel whole.
     return entry && { ...entry, value: new Uint8Array(entry.value) };
@@ -226,12 +232,10 @@ function isOfOurs(id: string, { topic, message }: Delivered): boolean {
 /** One run of the strategy in one thread. */
 class RunningThread implements Running {
   private readonly thread: Thread;
-  private readonly onEnding: (ending: Promise<void>) => void;
   private stopping: PromiseWithResolvers<void> | undefined;
 
-  constructor(thread: Thread, onEnding: (ending: Promise<void>) => void) {
+  constructor(thread: Thread) {
     this.thread = thread;
-    this.onEnding = onEnding;
   }
 
   /** Rejects with the cause where it could not commit, or ended before it had. */
@@ -242,14 +246,14 @@ class RunningThread implements Running {
     try {
       await this.stopping.promise;
     } finally {
-      // Its actor has committed and ended: nobody waits for the thread but the next start.
-      this.onEnding(this.thread.end());
+      // Its actor has committed and ended: nobody waits for the thread.
+      void this.thread.end();
     }
   }
 
   kill(): void {
     this.stopping?.resolve();
-    this.onEnding(this.thread.end());
+    void this.thread.end();
   }
 
   stopped(error: unknown): void {

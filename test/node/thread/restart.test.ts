@@ -1,4 +1,4 @@
-/** A strategy's thread is made anew: what may be done while the one before still ends, and what may not. Bodies of paper. */
+/** A strategy's thread is made anew while the one before is still taken apart. Bodies of paper. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Body, BodyHooks } from '../../../node/thread/body.ts';
@@ -46,7 +46,7 @@ async function paperWorld() {
   const snapshots = await new MemoryServer({ clock }).connect().kv('snapshots');
   const bodies: PaperBody[] = [];
   const lease = { held: true };
-  const store: { away?: PromiseWithResolvers<void> } = {};
+  const store: { away?: PromiseWithResolvers<void>; got?: (() => Promise<void>) | undefined } = {};
   const threads = new Threads({
     ...{ bus: { url: '', name: '' }, layout: { partitions: 1 }, clock, log, node: 'node-1', spare: false },
     settings: { heartbeat_ms: 1_000, hang_after_ms: 60_000, memory_mb: 128 },
@@ -63,7 +63,9 @@ async function paperWorld() {
     snapshots: over(snapshots, {
       get: async (key) => {
         await store.away?.promise;
-        return snapshots.get(key);
+        const entry = await snapshots.get(key);
+        await store.got?.();
+        return entry;
       },
     }),
     mayRun: () => lease.held,
@@ -72,38 +74,29 @@ async function paperWorld() {
   return { bodies, threads, member, snapshots, lease, store };
 }
 
-test('the next thread loads the strategy while the one before ends, and runs it only then', async () => {
+test('the next thread does not wait until the one before is taken apart', async () => {
   const { bodies, threads, member } = await paperWorld();
   const never = new AbortController().signal;
   const first = await member.start(() => undefined, never);
   assert.deepEqual(bodies[0]!.posted, ['prepare', 'run']);
   first.kill();
-  const second = member.start(() => undefined, never);
-  await clock.yield();
-  assert.deepEqual(bodies[1]!.posted, ['prepare']);
-  bodies[0]!.ended.resolve();
-  await second;
+  await member.start(() => undefined, never);
   assert.deepEqual(bodies[1]!.posted, ['prepare', 'run']);
-  bodies[1]!.ended.resolve();
+  for (const { ended } of bodies) ended.resolve();
   await threads.close();
 });
 
-test('what the one before has committed until its end is what the next begins with', async () => {
-  const { bodies, threads, member, snapshots } = await paperWorld();
+test('what the one before still says is not heard any more', async () => {
+  const { bodies, threads, member } = await paperWorld();
   const never = new AbortController().signal;
-  const key = actorKey('strategy', 'one');
   const first = await member.start(() => undefined, never);
-  assert.equal(bodies[0]!.stored, undefined);
-  const revision = await snapshots.create(key, Uint8Array.of(1));
+  bodies[0]!.hooks.onMessage({ type: 'news', summary: 'of the first', commitsMs: [] });
   first.kill();
-  const second = member.start(() => undefined, never);
-  await clock.yield();
-  // Under way when it was ended.
-  await snapshots.update(key, Uint8Array.of(2), revision);
-  bodies[0]!.ended.resolve();
-  await second;
-  assert.deepEqual(bodies[1]!.stored?.value, Uint8Array.of(2));
-  bodies[1]!.ended.resolve();
+  await member.start(() => undefined, never);
+  bodies[1]!.hooks.onMessage({ type: 'news', summary: 'of the second', commitsMs: [] });
+  bodies[0]!.hooks.onMessage({ type: 'news', summary: 'late', commitsMs: [] });
+  assert.equal(member.summary, 'of the second');
+  for (const { ended } of bodies) ended.resolve();
   await threads.close();
 });
 
@@ -174,16 +167,38 @@ test('a start that was given up saves nothing when the store answers at last', a
   await threads.close();
 });
 
-test('told to stop waiting while the one before does not end, it fails, and its thread is ended', async () => {
-  const { bodies, threads, member } = await paperWorld();
-  const late = new AbortController();
-  const first = await member.start(() => undefined, late.signal);
+test('a commit of the one before that arrives while the next takes over is what it begins with', async () => {
+  const { bodies, threads, member, snapshots, store } = await paperWorld();
+  const never = new AbortController().signal;
+  const key = actorKey('strategy', 'one');
+  const revision = await snapshots.create(key, committed(1));
+  const first = await member.start(() => undefined, never);
   first.kill();
-  const second = member.start(() => undefined, late.signal);
-  late.abort();
-  bodies[1]!.ended.resolve();
-  await assert.rejects(second, { code: 'ACTOR_HUNG' });
-  assert.deepEqual(bodies[1]!.posted, ['prepare']);
+  const sent = bodies[0]!.stored!.revision;
+  assert.ok(sent > revision);
+  // Between the reading of the last commit and its saving.
+  store.got = async () => {
+    store.got = undefined;
+    await snapshots.update(key, committed(7), sent);
+  };
+  await member.start(() => undefined, never);
+  assert.deepEqual(bodies[1]!.stored?.value, new Uint8Array(committed(7)));
+  assert.equal(bodies[1]!.stored?.revision, (await snapshots.get(key))?.revision);
+  for (const { ended } of bodies) ended.resolve();
+  await threads.close();
+});
+
+test('whoever commits again and again meanwhile is another owner: the start fails', async () => {
+  const { bodies, threads, member, snapshots, store } = await paperWorld();
+  const key = actorKey('strategy', 'one');
+  await snapshots.create(key, committed(1));
+  store.got = async () => {
+    const entry = await snapshots.get(key);
+    await snapshots.update(key, committed(1), entry!.revision);
+  };
+  const start = member.start(() => undefined, new AbortController().signal);
   bodies[0]!.ended.resolve();
+  await assert.rejects(start, { code: 'BUS_CONFLICT' });
+  assert.deepEqual(bodies[0]!.posted, ['prepare']);
   await threads.close();
 });
