@@ -94,6 +94,7 @@ export class Node {
   private readonly hub: InputHub;
   private readonly feed: (status: Status) => void;
   private readonly operations: Operations;
+  /** From the start on; one that ends before it has none. */
   private levels!: Levels;
   private lease: Lease | undefined;
   private members: Members | undefined;
@@ -128,7 +129,8 @@ export class Node {
     this.tree = new Tree({
       ...{ node: this.name, config, clock, random, log },
       onEvent: (event) => this.supervised(event),
-      onState: (id, state, detail) => this.levels.state('supervisor', id, state, detail),
+      // A node that refuses what it is to run ends before there is anybody to tell.
+      onState: (id, state, detail) => this.levels?.state('supervisor', id, state, detail),
       onRemoved: (kind, id, reason) => {
         if (reason === 'fenced') this.fenced(kind, id);
       },
