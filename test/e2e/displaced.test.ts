@@ -112,7 +112,8 @@ test('every book agrees by what the terminal tells by itself, long before anybod
     const balance = Math.round(deals.reduce(money, 0) * 100) / 100;
     assert.equal(deals.filter(({ entry }) => entry === 'out').length, STOPPED);
     assert.equal(books.balance, balance);
-    assert.equal(company.status!.account.balance, balance);
+    // The node tells its status now and then only.
+    await company.reaches('the broker has the same balance', () => company.status!.account.balance === balance, 10_000);
     assert.deepEqual(books.positions, (await company.fleet.terminalBooks()).positions);
     const fills = await company.ledger<{ deal_ticket: string }>(
       'SELECT deal_ticket FROM troupe.fills WHERE account = $1 ORDER BY deal_ticket::bigint',
