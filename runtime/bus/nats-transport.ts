@@ -71,7 +71,7 @@ class GatheringTransport extends NodeTransport {
         hand(new Uint8Array(room.buffer, used, bytes));
         const isFull = used + bytes === room.length;
         used += bytes;
-        switch (pace.next(this.clock.monotonicMs(), bytes, isFull)) {
+        switch (pace.next(this.clock.monotonicMs(), isFull)) {
           case 'on':
             return true;
           case 'turn':

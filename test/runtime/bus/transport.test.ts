@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { ConnectionOptions, NatsConnection } from '@nats-io/transport-node';
 import { connect } from '../../../runtime/bus/nats-transport.ts';
-import { QUIET_READS, ReadPace, TURN_BYTES, WINDOW_MS } from '../../../runtime/bus/read-pace.ts';
+import { QUIET_READS, ReadPace, TURN_MS, WINDOW_MS } from '../../../runtime/bus/read-pace.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import { TestNats } from './server.ts';
 
@@ -16,22 +16,28 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 test('a socket is busy from the third read within a millisecond on, and quiet in the next', () => {
   const pace = new ReadPace();
-  const reads = [0, 0.1, 0.2, 0.3].map((ms) => pace.next(ms, 100, false));
+  const reads = [0, 0.1, 0.2, 0.3].map((ms) => pace.next(ms, false));
   assert.deepEqual(reads, ['on', 'on', 'rest', 'rest']);
-  assert.equal(pace.next(WINDOW_MS, 100, false), 'on');
-  const slow = Array.from({ length: 20 }, (_, i) => pace.next(10 + i * (WINDOW_MS / QUIET_READS), 100, false));
+  assert.equal(pace.next(WINDOW_MS, false), 'on');
+  const slow = Array.from({ length: 20 }, (_, i) => pace.next(10 + i * (WINDOW_MS / QUIET_READS), false));
   assert.ok(
     slow.every((next) => next === 'on'),
     `${slow}`,
   );
 });
 
-test('one that is behind never rests, and lets others have a turn after so many bytes', () => {
+test('one that is behind never rests, and lets others have a turn after so long', () => {
   const pace = new ReadPace();
-  const bytes = TURN_BYTES / 4;
-  const reads = Array.from({ length: 9 }, () => pace.next(0, bytes, true));
+  const reads = Array.from({ length: 9 }, (_, i) => pace.next((i * TURN_MS) / 3, true));
   assert.deepEqual(reads, ['on', 'on', 'on', 'turn', 'on', 'on', 'on', 'turn', 'on']);
-  assert.equal(pace.next(0, 100, false), 'on', 'what it read while it was behind was no small piece');
+  assert.equal(pace.next(3 * TURN_MS, false), 'on', 'what it read while it was behind was no small piece');
+});
+
+test('a flood that ended is not counted to the next one', () => {
+  const pace = new ReadPace();
+  assert.equal(pace.next(0, true), 'on');
+  assert.equal(pace.next(0.1, false), 'on');
+  assert.equal(pace.next(10 * TURN_MS, true), 'on', 'it has only begun');
 });
 
 /** Of many lengths, shorter and longer than one piece of the socket. */
