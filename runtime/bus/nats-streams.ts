@@ -2,6 +2,7 @@
 import type { JetStreamManager, StreamConfig, StreamInfo } from '@nats-io/jetstream';
 import { DiscardPolicy, JetStreamApiError, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
+import type { Clock } from '../clock.ts';
 import { TroupeError } from '../errors.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { busError } from './nats-errors.ts';
@@ -32,6 +33,10 @@ const SETTINGS = [
 const DUPLICATE_WINDOW_MS = 120_000;
 const SMALLEST_LIMIT_BYTES = 256 * 2 ** 20;
 const INSUFFICIENT_STORAGE = 10047;
+/** The server cannot make the stream's files: it may still be removing those of the stream that had its name before. */
+const STORE_FAILED = 10049;
+const STORE_TRIES = 20;
+const STORE_AGAIN_MS = 100;
 const OVERLAP = 10065;
 
 function wanted(replicas: number): Partial<StreamConfig>[] {
@@ -84,10 +89,10 @@ async function existing(manager: JetStreamManager, name: string): Promise<Stream
 
 /** Throws TroupeError BUS_FOREIGN_STREAMS before anything is changed, BUS_STORAGE_FULL, BUS_DENIED, BUS_REFUSED ... */
 export async function ensureStreams(
-  bus: { readonly manager: JetStreamManager; readonly log: Logger },
+  bus: { readonly manager: JetStreamManager; readonly clock: Clock; readonly log: Logger },
   options: EnsureOptions,
 ): Promise<void> {
-  const { manager, log } = bus;
+  const { manager, clock, log } = bus;
   const mark = options.replay ? REPLAY : LIVE;
   const configs = wanted(options.replicas ?? 1);
   try {
@@ -101,7 +106,7 @@ export async function ensureStreams(
     for (const { config, info } of ordered) {
       const marked = { ...config, metadata: { [MARK]: mark } };
       if (info) await update(manager, marked, info, log);
-      else await add(manager, marked, log);
+      else await add({ manager, clock, log }, marked);
     }
     if (options.replay) return;
     // An update leaves what it does not name, somebody's limit on the number of messages for one.
@@ -177,11 +182,15 @@ function foreignStreams(names: readonly string[], replay: boolean): TroupeError 
 
 /**
  * JetStream reserves max_bytes when a stream is made and refuses what the disk cannot hold. On a small disk the limit
- * is halved until it fits: a shorter history of market data is better than none.
+ * is halved until it fits: a shorter history of market data is better than none. A busy server may refuse a stream right
+ * after one of its name was deleted: it is asked again for two seconds.
  */
-async function add(manager: JetStreamManager, config: Partial<StreamConfig>, log: Logger): Promise<void> {
+async function add(
+  { manager, clock, log }: { manager: JetStreamManager; clock: Clock; log: Logger },
+  config: Partial<StreamConfig>,
+): Promise<void> {
   let maxBytes = config.max_bytes ?? -1;
-  for (;;) {
+  for (let tries = 1; ; ) {
     try {
       await manager.streams.add({ ...config, name: config.name!, max_bytes: maxBytes });
       break;
@@ -192,6 +201,11 @@ async function add(manager: JetStreamManager, config: Partial<StreamConfig>, log
           `stream ${config.name} cannot have the subjects ${config.subjects?.join(', ')}: another stream of this NATS server has them (nats stream ls --subjects shows which)`,
           { cause: error },
         );
+      }
+      if (error instanceof JetStreamApiError && error.code === STORE_FAILED && tries < STORE_TRIES) {
+        tries++;
+        await clock.sleep(STORE_AGAIN_MS);
+        continue;
       }
       const full = error instanceof JetStreamApiError && error.code === INSUFFICIENT_STORAGE;
       if (!full || maxBytes / 2 < SMALLEST_LIMIT_BYTES) throw error;

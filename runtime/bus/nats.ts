@@ -44,6 +44,7 @@ export interface NatsOptions {
 export interface NatsBus extends Bus {
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -115,7 +116,7 @@ class JetStreamBus implements NatsBus {
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
   readonly log: Logger;
-  private readonly clock: Clock;
+  readonly clock: Clock;
   private readonly line: Line;
   private readonly aside: Line | undefined;
   private readonly publisher: Publisher;
