@@ -83,19 +83,26 @@ test(`${FAULTS} faults on real processes: everything that must hold does`, { tim
   }
 });
 
+/** Of its plan the first fault is followed by the second before what it struck is back: it is open for a while. */
+const OPEN_AT_FIRST = 'iedQsEDa';
+
 test('interrupted, the command stops everything and then ends at once', { timeout: 180_000 }, async () => {
   const scratch = stateFolder('chaos-stop');
-  const child = spawn(process.execPath, [path.join(projectFolder, 'test/chaos/main.ts'), '--faults', '50'], {
-    env: { ...process.env, TROUPE_STATE: scratch.path },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [path.join(projectFolder, 'test/chaos/main.ts'), '--faults', '50', '--seed', OPEN_AT_FIRST],
+    {
+      env: { ...process.env, TROUPE_STATE: scratch.path },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const ended = once(child, 'exit');
   let said = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     said += text;
   });
   try {
-    await until('the company trades', () => said.includes('the company trades'));
+    await until('a fault is open', () => said.includes(' later'));
     child.kill('SIGTERM');
     // The company has 25 s to stop; the command would end itself after a minute whatever happens.
     const [status] = await Promise.race([ended, clock.sleep(40_000).then(() => ['still there'])]);

@@ -11,8 +11,7 @@ import { runChaos } from './run.ts';
 const STOP_LIMIT_MS = 60_000;
 const SHOWN = 50;
 
-/** Of the time that an interrupted run has to stop; its timer would keep a process that has stopped. */
-let cancelLimit = (): void => undefined;
+let isInterrupted = false;
 
 const say = (line: string): void => console.log(line);
 const ms = (value: number | null): string => (value === null ? '-' : `${Math.round(value)}`);
@@ -34,7 +33,8 @@ async function main(): Promise<number> {
     stop.abort(new Error('interrupted'));
     console.error('stopping ...');
     process.exitCode = status;
-    cancelLimit = clock.setTimer(STOP_LIMIT_MS, () => process.exit(status));
+    isInterrupted = true;
+    clock.setTimer(STOP_LIMIT_MS, () => process.exit(status));
   };
   process.on('SIGINT', interrupt(130)).on('SIGTERM', interrupt(143)).on('SIGHUP', interrupt(129));
   // The set-up that started us is gone, however it ended.
@@ -64,5 +64,6 @@ try {
   if (error instanceof UsageError) console.error('`npm run chaos -- --help` shows what is possible.');
   process.exitCode ??= error instanceof UsageError ? 2 : 1;
 }
-cancelLimit();
 process.disconnect?.();
+// The company has stopped; what a fault was still to come back from would keep this process for a minute more.
+if (isInterrupted) process.exit();
