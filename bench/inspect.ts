@@ -5,7 +5,7 @@
  */
 import { inspectSubject } from '../runtime/bus/topics.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Delivered } from '../runtime/hub.ts';
+import type { Delivered } from '../runtime/delivered.ts';
 import type { BenchOptions } from './options.ts';
 import type { Result } from './result.ts';
 import { NotVerified } from './result.ts';

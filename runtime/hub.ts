@@ -7,21 +7,10 @@ import { matchesSubject, partitionOf } from './bus/subjects.ts';
 import type { Family, Layout, Topic, TopicKey, TopicName } from './bus/topics.ts';
 import { topics } from './bus/topics.ts';
 import type { Clock } from './clock.ts';
-import { messageOf } from './errors.ts';
+import { type Delivered, deliveredOf } from './delivered.ts';
 import { LateComer } from './late-comer.ts';
 import { RECENT_BYTES, Recent } from './recent.ts';
 import type { Logger } from './telemetry/log.ts';
-
-export interface Delivered {
-  readonly topic: TopicName;
-  readonly family: Family;
-  readonly sequence: number;
-  readonly subject: string;
-  /** Decoded once for all who hear it: never change it. Undefined where `fault` says why it cannot be read. */
-  readonly message: unknown;
-  readonly fault?: string;
-  readonly data: Uint8Array;
-}
 
 export interface Subscriber {
   readonly inputs: readonly { topic: TopicName; key: TopicKey }[];
@@ -64,6 +53,8 @@ const HANDED_AT_ONCE = 32;
 const LOOKED_AT_ONCE = 4_096;
 
 interface Route {
+  /** The same string for every message of it that waits. */
+  readonly subject: string;
   readonly topic: TopicName;
   readonly subscribers: Subscriber[];
 }
@@ -348,7 +339,7 @@ class FamilyReader {
         late.pass(message.sequence);
         continue;
       }
-      delivered ??= deliveredOf(route.topic, message);
+      delivered ??= deliveredOf(route.topic, message, route.subject);
       const wait = subscriber.deliver(delivered);
       if (wait !== undefined) {
         waits ??= [];
@@ -374,14 +365,15 @@ class FamilyReader {
   }
 
   private routeOf(subject: string): Route | undefined {
-    if (this.met.has(subject)) return this.met.get(subject);
+    const met = this.met.get(subject);
+    if (met !== undefined || this.met.has(subject)) return met;
     this.routes ??= this.makeRoutes();
     const { whole, open } = this.routes;
     const known = whole.get(subject);
     const matching = open.filter(({ filter }) => matchesSubject(filter, subject));
     const topic = known?.topic ?? matching[0]?.topic;
     const subscribers = new Set([...(known?.subscribers ?? []), ...matching.map(({ subscriber }) => subscriber)]);
-    const route = topic === undefined ? undefined : { topic, subscribers: [...subscribers] };
+    const route = topic === undefined ? undefined : { subject, topic, subscribers: [...subscribers] };
     this.met.set(subject, route);
     return route;
   }
@@ -395,20 +387,10 @@ class FamilyReader {
         const filter = anyTopic(topic).subject(key, this.hub.layout);
         if (filter.includes('*') || filter.includes('>')) open.push({ filter, topic, subscriber });
         else if (whole.has(filter)) whole.get(filter)!.subscribers.push(subscriber);
-        else whole.set(filter, { topic, subscribers: [subscriber] });
+        else whole.set(filter, { subject: filter, topic, subscribers: [subscriber] });
       }
     }
     return { whole, open };
-  }
-}
-
-/** What a stored message is to those who hear it; one that cannot be decoded says so. */
-export function deliveredOf(topic: TopicName, { subject, sequence, data }: StoredMessage): Delivered {
-  const head = { topic, family: topics[topic].family, sequence, subject, data };
-  try {
-    return { ...head, message: anyTopic(topic).decode(data) };
-  } catch (thrown) {
-    return { ...head, message: undefined, fault: messageOf(thrown) };
   }
 }
 

@@ -7,7 +7,7 @@ import type { Bus } from './bus/bus.ts';
 import type { Family, Layout } from './bus/topics.ts';
 import { topics } from './bus/topics.ts';
 import type { Clock } from './clock.ts';
-import type { Delivered } from './hub.ts';
+import type { Delivered } from './delivered.ts';
 import type { Logger } from './telemetry/log.ts';
 
 export const POISON_ATTEMPTS = 5;

@@ -6,7 +6,8 @@
  * and reads again from its own place once it has worked off what it has.
  */
 import type { Family, TopicKey, TopicName } from '../../runtime/bus/topics.ts';
-import type { Delivered, Inputs, Subscriber } from '../../runtime/hub.ts';
+import type { Delivered } from '../../runtime/delivered.ts';
+import type { Inputs, Subscriber } from '../../runtime/hub.ts';
 import type { Handed, ToThread } from './protocol.ts';
 
 /** Messages that a thread may have without having taken them; as many as a mailbox holds. */

@@ -1,6 +1,8 @@
 /** The thread's half of its inputs: what the main side hands over, one message after the other, to the one actor here. */
+
+import { deliveredOf } from '../../runtime/delivered.ts';
 import type { Inputs, Subscriber } from '../../runtime/hub.ts';
-import { deliveredOf, familiesOf } from '../../runtime/hub.ts';
+import { familiesOf } from '../../runtime/hub.ts';
 import type { FromThread, Handed, ToThread } from './protocol.ts';
 import { errorOf } from './protocol.ts';
 

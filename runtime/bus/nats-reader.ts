@@ -62,12 +62,31 @@ const BURST = 512;
  * $JS.ACK.<domain>.<account>.<stream>... with a random token at the end. No name in it has a dot.
  */
 function parseReply(reply: string): { sequence: number; delivery: number; pending: number } {
-  const dots: number[] = [];
-  for (let at = reply.indexOf('.'); at !== -1; at = reply.indexOf('.', at + 1)) dots.push(at);
-  const shift = dots.length >= 10 ? 2 : 0;
-  const token = (n: number): number => Number(reply.slice(dots[n + shift - 1]! + 1, dots[n + shift]));
-  return { sequence: token(5), delivery: token(6), pending: token(8) };
+  let dots = 0;
+  for (let at = 0; at < reply.length; at++) if (reply.charCodeAt(at) === DOT) dots++;
+  const shift = dots >= 10 ? 2 : 0;
+  let sequence = 0;
+  let delivery = 0;
+  let pending = 0;
+  let number = 0;
+  let token = -shift;
+  for (let at = 0; at <= reply.length; at++) {
+    const code = at === reply.length ? DOT : reply.charCodeAt(at);
+    if (code !== DOT) {
+      if (token >= 5) number = number * 10 + (code - ZERO);
+      continue;
+    }
+    if (token === 5) sequence = number;
+    else if (token === 6) delivery = number;
+    else if (token === 8) pending = number;
+    number = 0;
+    token++;
+  }
+  return { sequence, delivery, pending };
 }
+
+const DOT = '.'.charCodeAt(0);
+const ZERO = '0'.charCodeAt(0);
 
 type Queued = RawMessage | { readonly flowReply: string; readonly generation: number };
 

@@ -4,6 +4,7 @@
  * the column. Held equal to the generated decoder by a test.
  */
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { nameAt } from './names.ts';
 
 export interface TickColumns {
   readonly symbol: string;
@@ -30,18 +31,23 @@ export interface TickColumns {
 
 export const MAX_TICKS_PER_FRAME = 4096;
 
-/** Columns of a decoded frame as the message carries them: packed little-endian, aligned to nothing. */
-interface Packed {
-  readonly timeOffsetMs: Uint8Array;
-  readonly bid: Uint8Array;
-  readonly ask: Uint8Array;
-  readonly flags: Uint8Array;
-}
-
 type Heading = Pick<
   TickColumns,
   'symbol' | 'source' | 'session' | 'firstSequence' | 'count' | 'baseTimeMs' | 'utcOffsetS' | 'firstSentUs'
 >;
+
+/** Where a column stands in a message: packed little-endian, aligned to nothing. */
+interface Span {
+  readonly from: number;
+  readonly bytes: number;
+}
+
+interface Packed {
+  readonly timeOffsetMs: Span;
+  readonly bid: Span;
+  readonly ask: Span;
+  readonly flags: Span;
+}
 
 /** A decoded frame: its columns are copied out of the message when somebody asks for them to keep. */
 class PackedFrame implements TickColumns {
@@ -53,9 +59,11 @@ class PackedFrame implements TickColumns {
   readonly baseTimeMs: number;
   readonly utcOffsetS: number;
   readonly firstSentUs: number;
+  /** The message. */
+  readonly data: Uint8Array;
   readonly packed: Packed;
 
-  constructor(heading: Heading, packed: Packed) {
+  constructor(heading: Heading, data: Uint8Array, packed: Packed) {
     this.symbol = heading.symbol;
     this.source = heading.source;
     this.session = heading.session;
@@ -64,27 +72,32 @@ class PackedFrame implements TickColumns {
     this.baseTimeMs = heading.baseTimeMs;
     this.utcOffsetS = heading.utcOffsetS;
     this.firstSentUs = heading.firstSentUs;
+    this.data = data;
     this.packed = packed;
   }
 
   get timeOffsetMs(): Uint32Array {
-    return new Uint32Array(ownBuffer(this.packed.timeOffsetMs));
+    return new Uint32Array(this.own(this.packed.timeOffsetMs));
   }
 
   get bid(): Float64Array {
-    return new Float64Array(ownBuffer(this.packed.bid));
+    return new Float64Array(this.own(this.packed.bid));
   }
 
   get ask(): Float64Array {
-    return new Float64Array(ownBuffer(this.packed.ask));
+    return new Float64Array(this.own(this.packed.ask));
   }
 
   get flags(): Uint32Array {
-    return new Uint32Array(ownBuffer(this.packed.flags));
+    return new Uint32Array(this.own(this.packed.flags));
+  }
+
+  private own(span: Span): ArrayBuffer {
+    return new Uint8Array(bytesAt(this.data, span)).buffer;
   }
 }
 
-const ownBuffer = (packed: Uint8Array): ArrayBuffer => new Uint8Array(packed).buffer;
+const bytesAt = (data: Uint8Array, { from, bytes }: Span): Uint8Array => data.subarray(from, from + bytes);
 
 /** What a reader of prices needs of a frame. */
 export interface TickPrices {
@@ -111,14 +124,14 @@ const roomBytes = {
  */
 export function pricesOf(frame: TickColumns): TickPrices {
   if (!(frame instanceof PackedFrame)) return frame;
-  const { packed } = frame;
-  roomBytes.timeOffsetMs.set(packed.timeOffsetMs);
-  roomBytes.bid.set(packed.bid);
-  roomBytes.ask.set(packed.ask);
+  const { data, packed } = frame;
+  roomBytes.timeOffsetMs.set(bytesAt(data, packed.timeOffsetMs));
+  roomBytes.bid.set(bytesAt(data, packed.bid));
+  roomBytes.ask.set(bytesAt(data, packed.ask));
   return room;
 }
 
-const none: Uint8Array = new Uint8Array(0);
+const none: Span = { from: 0, bytes: 0 };
 
 /** Throws RangeError on columns of different length, none, or too many ticks. */
 export function decodeTicks(data: Uint8Array): TickColumns {
@@ -132,23 +145,34 @@ export function decodeTicks(data: Uint8Array): TickColumns {
   };
   while (reader.pos < reader.len) {
     const [field, wireType] = reader.tag();
-    if (field === 1) heading.symbol = reader.string();
-    else if (field === 2) heading.source = reader.string();
-    else if (field === 3) heading.session = reader.string();
+    if (field === 1) heading.symbol = nameOf(data, spanOf(reader));
+    else if (field === 2) heading.source = nameOf(data, spanOf(reader));
+    else if (field === 3) heading.session = nameOf(data, spanOf(reader));
     else if (field === 4) heading.firstSequence = reader.double();
     else if (field === 5) heading.baseTimeMs = reader.double();
     else if (field === 6) heading.utcOffsetS = reader.sint32();
-    else if (field === 7) packed.timeOffsetMs = reader.bytes();
-    else if (field === 8) packed.bid = reader.bytes();
-    else if (field === 9) packed.ask = reader.bytes();
-    else if (field === 10) packed.flags = reader.bytes();
+    else if (field === 7) packed.timeOffsetMs = spanOf(reader);
+    else if (field === 8) packed.bid = spanOf(reader);
+    else if (field === 9) packed.ask = spanOf(reader);
+    else if (field === 10) packed.flags = spanOf(reader);
     else if (field === 11) heading.firstSentUs = reader.double();
     else reader.skip(wireType, field);
   }
   heading.count = checkedCount(packed);
   if (heading.symbol === '') throw new RangeError('TickFrame.symbol: empty');
-  return new PackedFrame(heading, packed);
+  return new PackedFrame(heading, data, packed);
 }
+
+/** As the reader's own `bytes()`, without making a view of them. */
+function spanOf(reader: BinaryReader): Span {
+  const bytes = reader.uint32();
+  const from = reader.pos;
+  reader.pos += bytes;
+  if (reader.pos > reader.len) throw new RangeError('premature EOF');
+  return { from, bytes };
+}
+
+const nameOf = (data: Uint8Array, { from, bytes }: Span): string => nameAt(data, from, from + bytes);
 
 /** Ticks in the columns. */
 function checkedCount({ timeOffsetMs, bid, ask, flags }: Packed): number {
@@ -160,9 +184,9 @@ function checkedCount({ timeOffsetMs, bid, ask, flags }: Packed): number {
   return count;
 }
 
-function lengthOf(packed: Uint8Array, width: 4 | 8, name: string): number {
-  const count = packed.length / width;
-  if (!Number.isInteger(count)) throw new RangeError(`TickFrame.${name}: ${packed.length} bytes is no whole column`);
+function lengthOf({ bytes }: Span, width: 4 | 8, name: string): number {
+  const count = bytes / width;
+  if (!Number.isInteger(count)) throw new RangeError(`TickFrame.${name}: ${bytes} bytes is no whole column`);
   if (count > MAX_TICKS_PER_FRAME) {
     throw new RangeError(`TickFrame.${name}: ${count} ticks, at most ${MAX_TICKS_PER_FRAME}`);
   }
@@ -175,8 +199,11 @@ const bytesOf = (column: Uint32Array | Float64Array): Uint8Array =>
 /** The frame's wire form, byte for byte what the generated encoder makes of it. */
 export function encodeTicks(frame: TickColumns): Uint8Array {
   const { timeOffsetMs, bid, ask, flags } = frame;
-  const columns = [timeOffsetMs, bid, ask, flags].map(bytesOf) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
-  const count = checkedCount({ timeOffsetMs: columns[0], bid: columns[1], ask: columns[2], flags: columns[3] });
+  const columns = [timeOffsetMs, bid, ask, flags].map(bytesOf);
+  const span = ({ byteLength }: Uint32Array | Float64Array): Span => ({ from: 0, bytes: byteLength });
+  const count = checkedCount({
+    ...{ timeOffsetMs: span(timeOffsetMs), bid: span(bid), ask: span(ask), flags: span(flags) },
+  });
   if (count !== frame.count) throw new RangeError(`TickFrame.count: ${frame.count}, the columns have ${count}`);
   if (frame.symbol === '') throw new RangeError('TickFrame.symbol: empty');
   const w = new BinaryWriter();

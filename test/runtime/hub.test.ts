@@ -7,7 +7,8 @@ import { partitionOf } from '../../runtime/bus/subjects.ts';
 import type { Family, TopicKey } from '../../runtime/bus/topics.ts';
 import { topics } from '../../runtime/bus/topics.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
-import type { Delivered, Subscriber } from '../../runtime/hub.ts';
+import type { Delivered } from '../../runtime/delivered.ts';
+import type { Subscriber } from '../../runtime/hub.ts';
 import { InputHub } from '../../runtime/hub.ts';
 import { silentLogger } from '../../runtime/telemetry/log.ts';
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FEW_IN_FLIGHT, Feed, MOST_IN_FLIGHT } from '../../../node/thread/feed.ts';
 import type { ToThread } from '../../../node/thread/protocol.ts';
-import type { Delivered, Subscriber } from '../../../runtime/hub.ts';
+import type { Delivered } from '../../../runtime/delivered.ts';
+import type { Subscriber } from '../../../runtime/hub.ts';
 
 /** Readers that hand out the numbers from a subscriber's own place on, as the hub does. */
 class Readers {
