@@ -31,23 +31,15 @@ export interface TickColumns {
 
 export const MAX_TICKS_PER_FRAME = 4096;
 
-type Heading = Pick<
-  TickColumns,
-  'symbol' | 'source' | 'session' | 'firstSequence' | 'count' | 'baseTimeMs' | 'utcOffsetS' | 'firstSentUs'
->;
-
-/** Where a column stands in a message: packed little-endian, aligned to nothing. */
-interface Span {
-  readonly from: number;
-  readonly bytes: number;
+/** Where each column begins in a message: packed little-endian, aligned to nothing. */
+interface PerColumn {
+  readonly timeOffsetMs: number;
+  readonly bid: number;
+  readonly ask: number;
+  readonly flags: number;
 }
 
-interface Packed {
-  readonly timeOffsetMs: Span;
-  readonly bid: Span;
-  readonly ask: Span;
-  readonly flags: Span;
-}
+type Heading = Omit<TickColumns, keyof PerColumn>;
 
 /** A decoded frame: its columns are copied out of the message when somebody asks for them to keep. */
 class PackedFrame implements TickColumns {
@@ -61,9 +53,10 @@ class PackedFrame implements TickColumns {
   readonly firstSentUs: number;
   /** The message. */
   readonly data: Uint8Array;
-  readonly packed: Packed;
+  readonly at: PerColumn;
+  private readonly flagged: number;
 
-  constructor(heading: Heading, data: Uint8Array, packed: Packed) {
+  constructor(heading: Heading, data: Uint8Array, at: PerColumn, flagged: number) {
     this.symbol = heading.symbol;
     this.source = heading.source;
     this.session = heading.session;
@@ -73,31 +66,30 @@ class PackedFrame implements TickColumns {
     this.utcOffsetS = heading.utcOffsetS;
     this.firstSentUs = heading.firstSentUs;
     this.data = data;
-    this.packed = packed;
+    this.at = at;
+    this.flagged = flagged;
   }
 
   get timeOffsetMs(): Uint32Array {
-    return new Uint32Array(this.own(this.packed.timeOffsetMs));
+    return new Uint32Array(this.own(this.at.timeOffsetMs, this.count * 4));
   }
 
   get bid(): Float64Array {
-    return new Float64Array(this.own(this.packed.bid));
+    return new Float64Array(this.own(this.at.bid, this.count * 8));
   }
 
   get ask(): Float64Array {
-    return new Float64Array(this.own(this.packed.ask));
+    return new Float64Array(this.own(this.at.ask, this.count * 8));
   }
 
   get flags(): Uint32Array {
-    return new Uint32Array(this.own(this.packed.flags));
+    return new Uint32Array(this.own(this.at.flags, this.flagged * 4));
   }
 
-  private own(span: Span): ArrayBuffer {
-    return new Uint8Array(bytesAt(this.data, span)).buffer;
+  private own(from: number, bytes: number): ArrayBuffer {
+    return new Uint8Array(this.data.subarray(from, from + bytes)).buffer;
   }
 }
-
-const bytesAt = (data: Uint8Array, { from, bytes }: Span): Uint8Array => data.subarray(from, from + bytes);
 
 /** What a reader of prices needs of a frame. */
 export interface TickPrices {
@@ -124,14 +116,12 @@ const roomBytes = {
  */
 export function pricesOf(frame: TickColumns): TickPrices {
   if (!(frame instanceof PackedFrame)) return frame;
-  const { data, packed } = frame;
-  roomBytes.timeOffsetMs.set(bytesAt(data, packed.timeOffsetMs));
-  roomBytes.bid.set(bytesAt(data, packed.bid));
-  roomBytes.ask.set(bytesAt(data, packed.ask));
+  const { data, at, count } = frame;
+  roomBytes.timeOffsetMs.set(data.subarray(at.timeOffsetMs, at.timeOffsetMs + count * 4));
+  roomBytes.bid.set(data.subarray(at.bid, at.bid + count * 8));
+  roomBytes.ask.set(data.subarray(at.ask, at.ask + count * 8));
   return room;
 }
-
-const none: Span = { from: 0, bytes: 0 };
 
 /** Throws RangeError on columns of different length, none, or too many ticks. */
 export function decodeTicks(data: Uint8Array): TickColumns {
@@ -140,42 +130,39 @@ export function decodeTicks(data: Uint8Array): TickColumns {
     ...{ symbol: '', source: '', session: '', firstSequence: 0, count: 0 },
     ...{ baseTimeMs: 0, utcOffsetS: 0, firstSentUs: 0 },
   };
-  const packed: { -readonly [Column in keyof Packed]: Packed[Column] } = {
-    ...{ timeOffsetMs: none, bid: none, ask: none, flags: none },
-  };
+  const at = { timeOffsetMs: 0, bid: 0, ask: 0, flags: 0 };
+  const bytes = { timeOffsetMs: 0, bid: 0, ask: 0, flags: 0 };
   while (reader.pos < reader.len) {
-    const [field, wireType] = reader.tag();
-    if (field === 1) heading.symbol = nameOf(data, spanOf(reader));
-    else if (field === 2) heading.source = nameOf(data, spanOf(reader));
-    else if (field === 3) heading.session = nameOf(data, spanOf(reader));
-    else if (field === 4) heading.firstSequence = reader.double();
+    // The reader's own `tag()` makes an array each time.
+    const tag = reader.uint32();
+    const field = tag >>> 3;
+    if (field === 4) heading.firstSequence = reader.double();
     else if (field === 5) heading.baseTimeMs = reader.double();
     else if (field === 6) heading.utcOffsetS = reader.sint32();
-    else if (field === 7) packed.timeOffsetMs = spanOf(reader);
-    else if (field === 8) packed.bid = spanOf(reader);
-    else if (field === 9) packed.ask = spanOf(reader);
-    else if (field === 10) packed.flags = spanOf(reader);
     else if (field === 11) heading.firstSentUs = reader.double();
-    else reader.skip(wireType, field);
+    else if (field >= 1 && field <= 10) {
+      const length = reader.uint32();
+      const from = reader.pos;
+      reader.pos += length;
+      if (reader.pos > reader.len) throw new RangeError('premature EOF');
+      if (field === 1) heading.symbol = nameAt(data, from, reader.pos);
+      else if (field === 2) heading.source = nameAt(data, from, reader.pos);
+      else if (field === 3) heading.session = nameAt(data, from, reader.pos);
+      else {
+        const column = field === 7 ? 'timeOffsetMs' : field === 8 ? 'bid' : field === 9 ? 'ask' : 'flags';
+        at[column] = from;
+        bytes[column] = length;
+      }
+    } else if (field === 0) throw new RangeError('TickFrame: field number 0');
+    else reader.skip(tag & 7, field);
   }
-  heading.count = checkedCount(packed);
+  heading.count = checkedCount(bytes);
   if (heading.symbol === '') throw new RangeError('TickFrame.symbol: empty');
-  return new PackedFrame(heading, data, packed);
+  return new PackedFrame(heading, data, at, bytes.flags / 4);
 }
 
-/** As the reader's own `bytes()`, without making a view of them. */
-function spanOf(reader: BinaryReader): Span {
-  const bytes = reader.uint32();
-  const from = reader.pos;
-  reader.pos += bytes;
-  if (reader.pos > reader.len) throw new RangeError('premature EOF');
-  return { from, bytes };
-}
-
-const nameOf = (data: Uint8Array, { from, bytes }: Span): string => nameAt(data, from, from + bytes);
-
-/** Ticks in the columns. */
-function checkedCount({ timeOffsetMs, bid, ask, flags }: Packed): number {
+/** Ticks in columns of so many bytes. */
+function checkedCount({ timeOffsetMs, bid, ask, flags }: PerColumn): number {
   const count = lengthOf(bid, 8, 'bid');
   if (count === 0) throw new RangeError('TickFrame.bid: a frame carries at least one tick');
   const flagged = lengthOf(flags, 4, 'flags');
@@ -184,7 +171,7 @@ function checkedCount({ timeOffsetMs, bid, ask, flags }: Packed): number {
   return count;
 }
 
-function lengthOf({ bytes }: Span, width: 4 | 8, name: string): number {
+function lengthOf(bytes: number, width: 4 | 8, name: string): number {
   const count = bytes / width;
   if (!Number.isInteger(count)) throw new RangeError(`TickFrame.${name}: ${bytes} bytes is no whole column`);
   if (count > MAX_TICKS_PER_FRAME) {
@@ -200,10 +187,8 @@ const bytesOf = (column: Uint32Array | Float64Array): Uint8Array =>
 export function encodeTicks(frame: TickColumns): Uint8Array {
   const { timeOffsetMs, bid, ask, flags } = frame;
   const columns = [timeOffsetMs, bid, ask, flags].map(bytesOf);
-  const span = ({ byteLength }: Uint32Array | Float64Array): Span => ({ from: 0, bytes: byteLength });
-  const count = checkedCount({
-    ...{ timeOffsetMs: span(timeOffsetMs), bid: span(bid), ask: span(ask), flags: span(flags) },
-  });
+  const [times, bids, asks, flagged] = columns.map(({ length }) => length) as [number, number, number, number];
+  const count = checkedCount({ timeOffsetMs: times, bid: bids, ask: asks, flags: flagged });
   if (count !== frame.count) throw new RangeError(`TickFrame.count: ${frame.count}, the columns have ${count}`);
   if (frame.symbol === '') throw new RangeError('TickFrame.symbol: empty');
   const w = new BinaryWriter();
