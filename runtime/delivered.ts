@@ -13,6 +13,8 @@ export interface Delivered {
   readonly message: unknown;
   readonly fault?: string | undefined;
   readonly data: Uint8Array;
+  /** What was decoded is not needed any more; who asks again has it decoded anew. */
+  forget?(): void;
 }
 
 /**
@@ -45,6 +47,11 @@ class StoredDelivery implements Delivered {
   get fault(): string | undefined {
     if (!this.isDecoded) this.decode();
     return this.flaw;
+  }
+
+  forget(): void {
+    this.isDecoded = false;
+    this.decoded = undefined;
   }
 
   private decode(): void {

@@ -327,10 +327,13 @@ class FamilyReader {
 
   private dispatch(message: StoredMessage): void | Promise<void> {
     this.position = message.sequence;
-    this.recent.add(message);
     const route = this.routeOf(message.subject);
-    if (route === undefined) return;
-    let delivered: Delivered | undefined;
+    if (route === undefined) {
+      this.recent.add(message);
+      return;
+    }
+    const delivered = deliveredOf(route.topic, message, route.subject);
+    this.recent.add(delivered);
     let waits: Promise<void>[] | undefined;
     for (const subscriber of route.subscribers) {
       if (subscriber.taken(this.family) >= message.sequence) continue;
@@ -339,7 +342,6 @@ class FamilyReader {
         late.pass(message.sequence);
         continue;
       }
-      delivered ??= deliveredOf(route.topic, message, route.subject);
       const wait = subscriber.deliver(delivered);
       if (wait !== undefined) {
         waits ??= [];

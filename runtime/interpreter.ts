@@ -69,10 +69,8 @@ export interface InterpreterOptions {
   readonly onState?: (state: string, detail: string) => void;
 }
 
-/** What waits in the mailbox. */
-type Waiting =
-  | { readonly kind: 'input'; readonly delivered: Delivered }
-  | { readonly kind: 'event'; readonly event: MachineEvent; readonly completes?: number };
+/** What waits in the mailbox: an input, or an event of the actor's own. */
+type Waiting = Delivered | { readonly event: MachineEvent; readonly completes?: number };
 
 export class Interpreter implements Subscriber, Inspectable {
   readonly inputs: ActorDefinition['inputs'];
@@ -123,11 +121,11 @@ export class Interpreter implements Subscriber, Inspectable {
       if (tests.every((test) => test !== undefined)) this.wants.set(topic, tests);
     }
     this.store = new CommitStore(options.snapshots, definition);
-    this.timers = new Timers(clock, (event) => this.push({ kind: 'event', event }));
+    this.timers = new Timers(clock, (event) => this.push({ event }));
     const context: EffectContext = { bus, clock, log, layout, signal: this.abort.signal };
     this.idleCommitMs = idleCommitMs(this.name, definition.idleCommitMs);
     this.effects = new Effects(definition, context, {
-      onEvent: (event, n) => this.push({ kind: 'event', event, completes: n }),
+      onEvent: (event, n) => this.push({ event, completes: n }),
       onFailure: (error) => this.crash(error),
     });
   }
@@ -153,7 +151,7 @@ export class Interpreter implements Subscriber, Inspectable {
     this.state = 'running';
     await this.effects.perform();
     if (this.abort.signal.aborted) return;
-    if (first !== undefined && !isCommitted) this.push({ kind: 'event', event: first });
+    if (first !== undefined && !isCommitted) this.push({ event: first });
     this.show();
     this.uninspect = this.o.inspector?.add(this);
     await this.o.hub.subscribe(this);
@@ -184,7 +182,7 @@ export class Interpreter implements Subscriber, Inspectable {
 
   /** Control lane. Throws MAILBOX_CONTROL_FULL. */
   tell(event: ControlEvent | MachineEvent): void {
-    if (!this.mailbox.offerControl({ kind: 'event', event })) {
+    if (!this.mailbox.offerControl({ event })) {
       throw new TroupeError('MAILBOX_CONTROL_FULL', `${this.name}: control lane is full`);
     }
     this.wake();
@@ -240,7 +238,7 @@ export class Interpreter implements Subscriber, Inspectable {
   deliver(delivered: Delivered): void | Promise<void> {
     if (this.state !== 'running') return;
     if (!this.isWanted(delivered)) return this.skip(delivered);
-    if (this.mailbox.offer({ kind: 'input', delivered })) {
+    if (this.mailbox.offer(delivered)) {
       this.received.set(delivered.family, delivered.sequence);
       this.wake();
       return;
@@ -357,9 +355,8 @@ export class Interpreter implements Subscriber, Inspectable {
   private async turn(): Promise<void> {
     const { clock } = this.o;
     const sinceMs = clock.monotonicMs();
-    for (let taken = 0; taken < TURN_EVENTS; taken++) {
-      const waiting = this.mailbox.take();
-      if (waiting === undefined) break;
+    for (let taken = 0; taken < TURN_EVENTS && this.mailbox.depth > 0; taken++) {
+      const waiting = this.mailbox.take()!;
       this.apply(waiting);
       if (clock.monotonicMs() >= sinceMs + TURN_MS) break;
     }
@@ -376,14 +373,16 @@ export class Interpreter implements Subscriber, Inspectable {
   }
 
   private apply(waiting: Waiting): void {
-    if (waiting.kind === 'event') {
+    if ('event' in waiting) {
       if (waiting.completes !== undefined) this.effects.complete(waiting.completes);
       this.accept(step(this.o.definition.machine, this.snapshot, this.stamped(waiting.event)), waiting.event);
       return;
     }
-    const inputs = this.joined(waiting.delivered);
-    if (inputs.length === 1) this.applyInput(waiting.delivered);
+    const inputs = this.joined(waiting);
+    if (inputs.length === 1) this.applyInput(waiting);
     else if (!this.applyTogether(inputs)) for (const input of inputs) this.applyInput(input);
+    // Few hear what comes in such numbers. A dead one that the collector has not come to yet would keep it.
+    if (this.joins.has(waiting.topic)) for (const input of inputs) input.forget?.();
   }
 
   /** `first` and those right behind it that its input lets be taken with it. */
@@ -391,17 +390,15 @@ export class Interpreter implements Subscriber, Inspectable {
     const inputs = [first];
     const joins = this.joins.get(first.topic);
     if (joins === undefined || !this.isUsable(first)) return inputs;
-    let last = first;
-    const test = (waiting: Waiting): boolean =>
-      waiting.kind === 'input' &&
-      waiting.delivered.topic === first.topic &&
-      this.isUsable(waiting.delivered) &&
-      joins(last.message as never, waiting.delivered.message as never);
+    const test = (next: Waiting): boolean =>
+      !('event' in next) &&
+      next.topic === first.topic &&
+      this.isUsable(next) &&
+      joins(inputs.at(-1)!.message as never, next.message as never);
     while (inputs.length < JOINED_INPUTS) {
       const next = this.mailbox.takeIf(test);
-      if (next?.kind !== 'input') break;
-      last = next.delivered;
-      inputs.push(last);
+      if (next === undefined) break;
+      inputs.push(next as Delivered);
     }
     return inputs;
   }

@@ -3,15 +3,16 @@
  * effects, its timers) overtakes the inputs. A full mailbox is back-pressure, never loss: `offer` says no, and `space`
  * tells when to come again.
  */
+import { Fifo } from './fifo.ts';
+
 export const MAILBOX_CAPACITY = 4096;
 /** Control events are few; a hundred waiting means that the actor has long stopped taking any. */
 export const CONTROL_CAPACITY = 128;
 
 export class Mailbox<T> {
-  private readonly control: T[] = [];
-  private readonly own: T[] = [];
-  private events: T[] = [];
-  private head = 0;
+  private readonly control = new Fifo<T>();
+  private readonly own = new Fifo<T>();
+  private readonly inputs = new Fifo<T>();
   private readonly waiting: (() => void)[] = [];
   private readonly capacity: number;
 
@@ -20,11 +21,11 @@ export class Mailbox<T> {
   }
 
   get depth(): number {
-    return this.events.length - this.head + this.control.length + this.own.length;
+    return this.inputs.length + this.control.length + this.own.length;
   }
 
   get full(): boolean {
-    return this.events.length - this.head >= this.capacity;
+    return this.inputs.length >= this.capacity;
   }
 
   /** Whether a control event waits. */
@@ -35,7 +36,7 @@ export class Mailbox<T> {
   /** False when the mailbox is full: wait for `space()` and offer again. */
   offer(event: T): boolean {
     if (this.full) return false;
-    this.events.push(event);
+    this.inputs.push(event);
     return true;
   }
 
@@ -62,22 +63,17 @@ export class Mailbox<T> {
   take(): T | undefined {
     const urgent = this.takeOwn();
     if (urgent !== undefined) return urgent;
-    if (this.head === this.events.length) return undefined;
-    const event = this.events[this.head]!;
-    this.head++;
-    // The taken part is cut off now and then: shifting each time would cost O(n).
-    if (this.head >= 1024 || this.head === this.events.length) {
-      this.events = this.events.slice(this.head);
-      this.head = 0;
-    }
-    if (!this.full) for (const wake of this.waiting.splice(0)) wake();
+    const event = this.inputs.shift();
+    if (event === undefined) return undefined;
+    if (this.waiting.length > 0 && !this.full) for (const wake of this.waiting.splice(0)) wake();
     return event;
   }
 
   /** The next input when nothing overtakes it and it passes `test`; otherwise everything stays where it is. */
   takeIf(test: (event: T) => boolean): T | undefined {
-    if (this.control.length > 0 || this.own.length > 0 || this.head === this.events.length) return undefined;
-    return test(this.events[this.head]!) ? this.take() : undefined;
+    if (this.control.length > 0 || this.own.length > 0) return undefined;
+    const next = this.inputs.at(0);
+    return next !== undefined && test(next) ? this.take() : undefined;
   }
 
   /** Resolves when there is room, at once if there is. */

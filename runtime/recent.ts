@@ -3,6 +3,7 @@
  * takes from here what it lacks: no second reader is made for it, and the server reads nothing twice.
  */
 import type { StoredMessage } from './bus/bus.ts';
+import { Fifo } from './fifo.ts';
 
 /** Seconds of a busy market; where so much comes in a tenth of a second, a reader of its own does it. */
 export const RECENT_BYTES = 8 * 2 ** 20;
@@ -10,13 +11,9 @@ export const RECENT_BYTES = 8 * 2 ** 20;
 const MESSAGE_BYTES = 256;
 /** What is kept of a message keeps all that came in one piece with it; a small one is taken out of it. */
 const SMALL_BYTES = 4_096;
-/** The forgotten part is cut off when it is so long: shifting each time would cost O(n). */
-const CUT = 4_096;
-
 export class Recent {
   private readonly mostBytes: number;
-  private messages: StoredMessage[] = [];
-  private head = 0;
+  private readonly messages = new Fifo<StoredMessage>();
   private bytes = 0;
   private since = 0;
 
@@ -27,23 +24,20 @@ export class Recent {
 
   /** A reader begins after `sequence`. */
   begin(sequence: number): void {
-    this.messages = [];
-    this.head = 0;
+    this.messages.clear();
     this.bytes = 0;
     this.since = sequence;
   }
 
   add(message: StoredMessage): void {
-    this.messages.push(message.data.length > SMALL_BYTES ? message : { ...message, data: message.data.slice() });
-    this.bytes += message.data.length + MESSAGE_BYTES;
+    const { subject, sequence, data } = message;
+    this.messages.push(data.length > SMALL_BYTES ? message : { subject, sequence, data: data.slice() });
+    this.bytes += data.length + MESSAGE_BYTES;
     while (this.bytes > this.mostBytes) {
-      const { data, sequence } = this.messages[this.head++]!;
-      this.bytes -= data.length + MESSAGE_BYTES;
-      this.since = sequence;
+      const forgotten = this.messages.shift()!;
+      this.bytes -= forgotten.data.length + MESSAGE_BYTES;
+      this.since = forgotten.sequence;
     }
-    if (this.head < CUT && this.head < this.messages.length) return;
-    this.messages = this.messages.slice(this.head);
-    this.head = 0;
   }
 
   /** Whether everything that the reader has handed out after `sequence` is here. */
@@ -54,12 +48,13 @@ export class Recent {
   /** The first `most` messages after `sequence`; undefined: some of them are not here any more. */
   after(sequence: number, most: number): StoredMessage[] | undefined {
     if (!this.reaches(sequence)) return undefined;
-    let [low, high] = [this.head, this.messages.length];
+    let [low, high] = [0, this.messages.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.messages[middle]!.sequence > sequence) high = middle;
+      if (this.messages.at(middle)!.sequence > sequence) high = middle;
       else low = middle + 1;
     }
-    return this.messages.slice(low, low + most);
+    const end = Math.min(low + most, this.messages.length);
+    return Array.from({ length: end - low }, (_, i) => this.messages.at(low + i)!);
   }
 }

@@ -9,6 +9,7 @@
  * Only what a turn does at once counts: one that waits for a commit holds nobody up.
  */
 import type { Clock } from './clock.ts';
+import { Fifo } from './fifo.ts';
 
 /**
  * So long turns are given in one go; a turn that has begun ends by itself, after TURN_MS at the latest. An answer that
@@ -31,10 +32,8 @@ interface Waiting {
   isUrgent: boolean;
 }
 
-/** First in, first out. The taken part is cut off now and then: shifting each time would cost O(n). */
 class Line {
-  private waiting: Waiting[] = [];
-  private head = 0;
+  private readonly waiting = new Fifo<Waiting>();
 
   add(one: Waiting): void {
     this.waiting.push(one);
@@ -42,12 +41,7 @@ class Line {
 
   /** The next that has not been called: one that hurried stands in both lines. */
   take(): Waiting | undefined {
-    while (this.head < this.waiting.length) {
-      const one = this.waiting[this.head++]!;
-      if (this.head >= 1024 || this.head === this.waiting.length) {
-        this.waiting = this.waiting.slice(this.head);
-        this.head = 0;
-      }
+    for (let one = this.waiting.shift(); one !== undefined; one = this.waiting.shift()) {
       if (one.call !== undefined) return one;
     }
     return undefined;
