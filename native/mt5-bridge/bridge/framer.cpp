@@ -22,31 +22,16 @@ void Framer::begin(const std::string& source, const std::string& feed, const Bro
   open_frames_ = full_ = 0;
   time_ = time;
   offset_from_ms_ = offset_until_ms_ = 0;
-  const int columns = static_cast<int>(config_.max_ticks);
-  for (size_t i = 0; i < symbols.size(); ++i) {
-    symbols_[i].next_sequence = kept[i] + 1;
-    market::v1::TickFrame& frame = symbols_[i].frame;
-    frame.set_symbol(symbols[i]);
-    frame.set_source(source);
-    frame.set_session(feed);
-    frame.mutable_time_offset_ms()->Reserve(columns);
-    frame.mutable_bid()->Reserve(columns);
-    frame.mutable_ask()->Reserve(columns);
-    frame.mutable_flags()->Reserve(columns);
-  }
-}
-
-std::vector<std::string> Framer::symbols() const {
-  std::vector<std::string> names;
-  for (const Open& open : symbols_) names.push_back(open.frame.symbol());
-  return names;
+  names_ = symbols;
+  waiting_.resize(symbols.size() * config_.max_ticks);
+  frame_.set_source(source);
+  frame_.set_session(feed);
+  for (size_t i = 0; i < symbols.size(); ++i) symbols_[i].next_sequence = kept[i] + 1;
 }
 
 std::vector<uint64_t> Framer::taken() const {
   std::vector<uint64_t> taken;
-  for (const Open& open : symbols_) {
-    taken.push_back(open.next_sequence - 1 + static_cast<uint64_t>(open.frame.bid_size()));
-  }
+  for (const Open& open : symbols_) taken.push_back(open.next_sequence - 1 + open.count);
   return taken;
 }
 
@@ -64,25 +49,21 @@ size_t Framer::add(const link::Tick* ticks, size_t count, uint64_t sent_us, int6
     }
     Open& open = symbols_[tick.symbol];
     if (tick.time_ms < offset_from_ms_ || tick.time_ms >= offset_until_ms_) setOffset(tick.time_ms);
-    const int64_t utc_ms = tick.time_ms - offset_ms_;
-    if (open.frame.bid_size() > 0) {
+    const int64_t utc_ms = tick.time_ms - int64_t{1000} * offset_s_;
+    if (open.count > 0) {
       // Offsets never fall and have 32 bits: a tick that runs backwards, or far ahead, begins a new frame. What it
       // means is for the reader to judge; here nothing is dropped. A frame has one offset, too.
       if (!open.must_close &&
-          (utc_ms < open.last_ms || utc_ms - open.base_ms > int64_t{UINT32_MAX} || open.offset_ms != offset_ms_))
+          (utc_ms < open.last_ms || utc_ms - open.base_ms > int64_t{UINT32_MAX} || open.offset_s != offset_s_))
         setMustClose(open);
       if (open.must_close && !close(tick.symbol)) return i;
     }
-    if (open.frame.bid_size() == 0) this->open(tick.symbol, utc_ms, sent_us, now_us);
+    if (open.count == 0) this->open(tick.symbol, utc_ms, sent_us, now_us);
     open.last_ms = utc_ms;
-    // Within the reserved columns, so these never allocate.
-    open.frame.mutable_time_offset_ms()->AddAlreadyReserved(static_cast<uint32_t>(utc_ms - open.base_ms));
-    open.frame.mutable_bid()->AddAlreadyReserved(tick.bid);
-    open.frame.mutable_ask()->AddAlreadyReserved(tick.ask);
-    open.frame.mutable_flags()->AddAlreadyReserved(tick.flags);
-    open.both_sides &= (tick.flags & kBothSides) == kBothSides;
+    open.flags_in_all &= tick.flags;
+    waiting(tick.symbol)[open.count++] = {tick.bid, tick.ask, static_cast<uint32_t>(utc_ms - open.base_ms), tick.flags};
     ++ticks_;
-    if (open.frame.bid_size() == static_cast<int>(config_.max_ticks)) {
+    if (open.count == config_.max_ticks) {
       setMustClose(open);
       close(tick.symbol);
     }
@@ -138,12 +119,9 @@ void Framer::open(uint32_t symbol, int64_t utc_ms, uint64_t sent_us, int64_t now
   Open& open = symbols_[symbol];
   open.base_ms = utc_ms;
   open.opened_us = now_us;
-  open.offset_ms = offset_ms_;
-  open.frame.set_utc_offset_s(static_cast<int32_t>(offset_ms_ / 1000));
-  open.both_sides = true;
-  open.frame.set_first_sequence(static_cast<double>(open.next_sequence));
-  open.frame.set_base_time_ms(static_cast<double>(utc_ms));
-  open.frame.set_first_sent_us(static_cast<double>(sent_us));
+  open.sent_us = sent_us;
+  open.offset_s = offset_s_;
+  open.flags_in_all = ~0u;
   open.previous = open_tail_;
   open.next = kNone;
   (open_tail_ == kNone ? open_head_ : symbols_[open_tail_].next) = symbol;
@@ -152,7 +130,7 @@ void Framer::open(uint32_t symbol, int64_t utc_ms, uint64_t sent_us, int64_t now
 }
 
 void Framer::setOffset(int64_t broker_ms) {
-  offset_ms_ = int64_t{1000} * time_.offsetAtBroker(broker_ms);
+  offset_s_ = time_.offsetAtBroker(broker_ms);
   if (time_.rule() == DaylightRule::kFixed) {
     offset_from_ms_ = INT64_MIN;
     offset_until_ms_ = INT64_MAX;
@@ -167,19 +145,43 @@ void Framer::setMustClose(Open& open) {
   ++full_;
 }
 
+void Framer::fill(uint32_t symbol) {
+  const Open& open = symbols_[symbol];
+  const Waiting* from = waiting(symbol);
+  const int count = static_cast<int>(open.count);
+  frame_.set_symbol(names_[symbol]);
+  frame_.set_utc_offset_s(open.offset_s);
+  frame_.set_first_sequence(static_cast<double>(open.next_sequence));
+  frame_.set_base_time_ms(static_cast<double>(open.base_ms));
+  frame_.set_first_sent_us(static_cast<double>(open.sent_us));
+  const auto column = [count](auto* field) {
+    field->Clear();
+    field->Reserve(count);
+    return field->AddNAlreadyReserved(count);
+  };
+  uint32_t* const times = column(frame_.mutable_time_offset_ms());
+  double* const bids = column(frame_.mutable_bid());
+  double* const asks = column(frame_.mutable_ask());
+  for (int i = 0; i < count; ++i) {
+    times[i] = from[i].offset_ms;
+    bids[i] = from[i].bid;
+    asks[i] = from[i].ask;
+  }
+  // None: both sides in every tick.
+  frame_.clear_flags();
+  if ((open.flags_in_all & kBothSides) == kBothSides) return;
+  uint32_t* const flags = column(frame_.mutable_flags());
+  for (int i = 0; i < count; ++i) flags[i] = from[i].flags;
+}
+
 bool Framer::close(uint32_t symbol) {
   Open& open = symbols_[symbol];
   if (sink_.room() == 0) return false;
-  // Left out of the message, not lost: a frame that could not be sent goes on growing with its flags.
-  if (open.both_sides) open.frame.mutable_flags()->Swap(&flags_aside_);
-  const bool published = sink_.publish(symbol, open.frame);
-  if (open.both_sides) open.frame.mutable_flags()->Swap(&flags_aside_);
-  if (!published) return false;
-  open.next_sequence += static_cast<uint64_t>(open.frame.bid_size());
-  open.frame.clear_time_offset_ms();
-  open.frame.clear_bid();
-  open.frame.clear_ask();
-  open.frame.clear_flags();
+  fill(symbol);
+  // Not lost where it could not be sent: it goes on growing.
+  if (!sink_.publish(symbol, frame_)) return false;
+  open.next_sequence += open.count;
+  open.count = 0;
   if (open.must_close) --full_;
   open.must_close = false;
   unlink(symbol);
