@@ -4,11 +4,18 @@
  * Only the pure `transition()` is used (see docs/ARCHITECTURE.md, "Why not createActor"). Version 6 of XState is not
  * snapshot-compatible, so whatever changes there is met here and nowhere else.
  */
-import type { ActorSystem, ActorSystemInfo, AnyEventObject, AnyMachineSnapshot, AnyStateMachine } from 'xstate';
-import { createActor, initialTransition } from 'xstate';
+import type { AnyActor, AnyEventObject, AnyMachineSnapshot, AnyStateMachine } from 'xstate';
+import {
+  assign,
+  createActor,
+  initialTransition,
+  raise,
+  enqueueActions as theirEnqueueActions,
+  setup as theirSetup,
+} from 'xstate';
 
 /** XState's own, for comparison only: `step` gives the same for a fourth of its cost. */
-export { assign, enqueueActions, setup, transition as bareTransition } from 'xstate';
+export { assign, transition as bareTransition } from 'xstate';
 export type Machine = AnyStateMachine;
 export type Snapshot = AnyMachineSnapshot;
 export type MachineEvent = AnyEventObject;
@@ -36,7 +43,36 @@ export interface Step {
 interface ExecutableAction {
   type: string;
   params?: unknown;
+  /** Context, event and more of it. */
+  info?: unknown;
 }
+
+/**
+ * As XState's, whose enqueuers are functions of which each has the others as properties. V8 takes a function that is
+ * written to a property for a method and puts it where only a major collection looks: it, and with it the event of every
+ * step, then stays until there is one. Of the enqueuers there are those that our machines use.
+ */
+export const enqueueActions = ((collect) =>
+  Object.assign(theirEnqueueActions(collect), { resolve: resolveEnqueued })) as typeof theirEnqueueActions;
+
+function resolveEnqueued(
+  _scope: unknown,
+  snapshot: Snapshot,
+  args: object,
+  params: unknown,
+  { collect }: { collect: (args: object, params: unknown) => void },
+): [Snapshot, undefined, unknown[]] {
+  const actions: unknown[] = [];
+  const enqueue = Object.assign((action: unknown): void => void actions.push(action), {
+    assign: (update: never): void => void actions.push(assign(update)),
+    raise: (event: AnyEventObject, options: never): void => void actions.push(raise(event, options)),
+  });
+  collect({ ...args, enqueue }, params);
+  return [snapshot, undefined, actions];
+}
+
+/** As XState's, with the `enqueueActions` of here. */
+export const setup = ((parts: never) => ({ ...theirSetup(parts), enqueueActions })) as unknown as typeof theirSetup;
 
 const nothing: readonly never[] = [];
 
@@ -46,17 +82,23 @@ export function start(machine: Machine, input: unknown): Step {
   return toStep(snapshot as Snapshot, actions as ExecutableAction[]);
 }
 
+const ignore = (): void => undefined;
+
 /** One event. Throws what the machine throws: the interpreter decides what that costs. */
 export function step(machine: Machine, snapshot: Snapshot, event: MachineEvent): Step {
-  const scope = scopeOf(machine);
-  const outer = scope.actionExecutor;
   const actions: ExecutableAction[] = [];
-  scope.actionExecutor = (action) => actions.push(action);
-  try {
-    return toStep(machine.transition(snapshot, event, scope as never) as Snapshot, actions);
-  } finally {
-    scope.actionExecutor = outer;
-  }
+  const self = standInOf(machine);
+  const scope: Scope = {
+    ...{ self, system: self.system, id: '', sessionId: '' },
+    actionExecutor: (action) => {
+      actions.push({ type: action.type, params: action.params });
+      // XState's own list of them lives as long as its enqueuers would (see above).
+      action.params = undefined;
+      action.info = undefined;
+    },
+    ...{ defer: ignore, logger: ignore, stopChild: ignore, emit: ignore },
+  };
+  return toStep(machine.transition(snapshot, event, scope as never) as Snapshot, actions);
 }
 
 /** One step inside a step: `always`, raised events and the event itself each take one. */
@@ -73,9 +115,8 @@ export interface Microstep {
 
 /** How `step` gets where it gets. It takes the step once more, so it is for those that are worth showing. */
 export function microsteps(machine: Machine, snapshot: Snapshot, event: MachineEvent): Microstep[] {
-  const scope = scopeOf(machine) as Scope & { system: ActorSystem<ActorSystemInfo> };
   const taken: Microstep[] = [];
-  const watching = scope.system.inspect((seen) => {
+  const watching = standInOf(machine).system.inspect((seen) => {
     if (seen.type !== '@xstate.microstep') return;
     const transitions = seen._transitions.map(({ eventType, source, target }) => ({
       eventType,
@@ -92,28 +133,24 @@ export function microsteps(machine: Machine, snapshot: Snapshot, event: MachineE
   return taken;
 }
 
-interface Scope {
+/** What XState's `transition()` wants to know of the actor whose step it is. */
+type Scope = Pick<AnyActor, 'system' | 'id' | 'sessionId'> & {
+  self: AnyActor;
   actionExecutor: (action: ExecutableAction) => void;
-}
+} & Record<'defer' | 'logger' | 'stopChild' | 'emit', () => void>;
 
-const scopes = new WeakMap<Machine, Scope>();
+const standIns = new WeakMap<Machine, AnyActor>();
 
 /**
- * What XState's `transition()` wants to know of an actor: nothing, it only has to be there. `transition()` makes one anew
- * on each call, and with it an actor and the machine's whole first snapshot: twice the cost of the step itself. The pure
- * step does not keep anything in it, so one per machine will do.
+ * An actor that only has to be there. `transition()` makes one anew on each call, and with it the machine's whole first
+ * snapshot: twice the cost of the step itself. The pure step does not keep anything in it, so one per machine will do.
  */
-function scopeOf(machine: Machine): Scope {
-  const known = scopes.get(machine);
+function standInOf(machine: Machine): AnyActor {
+  const known = standIns.get(machine);
   if (known !== undefined) return known;
-  const self = createActor(machine);
-  const ignore = (): void => {};
-  const scope: Scope = Object.assign(
-    { self, system: self.system, id: '', sessionId: '' },
-    { actionExecutor: ignore, defer: ignore, logger: ignore, stopChild: ignore, emit: ignore },
-  );
-  scopes.set(machine, scope);
-  return scope;
+  const actor = createActor(machine);
+  standIns.set(machine, actor);
+  return actor;
 }
 
 /** Snapshot from stored parts: the state value and the context that `stored()` gave. */

@@ -29,6 +29,7 @@ export const NODE_ARGS: readonly string[] = [
   '--no-parallel-scavenge',
   '--min-semi-space-size=2',
   '--max-semi-space-size=2',
+  '--no-allocation-site-pretenuring',
   '--initial-old-space-size=512',
   '--external-memory-accounted-in-global-limit',
 ];
