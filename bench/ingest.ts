@@ -6,6 +6,7 @@
 import type { TapeInfo } from '../backtest/tape.ts';
 import type { Status } from '../node/status.ts';
 import type { Config } from '../runtime/config/index.ts';
+import { isWide } from './market.ts';
 import type { BenchOptions } from './options.ts';
 import { rawRound } from './raw.ts';
 import type { Result } from './result.ts';
@@ -17,11 +18,6 @@ import { storedBars, storedFrames } from './stored.ts';
 import { benchTape } from './tape.ts';
 import { ingestFaults } from './verify.ts';
 
-/** Ticks per second of market time: about as many as are hoped for, so that bars close about as often as in life. */
-const NARROW_PER_S = 1_000_000;
-const WIDE_PER_S = 300_000;
-/** From this many symbols on frames are thin. */
-const WIDE_FROM = 50;
 /** The tape is played again and again: a longer one would only be read from the disk. */
 const TAPE_TICKS = 2_000_000;
 
@@ -36,8 +32,7 @@ interface Round {
 }
 
 export async function ingest(stage: Stage, options: BenchOptions): Promise<Result> {
-  const { symbols, seconds, rounds } = options;
-  const density = symbols >= WIDE_FROM ? WIDE_PER_S : NARROW_PER_S;
+  const { symbols, seconds, rounds, density } = options;
   const wanted = density * seconds;
   const ticks = Math.min(wanted, TAPE_TICKS);
   const tape = await benchTape(stage, { symbols, ticks, ticksPerSecond: density });
@@ -57,7 +52,7 @@ export async function ingest(stage: Stage, options: BenchOptions): Promise<Resul
     );
   }
   return {
-    name: symbols >= WIDE_FROM ? 'ingest-wide' : 'ingest',
+    name: isWide(symbols) ? 'ingest-wide' : 'ingest',
     value: median(done.map(({ ticksPerS }) => ticksPerS)),
     unit: 'ticks/s',
     ratio: median(done.map(({ ratio }) => ratio)),
@@ -65,6 +60,7 @@ export async function ingest(stage: Stage, options: BenchOptions): Promise<Resul
     verified: true,
     details: {
       symbols,
+      density,
       ticksPerRound: tape.ticks * plan.tapeRounds,
       rawTicksPerS: median(done.map(({ rawTicksPerS }) => rawTicksPerS)),
       perRound: done,

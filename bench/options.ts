@@ -1,6 +1,7 @@
 /** The command line of `npm run bench`. */
 import { parseArgs } from 'node:util';
 
+import { usualMarket } from './market.ts';
 import type { Scenario } from './order-path/scenario.ts';
 import { SCENARIOS } from './order-path/scenario.ts';
 import type { Victim } from './recovery/watch.ts';
@@ -19,6 +20,8 @@ export interface BenchOptions {
   readonly symbols: number;
   /** About how long one round plays, at the rate that the question aims at. */
   readonly seconds: number;
+  /** Ticks per second of market time; ingest only. */
+  readonly density: number;
   /** Strategies that trade; order-path only. */
   readonly orders: number;
   /** When they decide; order-path only. */
@@ -62,11 +65,15 @@ const usual = (what: 'rounds' | 'symbols' | 'seconds', ...questions: Question[])
   questions.map((question) => `${question} ${USUAL[question][what]}`).join(', ');
 
 const DEFAULT_ORDERS = 5;
+const LEAST_DENSITY = 1_000;
+const MOST_DENSITY = 10_000_000;
 const DEFAULT_TICKS = 20_000_000;
 const LEAST_TICKS = 100_000;
 const MOST_TICKS = 1_000_000_000;
 /** As many as a daemon serves. */
 const MOST_ACCOUNTS = 64;
+
+const wide = usualMarket(USUAL.ingest.mostSymbols);
 
 export const HELP = `npm run bench -- QUESTION [options]
 
@@ -90,7 +97,9 @@ export const HELP = `npm run bench -- QUESTION [options]
   --symbols N    1 to 5000 (${usual('symbols', 'ingest', 'order-path', 'recovery', 'runtime', 'bridge')});
                  at most 100 for order-path, 1000 for recovery, 20000 for runtime.
   --seconds N    About how long one round plays, 1 to 3600 (${usual('seconds', 'ingest', 'order-path', 'runtime', 'inspect')});
-                 at least 15 for order-path, 5 for runtime.
+                 at least 15 for order-path, 5 for runtime. For ingest of market time, and with many symbols ${wide.seconds}.
+  --density N    ingest: ticks per second of market time, ${LEAST_DENSITY} to ${MOST_DENSITY} (default ${usualMarket(1).density}, with 50
+                 symbols or more ${wide.density}). Played faster than that, the market closes more bars than in life.
   --orders N     order-path: strategies that trade, each on a symbol of its own, 1 to the number of symbols
                  (default ${DEFAULT_ORDERS}).
   --scenario S   order-path: spread, burst or both (default), in turn.
@@ -163,6 +172,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
   if (!trading && values.orders !== undefined) throw new UsageError('--orders: for order-path only');
   if (!trading && values.scenario !== undefined) throw new UsageError('--scenario: for order-path only');
   if (asked !== 'recovery' && values.kinds !== undefined) throw new UsageError('--kinds: for recovery only');
+  if (asked !== 'ingest' && values.density !== undefined) throw new UsageError('--density: for ingest only');
   if (asked !== 'bridge' && values.ticks !== undefined) throw new UsageError('--ticks: for bridge only');
   if (asked !== 'bridge' && values.from !== undefined) throw new UsageError('--from: for bridge only');
   if (asked !== 'bridge' && values.accounts !== undefined) throw new UsageError('--accounts: for bridge only');
@@ -171,6 +181,8 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
   if (accounts > 1 && from !== 'link_feed')
     throw new UsageError(`--accounts ${accounts}: want 1 with --from ${from}, which plays one terminal`);
   const symbols = whole('symbols', values.symbols, usually.symbols, 1, mostSymbols);
+  const market = usualMarket(symbols);
+  const usualSeconds = asked === 'ingest' ? market.seconds : usually.seconds;
   return {
     question: asked,
     json: values.json,
@@ -182,7 +194,8 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
     ticks: whole('ticks', values.ticks, DEFAULT_TICKS, LEAST_TICKS, MOST_TICKS),
     accounts,
     from,
-    seconds: whole('seconds', values.seconds, usually.seconds, leastSeconds, 3600),
+    seconds: whole('seconds', values.seconds, usualSeconds, leastSeconds, 3600),
+    density: whole('density', values.density, market.density, LEAST_DENSITY, MOST_DENSITY),
     profile: values.profile,
   };
 }
@@ -197,6 +210,7 @@ function read(args: readonly string[]) {
       rounds: { type: 'string' },
       symbols: { type: 'string' },
       seconds: { type: 'string' },
+      density: { type: 'string' },
       orders: { type: 'string' },
       scenario: { type: 'string' },
       kinds: { type: 'string' },

@@ -61,7 +61,7 @@ const BURST = 512;
  * Tokens of a message's reply subject: $JS.ACK.<stream>.<consumer>.<tries>.<sequence>.<delivery>.<time>.<pending>, or
  * $JS.ACK.<domain>.<account>.<stream>... with a random token at the end. No name in it has a dot.
  */
-function parseReply(reply: string): { sequence: number; delivery: number; pending: number } {
+export function parseReply(reply: string): { sequence: number; delivery: number; pending: number } {
   let dots = 0;
   for (let at = 0; at < reply.length; at++) if (reply.charCodeAt(at) === DOT) dots++;
   const shift = dots >= 10 ? 2 : 0;

@@ -40,8 +40,18 @@ describe('the command line of a benchmark', () => {
       accounts: 1,
       from: 'link_feed',
       seconds: 40,
+      density: 1_000_000,
       profile: 'p',
     });
+  });
+
+  test('a market of many symbols is denser and shorter, unless told otherwise', () => {
+    const wide = parseOptions(['ingest', '--symbols', '500']);
+    assert.ok(wide !== 'help');
+    assert.deepEqual([wide.density, wide.seconds], [3_000_000, 15]);
+    const told = parseOptions(['ingest', '--symbols', '500', '--density', '300000', '--seconds', '60']);
+    assert.ok(told !== 'help');
+    assert.deepEqual([told.density, told.seconds], [300_000, 60]);
   });
 
   test('no more orders at once than symbols, unless told otherwise', () => {
@@ -85,6 +95,8 @@ describe('the command line of a benchmark', () => {
     [['order-path', '--seconds', '14'], /from 15 to 3600/],
     [['ingest', '--seconds', 'long'], /--seconds long/],
     [['ingest', '--orders', '5'], /for order-path only/],
+    [['ingest', '--density', '999'], /--density 999: want a whole number from 1000 to 10000000/],
+    [['bridge', '--density', '1000'], /--density: for ingest only/],
     [['recovery', '--orders', '5'], /for order-path only/],
     [['recovery', '--scenario', 'burst'], /for order-path only/],
     [['order-path', '--scenario', 'calm'], /--scenario calm: want spread, burst, both/],

@@ -21,7 +21,7 @@ Account::Account(const Shared& shared, const AccountOptions& own, std::unique_pt
           [this](const std::string& to, const v1::CommandReply& reply) { commands_.reply(to, reply); },
           int64_t{1000} * own.not_found_after_ms),
       events_(shared.settings, {.name = "bridge-events-" + token(own.account), .window = 32}, shared.clock),
-      ticks_(shared.settings, {.name = "bridge-ticks-" + token(own.account), .window = own.window}, shared.clock),
+      ticks_(shared.settings, {.name = "bridge-ticks-" + token(own.account), .window = own.window, .gathers = true}, shared.clock),
       status_(events_, shared.clock, own.account),
       sink_(ticks_, shared.clock, own.source, shared.partitions),
       store_(shared.settings),

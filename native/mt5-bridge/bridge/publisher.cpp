@@ -270,6 +270,7 @@ bool Publisher::connect(std::string& error) {
     return false;
   }
   natsOptions_SetAllowReconnect(options.get(), false);
+  if (config_.gathers) natsOptions_SetSendAsap(options.get(), false);
   natsOptions_SetWriteDeadline(options.get(), 5000);
   natsConnection* connection = nullptr;
   natsSubscription* subscription = nullptr;

@@ -28,6 +28,9 @@ struct PublisherConfig {
   std::string name;  // of the connection, and in logs
   size_t window = 256;
   int64_t ack_timeout_us = 5'000'000;
+  // Messages may wait for each other, up to a millisecond: of a flood several then go to the server in one write. Else
+  // each leaves at once.
+  bool gathers = false;
 };
 
 struct Publication {
