@@ -30,8 +30,12 @@ import { Threads } from './thread/threads.ts';
 
 /** Making a status takes a millisecond or two, in which no order moves: often enough for a person is enough. */
 const STATUS_MS = 500;
-/** And where there are thousands of actors, less often: each costs about ten microseconds of it. */
-const STATUS_MS_PER_ACTOR = 0.5;
+/**
+ * And where there are hundreds of actors, less often: each costs ten to twenty microseconds of it here, and some more of
+ * whoever reads it.
+ */
+const STATUS_MS_PER_ACTOR = 2;
+const RAREST_STATUS_MS = 5_000;
 
 const say = (line: object): void => {
   process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -156,7 +160,8 @@ async function run(): Promise<void> {
   const http = await serveHttp({ port: config.node.metrics_port, registry: metrics.registry });
   let cancelStatus = (): void => undefined;
   const tellStatus = (): (() => void) => {
-    const delayMs = (): number => Math.max(STATUS_MS, node.company.size * STATUS_MS_PER_ACTOR);
+    const delayMs = (): number =>
+      Math.min(RAREST_STATUS_MS, Math.max(STATUS_MS, node.company.size * STATUS_MS_PER_ACTOR));
     let cancel = clock.setTimer(delayMs(), function again() {
       say(node.status());
       cancel = clock.setTimer(delayMs(), again);
