@@ -23,7 +23,8 @@ import { NATS, POSTGRES } from './servers.ts';
  * before it is looked at: with a small one and --single-threaded-gc, --trace-gc showed a major collection about once a
  * second at 100,000 ticks/s (30 ms in steps, 6 ms at one go). What the socket reads into is memory outside of that space,
  * with a limit of its own of 64 MiB; counted with the rest (the last flag) it brings one major collection a round of
- * `bench -- ingest` instead of one every 100 to 200 ms.
+ * `bench -- ingest` instead of one every 100 to 200 ms. And everything begins young: V8 guesses what will live long from
+ * what it sees while a node starts, and puts ticks into the old space (docs/ARCHITECTURE.md, "What outlives a step").
  */
 export const NODE_ARGS: readonly string[] = [
   '--no-parallel-scavenge',
