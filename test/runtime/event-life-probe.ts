@@ -52,5 +52,6 @@ for (let round = 0; round < ROUNDS; round++) {
   }
 }
 const events = MACHINES * ROUNDS;
-if (said !== events || machines.some(({ snapshot }) => snapshot.context.n !== ROUNDS * PIECES)) process.exit(1);
+if (said !== events || machines.some(({ snapshot }) => snapshot.context.n !== ROUNDS * PIECES))
+  throw new Error('a step went missing');
 process.stdout.write(JSON.stringify({ eventBytes: PIECES * 30 * 8, keptBytes: (oldSpace() - before) / events }));
