@@ -1,7 +1,7 @@
 /** The market that `ingest` plays. */
 
 /** From this many symbols on frames are thin. */
-const WIDE_FROM = 50;
+export const WIDE_FROM = 50;
 
 export const isWide = (symbols: number): boolean => symbols >= WIDE_FROM;
 

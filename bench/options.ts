@@ -1,7 +1,7 @@
 /** The command line of `npm run bench`. */
 import { parseArgs } from 'node:util';
 
-import { usualMarket } from './market.ts';
+import { usualMarket, WIDE_FROM } from './market.ts';
 import type { Scenario } from './order-path/scenario.ts';
 import { SCENARIOS } from './order-path/scenario.ts';
 import type { Victim } from './recovery/watch.ts';
@@ -53,7 +53,7 @@ interface Usual {
 }
 
 const USUAL: Readonly<Record<Question, Usual>> = {
-  ingest: { rounds: 5, symbols: 3, seconds: 60, mostSymbols: 5_000, leastSeconds: 1 },
+  ingest: { rounds: 5, symbols: 3, seconds: usualMarket(3).seconds, mostSymbols: 5_000, leastSeconds: 1 },
   'order-path': { rounds: 3, symbols: 20, seconds: 60, mostSymbols: 100, leastSeconds: 15 },
   recovery: { rounds: 200, mostRounds: 2_000, symbols: 10, seconds: 1, mostSymbols: 1_000, leastSeconds: 1 },
   runtime: { rounds: 5, symbols: 10_000, seconds: 20, mostSymbols: 20_000, leastSeconds: 5 },
@@ -73,7 +73,7 @@ const MOST_TICKS = 1_000_000_000;
 /** As many as a daemon serves. */
 const MOST_ACCOUNTS = 64;
 
-const wide = usualMarket(USUAL.ingest.mostSymbols);
+const wide = usualMarket(WIDE_FROM);
 
 export const HELP = `npm run bench -- QUESTION [options]
 
@@ -98,7 +98,7 @@ export const HELP = `npm run bench -- QUESTION [options]
                  at most 100 for order-path, 1000 for recovery, 20000 for runtime.
   --seconds N    About how long one round plays, 1 to 3600 (${usual('seconds', 'ingest', 'order-path', 'runtime', 'inspect')});
                  at least 15 for order-path, 5 for runtime. For ingest of market time, and with many symbols ${wide.seconds}.
-  --density N    ingest: ticks per second of market time, ${LEAST_DENSITY} to ${MOST_DENSITY} (default ${usualMarket(1).density}, with 50
+  --density N    ingest: ticks per second of market time, ${LEAST_DENSITY} to ${MOST_DENSITY} (default ${usualMarket(1).density}, with ${WIDE_FROM}
                  symbols or more ${wide.density}). Played faster than that, the market closes more bars than in life.
   --orders N     order-path: strategies that trade, each on a symbol of its own, 1 to the number of symbols
                  (default ${DEFAULT_ORDERS}).

@@ -133,14 +133,12 @@ export function decodeTicks(data: Uint8Array): TickColumns {
   const at = { timeOffsetMs: 0, bid: 0, ask: 0, flags: 0 };
   const bytes = { timeOffsetMs: 0, bid: 0, ask: 0, flags: 0 };
   while (reader.pos < reader.len) {
-    // The reader's own `tag()` makes an array each time.
-    const tag = reader.uint32();
-    const field = tag >>> 3;
+    const [field, wireType] = reader.tag();
     if (field === 4) heading.firstSequence = reader.double();
     else if (field === 5) heading.baseTimeMs = reader.double();
     else if (field === 6) heading.utcOffsetS = reader.sint32();
     else if (field === 11) heading.firstSentUs = reader.double();
-    else if (field >= 1 && field <= 10) {
+    else if (field <= 10) {
       const length = reader.uint32();
       const from = reader.pos;
       reader.pos += length;
@@ -153,8 +151,7 @@ export function decodeTicks(data: Uint8Array): TickColumns {
         at[column] = from;
         bytes[column] = length;
       }
-    } else if (field === 0) throw new RangeError('TickFrame: field number 0');
-    else reader.skip(tag & 7, field);
+    } else reader.skip(wireType, field);
   }
   heading.count = checkedCount(bytes);
   if (heading.symbol === '') throw new RangeError('TickFrame.symbol: empty');

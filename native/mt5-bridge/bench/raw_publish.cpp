@@ -69,7 +69,9 @@ int main(int argc, char** argv) {
       frame.add_ask(1.1002 + 0.0001 * std::sin(static_cast<double>(t)));
     }
   }
-  bridge::Publisher publisher(settings, {.name = "raw-publish", .window = static_cast<size_t>(window), .gathers = true}, clock);
+  // As the bridge publishes ticks.
+  bridge::Publisher publisher(
+      settings, {.name = "raw-publish", .window = static_cast<size_t>(window), .gathers = true}, clock);
   const int64_t waited_from = clock.steadyUs();
   while (publisher.room() == 0) {
     if (clock.steadyUs() - waited_from > 10'000'000) return 1;  // the publisher has logged why
