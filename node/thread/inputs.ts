@@ -1,5 +1,4 @@
 /** The thread's half of its inputs: what the main side hands over, one message after the other, to the one actor here. */
-
 import { deliveredOf } from '../../runtime/delivered.ts';
 import type { Inputs, Subscriber } from '../../runtime/hub.ts';
 import { familiesOf } from '../../runtime/hub.ts';
