@@ -13,6 +13,10 @@
 
 // Of one pass, after which commands have their turn.
 #define PASS_US 20000
+// Of that for reading once more what was read before: this part of the time since the pass before, within bounds.
+#define SWEEP_SHARE 4
+#define SWEEP_LEAST_US 250
+#define SWEEP_MOST_US 2000
 
 struct SymbolFeed {
   string name;
@@ -37,6 +41,8 @@ struct TickSender {
 SymbolFeed g_symbols[MAX_SYMBOLS];  // in the order of the log
 int g_symbol_count = 0;
 int g_symbol_turn = 0;
+int g_sweep_turn = 0;
+long g_ticks_passed_us = 0;  // when the last pass began
 TickSender g_sender;
 TickBatch g_batch;   // read, not on the disk yet
 TickBatch g_resend;  // from the disk
@@ -113,6 +119,7 @@ void RestoreTick(int at, const WireTick &from) {
 void TicksRestore() {
   g_symbol_count = (int)g_log.newer.header.symbols;
   g_symbol_turn = 0;
+  g_sweep_turn = 0;
   g_batch.count = 0;
   g_sender.agreed = false;
   g_disk_failed = false;
@@ -324,45 +331,66 @@ bool ReadNew(int at, long until_us) {
   return true;
 }
 
-// Goes on with a sweep, by at least one reading, and further as the time allows.
-void Sweep(int at, long now_us, long until_us) {
-  if (!CursorSweep(g_symbols[at].cursor, now_us)) return;
-  while (g_symbols[at].cursor.sweep_ms <= g_symbols[at].cursor.sweep_end_ms) {
-    if (!MayRead()) return;
-    const int n = ReadFrom(at, g_symbols[at].cursor.sweep_ms);
-    if (n < 0) return;
-    if (n < READ_MAX) break;
-    g_symbols[at].cursor.sweep_ms = NextFrom(at, g_symbols[at].cursor.sweep_ms);
-    if (MonotonicUs() > until_us) return;
-  }
-  CursorSwept(g_symbols[at].cursor, now_us);
+// Goes on with a sweep by one reading. False when none is due.
+bool Sweep(int at, long now_us) {
+  if (!g_symbols[at].active || !MayRead() || !CursorSweep(g_symbols[at].cursor, now_us)) return false;
+  const int n = ReadFrom(at, g_symbols[at].cursor.sweep_ms);
+  if (n < 0) return false;
+  if (n == READ_MAX) g_symbols[at].cursor.sweep_ms = NextFrom(at, g_symbols[at].cursor.sweep_ms);
+  if (n < READ_MAX || g_symbols[at].cursor.sweep_ms > g_symbols[at].cursor.sweep_end_ms)
+    CursorSwept(g_symbols[at].cursor, now_us);
+  return true;
 }
 
-void ReadSymbol(int at, long now_us, long until_us) {
+// The symbols in turn, by one reading each, until the time is over or nothing is due. At 100,000 ticks/s the sweeps of a
+// pass would take tens of milliseconds together, for which a command would have to wait.
+void SweepPass(long now_us, long budget_us) {
+  const long until_us = MonotonicUs() + budget_us;
+  int idle = 0;
+  while (idle < g_symbol_count) {
+    g_sweep_turn = (g_sweep_turn + 1) % g_symbol_count;
+    idle = Sweep(g_sweep_turn, now_us) ? 0 : idle + 1;
+    if (idle == 0 && MonotonicUs() >= until_us) return;
+  }
+}
+
+long SweepBudgetUs(long since_us) {
+  const long share_us = since_us / SWEEP_SHARE;
+  if (share_us > SWEEP_MOST_US) return SWEEP_MOST_US;
+  return share_us < SWEEP_LEAST_US ? SWEEP_LEAST_US : share_us;
+}
+
+void ReadSymbol(int at, long until_us) {
   MqlTick latest = {};
   if (SymbolInfoTick(g_symbols[at].name, latest) && !SameQuote(latest, g_symbols[at].last)) {
     g_symbols[at].last = latest;
     g_symbols[at].behind = true;
   }
   if (g_symbols[at].behind) g_symbols[at].behind = !ReadNew(at, until_us);
-  Sweep(at, now_us, until_us);
+}
+
+void DeliverOrReport() {
+  if (DeliverBatch() && !g_disk_failed) return;
+  g_disk_failed = g_batch.count > 0;
+  Report("error", "E_EXPERT_DISK", StringFormat("the log of ticks cannot be written (error %d)", GetLastError()));
 }
 
 void TicksPass() {
   const long now_us = MonotonicUs();
   const long until_us = now_us + PASS_US;
+  const long since_us = now_us - g_ticks_passed_us;
+  g_ticks_passed_us = now_us;
   SendBacklog(until_us);
   if (g_symbol_count == 0) return;
   for (int i = 0; i < g_symbol_count && MonotonicUs() < until_us; i++) {
     if (!MayRead()) break;
     g_symbol_turn = (g_symbol_turn + 1) % g_symbol_count;
-    if (!g_symbols[g_symbol_turn].active) continue;
-    ReadSymbol(g_symbol_turn, now_us, until_us);
+    if (g_symbols[g_symbol_turn].active) ReadSymbol(g_symbol_turn, until_us);
   }
-  if (!DeliverBatch() || g_disk_failed) {
-    g_disk_failed = g_batch.count > 0;
-    Report("error", "E_EXPERT_DISK", StringFormat("the log of ticks cannot be written (error %d)", GetLastError()));
-  }
+  // What is new does not wait for what may have come late.
+  DeliverOrReport();
+  SweepPass(now_us, SweepBudgetUs(since_us));
+  DeliverOrReport();
   SendBacklog(until_us);
 }
 

@@ -121,6 +121,36 @@ class Feed : public ExpertTest {
   std::vector<Late> late_;
 };
 
+// A terminal takes longer to read what is not in its fast cache. A command waits for one such reading, not for all.
+TEST_F(Feed, CommandsHaveTheirTurnBetweenTwoReadingsOfASweep) {
+  profile.slow_ticks_us = 2000;
+  start();
+  tick("EURUSD", 1.1);
+  tick("GBPUSD", 1.3);
+  ASSERT_GE(terminal->attach(expertProgram(), "EURUSD"), 0);
+  link();
+  const int64_t begun_ms = now_ms;
+  for (int i = 0; i < 40'000; ++i) {
+    add(i % 2 ? "EURUSD" : "GBPUSD", ++now_ms, 1.1 + i % 7 * 0.01, 6, 0);
+    if (i % 1000 == 0) pass(10'000);
+  }
+  add("EURUSD", begun_ms + 100, 1.5, 6, 10'000'000);
+  addLate(true);
+  int64_t longest_us = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    clock.sleepUs(10'000);
+    const int64_t begun_us = clock.nowUs();
+    terminal->step();
+    longest_us = std::max(longest_us, clock.nowUs() - begun_us);
+    ASSERT_TRUE(bridge.hear()) << "a tick has another's number";
+  }
+  EXPECT_GE(longest_us, 2000) << "nothing was read again";
+  EXPECT_LE(longest_us, SWEEP_MOST_US + 2000);
+  bridge.hear();
+  const auto& told = bridge.kept[bridge.feed]["EURUSD"];
+  EXPECT_EQ(std::count(told.begin(), told.end(), Payload{begun_ms + 100, 1.5, 1.5001, 6}), 1);
+}
+
 class FeedSeeds : public Feed, public ::testing::WithParamInterface<int> {};
 
 TEST_P(FeedSeeds, NoneIsLostAndNoneDoubled) {

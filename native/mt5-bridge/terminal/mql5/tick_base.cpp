@@ -21,9 +21,16 @@ void TickBase::add(const BaseTick& tick) {
   read_ = std::max(read_, added_ - std::min<uint64_t>(added_, ticks_.size()));
 }
 
+// Mostly asked for what is new: from the end in growing steps, then between the last two.
 size_t TickBase::lowerBound(int64_t time_ms) const {
-  const auto end = ticks_.begin() + static_cast<std::ptrdiff_t>(size());
-  return static_cast<size_t>(std::lower_bound(ticks_.begin(), end, time_ms, before) - ticks_.begin());
+  size_t end = size(), step = 1;
+  while (step <= end && !before(ticks_[end - step], time_ms)) {
+    end -= step;
+    step *= 2;
+  }
+  const auto begin = ticks_.begin();
+  const auto from = begin + static_cast<std::ptrdiff_t>(end - std::min(step, end));
+  return static_cast<size_t>(std::lower_bound(from, begin + static_cast<std::ptrdiff_t>(end), time_ms, before) - begin);
 }
 
 void TickBase::markRead(size_t end) { read_ = std::max<uint64_t>(read_, added_ - ticks_.size() + end); }
