@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace troupe::terminal {
@@ -36,9 +37,12 @@ class MqlFiles {
   // Empty for a name that leads out of the folder.
   std::string path(const std::string& name) const;
   bool isOpen(const std::string& path) const;
+  // What stood under that name is gone; there is no such file afterwards.
+  void replace(const std::string& path);
 
   std::string folder_;
   std::vector<Open> open_;
+  std::jthread closing_;
 };
 
 }  // namespace troupe::terminal
