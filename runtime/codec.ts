@@ -1,9 +1,12 @@
 /**
  * Snapshots as JSON. JSON has no NaN, no infinities, no typed arrays, no Map and no bigint; they become tagged objects
- * and come back as what they were.
+ * and come back as what they were. And because an order waits for every byte: of many records that are alike the names of
+ * the fields are written once, and of many ascending whole numbers (tickets) the distances.
  */
 
 const TAG = '$troupe';
+/** So many make a table, or steps; with fewer the tag weighs as much as what it saves. */
+const MANY = 8;
 
 type Tagged =
   | { [TAG]: 'number'; value: 'NaN' | 'Infinity' | '-Infinity' }
@@ -11,7 +14,10 @@ type Tagged =
   | { [TAG]: 'u32'; value: string }
   | { [TAG]: 'bytes'; value: string }
   | { [TAG]: 'bigint'; value: string }
-  | { [TAG]: 'map'; value: [unknown, unknown][] };
+  | { [TAG]: 'map'; value: [unknown, unknown][] }
+  | { [TAG]: 'list'; fields: string[]; value: unknown[][] }
+  | { [TAG]: 'table'; fields: string[]; value: Record<string, unknown[]> }
+  | { [TAG]: 'steps'; value: number[] };
 
 function base64(view: ArrayBufferView): string {
   return Buffer.from(view.buffer, view.byteOffset, view.byteLength).toString('base64');
@@ -35,11 +41,21 @@ function tagged(value: unknown): unknown {
   if (value instanceof Float64Array) return { [TAG]: 'f64', value: base64(value) };
   if (value instanceof Uint32Array) return { [TAG]: 'u32', value: base64(value) };
   if (value instanceof Uint8Array) return { [TAG]: 'bytes', value: base64(value) };
-  if (value instanceof Map) return { [TAG]: 'map', value: taggedList([...value]) };
+  if (value instanceof Map) return { [TAG]: 'map', value: taggedItems([...value]) };
   return taggedFields(value as Record<string, unknown>);
 }
 
-function taggedList(list: readonly unknown[]): readonly unknown[] {
+function taggedList(list: readonly unknown[]): unknown {
+  if (list.length >= MANY) {
+    const steps = stepsOf(list);
+    if (steps !== undefined) return { [TAG]: 'steps', value: steps };
+    const table = tableOf(list);
+    if (table !== undefined) return { [TAG]: 'list', fields: table.fields, value: table.rows };
+  }
+  return taggedItems(list);
+}
+
+function taggedItems(list: readonly unknown[]): readonly unknown[] {
   let copy: unknown[] | undefined;
   for (let i = 0; i < list.length; i++) {
     const as = tagged(list[i]);
@@ -51,14 +67,80 @@ function taggedList(list: readonly unknown[]): readonly unknown[] {
 }
 
 function taggedFields(record: Readonly<Record<string, unknown>>): unknown {
+  const keys = Object.keys(record);
+  if (keys.length >= MANY && isRecord(record[keys[0]!])) {
+    const table = tableOf(keys.map((key) => record[key]));
+    if (table !== undefined) {
+      const value = Object.fromEntries(keys.map((key, at) => [key, table.rows[at]]));
+      return { [TAG]: 'table', fields: table.fields, value };
+    }
+  }
   let copy: Record<string, unknown> | undefined;
-  for (const key of Object.keys(record)) {
+  for (const key of keys) {
     const as = tagged(record[key]);
     if (as === record[key]) continue;
     copy ??= { ...record };
     copy[key] = as;
   }
   return copy ?? record;
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  !ArrayBuffer.isView(value) &&
+  !(value instanceof Map);
+
+/** The fields of records that all have the same in the same order, and their values; undefined where they do not. */
+function tableOf(records: readonly unknown[]): { fields: string[]; rows: unknown[][] } | undefined {
+  const [first] = records;
+  if (!isRecord(first)) return undefined;
+  const fields = Object.keys(first);
+  if (fields.length === 0 || fields.includes(TAG)) return undefined;
+  const rows: unknown[][] = [];
+  for (const record of records) {
+    if (!isRecord(record)) return undefined;
+    const keys = Object.keys(record);
+    if (keys.length !== fields.length) return undefined;
+    const row: unknown[] = [];
+    for (let i = 0; i < fields.length; i++) {
+      const value = record[fields[i]!];
+      // JSON leaves a field out that is undefined, and would make null of it here.
+      if (keys[i] !== fields[i] || value === undefined) return undefined;
+      row.push(tagged(value));
+    }
+    rows.push(row);
+  }
+  return { fields, rows };
+}
+
+/** Each as its distance from the one before, the first from 0; undefined where they are not ascending whole numbers. */
+function stepsOf(list: readonly unknown[]): number[] | undefined {
+  const steps: number[] = [];
+  let before = 0;
+  for (const value of list) {
+    if (!Number.isSafeInteger(value) || (value as number) < before) return undefined;
+    steps.push((value as number) - before);
+    before = value as number;
+  }
+  return steps;
+}
+
+function fromSteps(steps: readonly number[]): number[] {
+  let sum = 0;
+  return steps.map((step) => {
+    if (!Number.isSafeInteger(step)) throw new SyntaxError('steps in a snapshot: not a whole number');
+    sum += step;
+    return sum;
+  });
+}
+
+function fromRow(fields: readonly string[], row: readonly unknown[]): Record<string, unknown> {
+  if (row.length !== fields.length)
+    throw new SyntaxError('a table in a snapshot: a row has too many or too few fields');
+  // Not by assignment: a field may have any name.
+  return Object.fromEntries(fields.map((field, at) => [field, row[at]]));
 }
 
 function reviver(_key: string, value: unknown): unknown {
@@ -77,6 +159,12 @@ function reviver(_key: string, value: unknown): unknown {
       return new Uint8Array(ownBuffer(tagged.value));
     case 'map':
       return new Map(tagged.value);
+    case 'list':
+      return tagged.value.map((row) => fromRow(tagged.fields, row));
+    case 'table':
+      return Object.fromEntries(Object.entries(tagged.value).map(([key, row]) => [key, fromRow(tagged.fields, row)]));
+    case 'steps':
+      return fromSteps(tagged.value);
     default:
       throw new SyntaxError(`unknown tag ${String((value as Record<string, unknown>)[TAG])} in a snapshot`);
   }

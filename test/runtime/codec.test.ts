@@ -14,10 +14,21 @@ const leaf = fc.oneof(
   fc.uint32Array(),
   fc.uint8Array(),
 );
+/** Alike, and now and then one that is not. */
+const alike = fc
+  .tuple(fc.uniqueArray(key, { maxLength: 4 }), fc.array(fc.array(leaf), { maxLength: 20 }))
+  .map(([fields, rows]) =>
+    rows.map((row) =>
+      Object.fromEntries(fields.slice(0, row.length > 8 ? 1 : 4).map((field, i) => [field, row[i] ?? i])),
+    ),
+  );
 const { tree } = fc.letrec((tie) => ({
   tree: fc.oneof(
     { maxDepth: 4 },
     leaf,
+    alike,
+    alike.map((records) => Object.fromEntries(records.map((record, i) => [`r${i}`, record]))),
+    fc.array(fc.maxSafeNat()).map((list) => list.sort((a, b) => a - b)),
     fc.array(tie('tree')),
     fc.dictionary(key, tie('tree'), { noNullPrototype: true }),
     fc.array(fc.tuple(leaf, tie('tree'))).map((pairs) => new Map(pairs)),
@@ -27,6 +38,43 @@ const { tree } = fc.letrec((tie) => ({
 describe('snapshots', () => {
   test('come back as they were', () => {
     fc.assert(fc.property(tree, (value) => assert.deepStrictEqual(decodeSnapshot(encodeSnapshot(value)), value)));
+  });
+
+  test('of records that are alike the fields stand once, of ascending whole numbers their distances', () => {
+    const deals = Array.from({ length: 100 }, (_, i) => ({
+      ticket: 2_000_000_000 + 7 * i,
+      orderId: `o${i}`,
+      lots: 0.01,
+    }));
+    const value = {
+      deals,
+      specs: Object.fromEntries(deals.map((deal) => [deal.orderId, { ...deal, at: true }])),
+      tickets: deals.map(({ ticket }) => ticket),
+    };
+    const bytes = encodeSnapshot(value);
+    assert.deepStrictEqual(decodeSnapshot(bytes), value);
+    const text = new TextDecoder().decode(bytes);
+    assert.equal(text.split('"orderId"').length - 1, 2);
+    assert.match(text, /"steps","value":\[2000000000,7,7,/);
+    assert.ok(bytes.length < 0.6 * JSON.stringify(value).length, `${bytes.length} bytes`);
+  });
+
+  test('a field that is undefined is left out, as JSON does, and no null', () => {
+    const records = Array.from({ length: 10 }, (_, i) => ({ i, x: i % 2 === 0 ? undefined : i }));
+    const back = decodeSnapshot(
+      encodeSnapshot({ records, named: Object.fromEntries(records.map((r) => [`n${r.i}`, r])) }),
+    );
+    const plain = records.map(({ i, x }) => (x === undefined ? { i } : { i, x }));
+    assert.deepStrictEqual(back, { records: plain, named: Object.fromEntries(plain.map((r) => [`n${r.i}`, r])) });
+  });
+
+  test('a field named __proto__ is one like others', () => {
+    const records = Array.from({ length: 10 }, (_, i) => JSON.parse(`{"__proto__":${i},"b":1}`) as object);
+    const back = decodeSnapshot(encodeSnapshot(records)) as object[];
+    assert.deepEqual(
+      back.map((record) => JSON.stringify(record)),
+      records.map((record) => JSON.stringify(record)),
+    );
   });
 
   test('a typed array that is a window into a larger buffer keeps its own part', () => {
@@ -52,5 +100,8 @@ describe('snapshots', () => {
     assert.throws(() => decodeSnapshot(Uint8Array.of(0x22, 0xff, 0x22)), TypeError);
     assert.throws(() => decodeSnapshot(new Uint8Array(0)), SyntaxError);
     assert.throws(() => decodeSnapshot(bytes('{"$troupe":"bigint","value":"x"}')), SyntaxError);
+    assert.throws(() => decodeSnapshot(bytes('{"$troupe":"list","fields":["a"],"value":[[1,2]]}')), SyntaxError);
+    assert.throws(() => decodeSnapshot(bytes('{"$troupe":"table","fields":["a"],"value":{"x":[]}}')), SyntaxError);
+    assert.throws(() => decodeSnapshot(bytes('{"$troupe":"steps","value":[1,"2"]}')), SyntaxError);
   });
 });
