@@ -49,8 +49,8 @@ function taggedList(list: readonly unknown[]): unknown {
   if (list.length >= MANY) {
     const steps = stepsOf(list);
     if (steps !== undefined) return { [TAG]: 'steps', value: steps };
-    const table = tableOf(list);
-    if (table !== undefined) return { [TAG]: 'list', fields: table.fields, value: table.rows };
+    const fields = fieldsOf(list);
+    if (fields !== undefined) return { [TAG]: 'list', fields, value: list.map((record) => rowOf(fields, record)) };
   }
   return taggedItems(list);
 }
@@ -69,10 +69,13 @@ function taggedItems(list: readonly unknown[]): readonly unknown[] {
 function taggedFields(record: Readonly<Record<string, unknown>>): unknown {
   const keys = Object.keys(record);
   if (keys.length >= MANY && isRecord(record[keys[0]!])) {
-    const table = tableOf(keys.map((key) => record[key]));
-    if (table !== undefined) {
-      const value = Object.fromEntries(keys.map((key, at) => [key, table.rows[at]]));
-      return { [TAG]: 'table', fields: table.fields, value };
+    const fields = fieldsOf(Object.values(record));
+    if (fields !== undefined) {
+      return {
+        [TAG]: 'table',
+        fields,
+        value: Object.fromEntries(keys.map((key) => [key, rowOf(fields, record[key])])),
+      };
     }
   }
   let copy: Record<string, unknown> | undefined;
@@ -92,28 +95,27 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   !ArrayBuffer.isView(value) &&
   !(value instanceof Map);
 
-/** The fields of records that all have the same in the same order, and their values; undefined where they do not. */
-function tableOf(records: readonly unknown[]): { fields: string[]; rows: unknown[][] } | undefined {
+/** What JSON leaves out of an object, and makes null of in an array. */
+const isLeftOut = (value: unknown): boolean =>
+  value === undefined || typeof value === 'function' || typeof value === 'symbol';
+
+/** The fields of records that all have the same, in the same order and each with a value; undefined otherwise. */
+function fieldsOf(records: readonly unknown[]): string[] | undefined {
   const [first] = records;
   if (!isRecord(first)) return undefined;
   const fields = Object.keys(first);
   if (fields.length === 0 || fields.includes(TAG)) return undefined;
-  const rows: unknown[][] = [];
   for (const record of records) {
     if (!isRecord(record)) return undefined;
     const keys = Object.keys(record);
     if (keys.length !== fields.length) return undefined;
-    const row: unknown[] = [];
-    for (let i = 0; i < fields.length; i++) {
-      const value = record[fields[i]!];
-      // JSON leaves a field out that is undefined, and would make null of it here.
-      if (keys[i] !== fields[i] || value === undefined) return undefined;
-      row.push(tagged(value));
-    }
-    rows.push(row);
+    if (keys.some((key, at) => key !== fields[at] || isLeftOut(record[key]))) return undefined;
   }
-  return { fields, rows };
+  return fields;
 }
+
+const rowOf = (fields: readonly string[], record: unknown): unknown[] =>
+  fields.map((field) => tagged((record as Record<string, unknown>)[field]));
 
 /** Each as its distance from the one before, the first from 0; undefined where they are not ascending whole numbers. */
 function stepsOf(list: readonly unknown[]): number[] | undefined {
@@ -130,8 +132,9 @@ function stepsOf(list: readonly unknown[]): number[] | undefined {
 function fromSteps(steps: readonly number[]): number[] {
   let sum = 0;
   return steps.map((step) => {
-    if (!Number.isSafeInteger(step)) throw new SyntaxError('steps in a snapshot: not a whole number');
     sum += step;
+    if (!(Number.isSafeInteger(step) && step >= 0 && Number.isSafeInteger(sum)))
+      throw new SyntaxError('steps in a snapshot: not whole, or descending');
     return sum;
   });
 }

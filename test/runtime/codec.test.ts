@@ -59,12 +59,13 @@ describe('snapshots', () => {
     assert.ok(bytes.length < 0.6 * JSON.stringify(value).length, `${bytes.length} bytes`);
   });
 
-  test('a field that is undefined is left out, as JSON does, and no null', () => {
-    const records = Array.from({ length: 10 }, (_, i) => ({ i, x: i % 2 === 0 ? undefined : i }));
+  test('a field that JSON leaves out is left out, and no null', () => {
+    const nothing = [undefined, () => 1, Symbol('x')];
+    const records = Array.from({ length: 10 }, (_, i) => ({ i, x: i % 2 === 0 ? nothing[i % 3] : i }));
     const back = decodeSnapshot(
       encodeSnapshot({ records, named: Object.fromEntries(records.map((r) => [`n${r.i}`, r])) }),
     );
-    const plain = records.map(({ i, x }) => (x === undefined ? { i } : { i, x }));
+    const plain = records.map(({ i, x }) => (typeof x === 'number' ? { i, x } : { i }));
     assert.deepStrictEqual(back, { records: plain, named: Object.fromEntries(plain.map((r) => [`n${r.i}`, r])) });
   });
 
@@ -102,6 +103,8 @@ describe('snapshots', () => {
     assert.throws(() => decodeSnapshot(bytes('{"$troupe":"bigint","value":"x"}')), SyntaxError);
     assert.throws(() => decodeSnapshot(bytes('{"$troupe":"list","fields":["a"],"value":[[1,2]]}')), SyntaxError);
     assert.throws(() => decodeSnapshot(bytes('{"$troupe":"table","fields":["a"],"value":{"x":[]}}')), SyntaxError);
-    assert.throws(() => decodeSnapshot(bytes('{"$troupe":"steps","value":[1,"2"]}')), SyntaxError);
+    for (const steps of ['1,"2"', '1,null', '1,0.5', '1,-1', '9007199254740991,1']) {
+      assert.throws(() => decodeSnapshot(bytes(`{"$troupe":"steps","value":[${steps}]}`)), SyntaxError, steps);
+    }
   });
 });

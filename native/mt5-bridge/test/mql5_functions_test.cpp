@@ -74,6 +74,24 @@ TEST_F(MqlTest, FilesAreOpenedOnceAndKeepWhatWasFlushed) {
   EXPECT_EQ(GetLastError(), ERR_FILE_NOT_EXIST);
 }
 
+// Not emptied where it is, which takes long for a large one: another name of the old file still has it whole.
+TEST_F(MqlTest, WritingAloneBeginsANewFile) {
+  start();
+  const long numbers[3] = {1, 2, 3};
+  int file = FileOpen("log.bin", FILE_WRITE | FILE_BIN);
+  EXPECT_EQ(FileWriteArray(file, numbers, 0, 3), 3u);
+  FileClose(file);
+  const auto path = folder_ / "MQL5/Files/log.bin", other = folder_ / "MQL5/Files/other.bin";
+  std::filesystem::create_hard_link(path, other);
+  file = FileOpen("log.bin", FILE_WRITE | FILE_BIN);
+  ASSERT_GE(file, 0);
+  EXPECT_EQ(FileSize(file), 0u);
+  EXPECT_EQ(FileWriteArray(file, numbers, 0, 1), 1u);
+  FileClose(file);
+  EXPECT_EQ(std::filesystem::file_size(path), 8u);
+  EXPECT_EQ(std::filesystem::file_size(other), 24u);
+}
+
 TEST_F(MqlTest, HandlesOfAProgramEndWithIt) {
   watch().during = [](const std::string& what) {
     if (what == "init") {

@@ -1,4 +1,7 @@
 // The terminal's base of ticks, as CopyTicks shows it.
+#include <algorithm>
+#include <vector>
+
 #include "test/mql5_support.h"
 
 namespace mql5_test {
@@ -90,6 +93,22 @@ TEST_F(MqlTest, WithAnOpenDepthOfMarketTheFastCacheIsSixteenTimesAsLarge) {
   ASSERT_TRUE(MarketBookAdd("EURUSD"));
   EXPECT_EQ(took_us(65'536), 0);
   EXPECT_EQ(took_us(65'537), 30'000);
+}
+
+TEST_F(MqlTest, TheFirstTickOfATimeIsFoundWhereverItStands) {
+  for (size_t count = 0; count < 70; ++count) {
+    TickBase base(100);
+    std::vector<int64_t> times;
+    for (size_t i = 0; i < count; ++i) {
+      times.push_back(static_cast<int64_t>(10 + i * i % 7 + i / 2 * 3));
+      base.add({times.back(), 1.1, 1.2, 6});
+    }
+    std::sort(times.begin(), times.end());
+    for (int64_t time = 0; time < 130; ++time)
+      ASSERT_EQ(base.lowerBound(time),
+                static_cast<size_t>(std::lower_bound(times.begin(), times.end(), time) - times.begin()))
+          << time << " of " << count;
+  }
 }
 
 TEST_F(MqlTest, TheOldestTicksAreForgotten) {
