@@ -103,6 +103,8 @@ export class TapeWriter {
     if (this.#written !== ticks) {
       throw new TapeError('TAPE_INPUT', path, `${this.#written} ticks were added, ${ticks} were announced`);
     }
+    // Now, and not by the kernel half a minute later: orders would wait while it writes hundreds of megabytes.
+    await this.#handle.datasync();
     await this.#handle.close();
     await rename(this.#temporary, path);
     const lastMs = ticks === 0 ? Number.NaN : this.#lastMs;

@@ -20,7 +20,7 @@ export interface BenchOptions {
   readonly symbols: number;
   /** About how long one round plays, at the rate that the question aims at. */
   readonly seconds: number;
-  /** Ticks per second of market time; ingest only. */
+  /** Ticks per second of market time; ingest, and order-path, which plays the market as fast as in life. */
   readonly density: number;
   /** Strategies that trade; order-path only. */
   readonly orders: number;
@@ -67,6 +67,10 @@ const usual = (what: 'rounds' | 'symbols' | 'seconds', ...questions: Question[])
 const DEFAULT_ORDERS = 5;
 const LEAST_DENSITY = 1_000;
 const MOST_DENSITY = 10_000_000;
+/** What order-path plays beside its orders. With fewer a strategy finds no tick close to its moments. */
+const BACKGROUND = 100_000;
+const LEAST_BACKGROUND = 10_000;
+const MOST_BACKGROUND = 1_000_000;
 const DEFAULT_TICKS = 20_000_000;
 const LEAST_TICKS = 100_000;
 const MOST_TICKS = 1_000_000_000;
@@ -100,10 +104,11 @@ export const HELP = `npm run bench -- QUESTION [options]
                  at least 15 for order-path, 5 for runtime. For ingest of market time, and with many symbols ${wide.seconds}.
   --density N    ingest: ticks per second of market time, ${LEAST_DENSITY} to ${MOST_DENSITY} (default ${usualMarket(1).density}, with ${WIDE_FROM}
                  symbols or more ${wide.density}). Played faster than that, the market closes more bars than in life.
+                 order-path: ticks/s that go through the company meanwhile, ${LEAST_BACKGROUND} to ${MOST_BACKGROUND} (default
+                 ${BACKGROUND}, which the figure asks for).
   --orders N     order-path: strategies that trade, each on a symbol of its own, 1 to the number of symbols
                  (default ${DEFAULT_ORDERS}).
   --scenario S   order-path: spread, burst or both (default), in turn.
-  --orders N     order-path: orders decided at the same moment, every second, 1 to the number of symbols (default ${DEFAULT_ORDERS}).
   --kinds LIST   recovery: who is killed, of ${VICTIMS.join(',')} (default all of them). A node is killed once for every
                  fifty actors of a kind, at least three times.
   --ticks N      bridge: ticks of one round, ${LEAST_TICKS} to ${MOST_TICKS} (default ${DEFAULT_TICKS}); 20 bytes of disk each.
@@ -172,7 +177,8 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
   if (!trading && values.orders !== undefined) throw new UsageError('--orders: for order-path only');
   if (!trading && values.scenario !== undefined) throw new UsageError('--scenario: for order-path only');
   if (asked !== 'recovery' && values.kinds !== undefined) throw new UsageError('--kinds: for recovery only');
-  if (asked !== 'ingest' && values.density !== undefined) throw new UsageError('--density: for ingest only');
+  if (asked !== 'ingest' && !trading && values.density !== undefined)
+    throw new UsageError('--density: for ingest and order-path only');
   if (asked !== 'bridge' && values.ticks !== undefined) throw new UsageError('--ticks: for bridge only');
   if (asked !== 'bridge' && values.from !== undefined) throw new UsageError('--from: for bridge only');
   if (asked !== 'bridge' && values.accounts !== undefined) throw new UsageError('--accounts: for bridge only');
@@ -195,7 +201,9 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
     accounts,
     from,
     seconds: whole('seconds', values.seconds, usualSeconds, leastSeconds, 3600),
-    density: whole('density', values.density, market.density, LEAST_DENSITY, MOST_DENSITY),
+    density: trading
+      ? whole('density', values.density, BACKGROUND, LEAST_BACKGROUND, MOST_BACKGROUND)
+      : whole('density', values.density, market.density, LEAST_DENSITY, MOST_DENSITY),
     profile: values.profile,
   };
 }

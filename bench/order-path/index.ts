@@ -13,13 +13,13 @@ import type { Stage } from '../stage.ts';
 import { median, quantile } from '../statistics.ts';
 import { benchTape } from '../tape.ts';
 import type { Round } from './round.ts';
-import { playRound, TICKS_PER_S } from './round.ts';
+import { playRound } from './round.ts';
 import type { Scenario } from './scenario.ts';
 import { EVERY_MS, scenariosOf } from './scenario.ts';
 
 export async function orderPath(stage: Stage, options: BenchOptions): Promise<Result> {
-  const { symbols, seconds, rounds, orders } = options;
-  const tape = await benchTape(stage, { symbols, ticks: seconds * TICKS_PER_S, ticksPerSecond: TICKS_PER_S });
+  const { symbols, seconds, rounds, orders, density } = options;
+  const tape = await benchTape(stage, { symbols, ticks: seconds * density, ticksPerSecond: density });
   const scenarios = scenariosOf(options.scenario);
   const done = new Map<Scenario, Round[]>(scenarios.map((scenario) => [scenario, []]));
   for (let round = 1; round <= rounds; round++) {
@@ -34,7 +34,7 @@ export async function orderPath(stage: Stage, options: BenchOptions): Promise<Re
   return {
     ...{ name: 'order-path', value: first.p99Ms, unit: 'ms', ratio: first.ratio, rounds, verified: true },
     details: {
-      ...{ symbols, strategies: orders, spreadEveryMs: EVERY_MS },
+      ...{ symbols, strategies: orders, spreadEveryMs: EVERY_MS, density },
       ratioOf: 'p99 of the path to p99 of the bare chain',
       scenario: scenarios[0],
       scenarios: Object.fromEntries([...done].map(([scenario, all]) => [scenario, figuresOf(all)])),

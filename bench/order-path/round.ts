@@ -1,5 +1,5 @@
 /**
- * One round: the whole company plays a market of 100,000 ticks/s, and on some of its symbols strategies trade; one broker,
+ * One round: the whole company plays a market as fast as in life, and on some of its symbols strategies trade; one broker,
  * the ledger in PostgreSQL. The latency is the product's own: from the wall clock in the intent to the terminal's receipt of
  * the command, as the broker counts it.
  *
@@ -24,7 +24,6 @@ import { BareTrips } from './bare.ts';
 import type { Scenario } from './scenario.ts';
 import { strategyOf } from './scenario.ts';
 
-export const TICKS_PER_S = 100_000;
 /** The node compiles its hot paths in this time; the orders of it are checked, but not timed. */
 const WARM_UP_MS = 8_000;
 /** The bare trips have the end of the tape, so long or this share of it. */

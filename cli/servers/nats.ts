@@ -11,6 +11,7 @@ import { findNatsServer, NATS_LEAST } from '../setup/find.mjs';
 import { checkRoom, claimFolder, keptSecrets, saysDiskFull, whenDiskFull, writePrivate } from './folder.ts';
 import { type Names, type NatsUser, natsConfigText, natsUsers } from './nats-config.ts';
 import { stopOrphan } from './orphan.ts';
+import { paceWriteback } from './writeback.ts';
 
 export interface NatsServerOptions {
   /** Configuration, credentials and the JetStream store; made where absent. Usually `.run/nats`. */
@@ -99,8 +100,11 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     const running = child;
     options.onProcess?.(running);
     const port = await whenReady(running, options);
+    const writeback = paceWriteback(storeFolder);
+    void running.exited.then(() => writeback.stop());
     const stop = async (): Promise<Exit> => {
       const exit = await running.stop();
+      await writeback.stop();
       release();
       // Versions before 2.11 end with status 1 on SIGTERM even when all went well.
       if (exit.forced || exit.signal !== null || (exit.code !== 0 && exit.code !== 1)) {

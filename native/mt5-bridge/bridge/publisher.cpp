@@ -151,7 +151,7 @@ void Publisher::onAck(natsConnection*, natsSubscription*, natsMsg* message, void
     ack = parseAck({natsMsg_GetData(message), static_cast<size_t>(natsMsg_GetDataLength(message))});
   }
   self->handleAck(number, ack);
-  natsMsg_Destroy(message);
+  self->spent_.add(message);
 }
 
 void Publisher::handleAck(uint64_t number, const Ack& ack) {
@@ -183,7 +183,7 @@ void Publisher::handleAck(uint64_t number, const Ack& ack) {
       }
     }
   }
-  for (natsMsg* message : released) natsMsg_Destroy(message);
+  for (natsMsg* message : released) spent_.add(message);
 }
 
 void Publisher::fault(const char* code, const std::string& message) {

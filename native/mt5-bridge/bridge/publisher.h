@@ -21,6 +21,7 @@
 #include "bridge/ack_window.h"
 #include "bridge/clock.h"
 #include "bridge/nats_options.h"
+#include "bridge/spent.h"
 
 namespace troupe::bridge {
 
@@ -86,6 +87,8 @@ class Publisher {
   const PublisherConfig config_;
   const Clock& clock_;
   std::string inbox_;
+
+  Spent<natsMsg, natsMsg_Destroy> spent_;  // outlives the connection
 
   std::mutex send_;  // orders what goes to the socket; taken before state_
   natsConnection* connection_ = nullptr;
