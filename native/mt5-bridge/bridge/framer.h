@@ -6,9 +6,9 @@
 // its reader as much as some thousand ticks do, and orders wait for the processor that it takes.
 //
 // Frames do not leave one by one, because every departure wakes the server and whoever reads; nor all at once, because
-// an order that is decided on a tick would then stand behind the frames of all other symbols. When the oldest is due a
-// quarter of the open ones leave, the oldest, and the next quarter at least a quarter of the linger later: after a few
-// of these the symbols are spread over the linger. Only what the server takes without delay is spread: once half of the
+// an order that is decided on a tick would then stand behind the frames of all other symbols. When the oldest is due half
+// of the open ones leave, the oldest, and the other half at least half of the linger later: after a few of these the
+// symbols are spread over the linger. (In quarters the whole company works an eighth more, docs/benchmarks.md.) Only what the server takes without delay is spread: once half of the
 // window is unacknowledged, all that is open leaves with the first that is due.
 //
 // Once the window is full nothing closes: open frames simply grow, and when a tick belongs to a frame that is full
@@ -44,7 +44,7 @@ struct FramerConfig {
   int64_t linger_loaded_us = 5000;
   int64_t linger_per_open_us = 500;  // 2,000 frames a second
   int64_t linger_most_us = 50'000;
-  uint32_t departures = 4;  // per linger; at least 1
+  uint32_t departures = 2;  // per linger; at least 1
 };
 
 class Framer {
