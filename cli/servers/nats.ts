@@ -11,7 +11,7 @@ import { findNatsServer, NATS_LEAST } from '../setup/find.mjs';
 import { checkRoom, claimFolder, keptSecrets, saysDiskFull, whenDiskFull, writePrivate } from './folder.ts';
 import { type Names, type NatsUser, natsConfigText, natsUsers } from './nats-config.ts';
 import { stopOrphan } from './orphan.ts';
-import { paceWriteback } from './writeback.ts';
+import { Writeback } from './writeback.ts';
 
 export interface NatsServerOptions {
   /** Configuration, credentials and the JetStream store; made where absent. Usually `.run/nats`. */
@@ -100,7 +100,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     const running = child;
     options.onProcess?.(running);
     const port = await whenReady(running, options);
-    const writeback = paceWriteback(storeFolder);
+    const writeback = new Writeback(storeFolder).start();
     void running.exited.then(() => writeback.stop());
     const stop = async (): Promise<Exit> => {
       const exit = await running.stop();

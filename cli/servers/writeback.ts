@@ -15,10 +15,8 @@ import { type Clock, systemClock } from '../../runtime/clock.ts';
 
 const EVERY_MS = 250;
 
-export interface Writeback {
-  /** Resolves when nothing of it is under way any more. */
-  stop(): Promise<void>;
-}
+/** Resolves when what `file` holds is on the disk. */
+export type Flush = (file: string) => Promise<void>;
 
 /** Where a stream stands: its newest block of messages, and how that looked when it was flushed last. */
 interface Place {
@@ -26,44 +24,81 @@ interface Place {
   flushed: string;
 }
 
-/** `store`: the server's store folder, which need not exist yet. */
-export function paceWriteback(store: string, clock: Clock = systemClock): Writeback {
-  const places = new Map<string, Place>();
-  let stopping = false;
-  let cancel = (): void => undefined;
-  let pass: Promise<void> = Promise.resolve();
-  const next = (): void => {
-    cancel = clock.setTimer(EVERY_MS, () => {
-      pass = flushAll(store, places).then(() => {
-        if (!stopping) next();
+export class Writeback {
+  private readonly store: string;
+  private readonly clock: Clock;
+  private readonly flush: Flush;
+  private readonly places = new Map<string, Place>();
+  private stopping = false;
+  private cancel = (): void => undefined;
+  private passing: Promise<void> = Promise.resolve();
+
+  /** `store`: the server's store folder, which need not exist yet. */
+  constructor(store: string, clock: Clock = systemClock, flush: Flush = toDisk) {
+    this.store = store;
+    this.clock = clock;
+    this.flush = flush;
+  }
+
+  start(): this {
+    this.cancel = this.clock.setTimer(EVERY_MS, () => {
+      this.passing = this.pass().then(() => {
+        if (!this.stopping) this.start();
       });
     });
-  };
-  next();
-  return {
-    stop: async () => {
-      stopping = true;
-      cancel();
-      await pass;
-    },
-  };
-}
+    return this;
+  }
 
-async function flushAll(store: string, places: Map<string, Place>): Promise<void> {
-  // One after the other: they share the disk with those who wait for it.
-  for (const stream of await streamsOf(store)) {
-    let place = places.get(stream);
-    if (place === undefined) places.set(stream, (place = { block: 0, flushed: '' }));
-    await flushStream(path.join(stream, 'msgs'), place);
+  /** Resolves when nothing of it is under way any more. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.cancel();
+    await this.passing;
+  }
+
+  /** Flushes what has changed since the last time, stream by stream: they share the disk with those who wait for it. */
+  async pass(): Promise<void> {
+    const streams = await streamsOf(this.store);
+    for (const gone of [...this.places.keys()].filter((known) => !streams.includes(known))) this.places.delete(gone);
+    for (const stream of streams) {
+      if (this.stopping) return;
+      const place = this.places.get(stream) ?? { block: 0, flushed: '' };
+      this.places.set(stream, place);
+      await this.flushStream(path.join(stream, 'msgs'), place);
+    }
+  }
+
+  /** Blocks are numbered; only the newest grows. What became full since the last time is flushed on the way. */
+  private async flushStream(folder: string, place: Place): Promise<void> {
+    const file = (block: number): string => path.join(folder, `${block}.blk`);
+    if (lookOf(file(place.block)) === undefined) {
+      const newest = await newestBlock(folder);
+      if (newest === undefined) return;
+      place.block = newest;
+      place.flushed = '';
+    }
+    for (;;) {
+      // How it looks before: what comes meanwhile is for the next time.
+      const look = lookOf(file(place.block));
+      if (look !== undefined && look !== place.flushed) {
+        await this.flush(file(place.block));
+        place.flushed = look;
+      }
+      if (lookOf(file(place.block + 1)) === undefined) return;
+      place.block++;
+      place.flushed = '';
+    }
   }
 }
 
 /** Folders of the streams of all accounts: STORE/jetstream/ACCOUNT/streams/NAME. */
 async function streamsOf(store: string): Promise<string[]> {
   const root = path.join(store, 'jetstream');
-  const folders = (await foldersIn(root)).map((account) => path.join(root, account, 'streams'));
-  const names = await Promise.all(folders.map(async (folder) => (await foldersIn(folder)).map((n) => path.join(folder, n))));
-  return names.flat();
+  const accounts = (await foldersIn(root)).map((account) => path.join(root, account, 'streams'));
+  const streams = await Promise.all(
+    accounts.map(async (folder) => (await foldersIn(folder)).map((name) => path.join(folder, name))),
+  );
+  return streams.flat();
 }
 
 async function foldersIn(folder: string): Promise<string[]> {
@@ -71,23 +106,10 @@ async function foldersIn(folder: string): Promise<string[]> {
   return found.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
-/** Blocks are numbered; only the newest grows. What became full since the last time is flushed on the way. */
-async function flushStream(folder: string, place: Place): Promise<void> {
-  const file = (block: number): string => path.join(folder, `${block}.blk`);
-  if (lookOf(file(place.block)) === undefined) {
-    const blocks = (await readdir(folder).catch(() => [])).flatMap((name) => /^(\d+)\.blk$/.exec(name)?.[1] ?? []);
-    if (blocks.length === 0) return;
-    place.block = Math.max(...blocks.map(Number));
-  }
-  for (;;) {
-    const look = lookOf(file(place.block));
-    if (look !== undefined && look !== place.flushed) await flush(file(place.block));
-    // As it looked before: what came meanwhile is for the next time.
-    if (look !== undefined) place.flushed = look;
-    if (lookOf(file(place.block + 1)) === undefined) return;
-    place.block++;
-    place.flushed = '';
-  }
+async function newestBlock(folder: string): Promise<number | undefined> {
+  const names = await readdir(folder).catch((): string[] => []);
+  const blocks = names.flatMap((name) => /^(\d+)\.blk$/.exec(name)?.[1] ?? []).map(Number);
+  return blocks.length === 0 ? undefined : Math.max(...blocks);
 }
 
 function lookOf(file: string): string | undefined {
@@ -95,8 +117,8 @@ function lookOf(file: string): string | undefined {
   return stats && `${stats.ino} ${stats.size} ${stats.mtimeMs}`;
 }
 
-/** A disk that fails is the server's to tell: it is told of what failed on its own files, whoever flushes them. */
-async function flush(file: string): Promise<void> {
+/** A disk that fails is the server's to tell: it hears of what failed on its own files, whoever flushed them. */
+async function toDisk(file: string): Promise<void> {
   const handle = await open(file, 'r').catch(() => undefined);
   if (handle === undefined) return;
   await handle.datasync().catch(() => undefined);

@@ -9,7 +9,7 @@ describe('the command line of a benchmark', () => {
     assert.ok(ingest !== 'help' && order !== 'help');
     assert.deepEqual([ingest.question, ingest.symbols, ingest.rounds, ingest.json], ['ingest', 3, 5, undefined]);
     assert.deepEqual([order.question, order.symbols, order.orders], ['order-path', 20, 5]);
-    assert.equal(order.scenario, 'both');
+    assert.deepEqual([order.scenario, order.density], ['both', 100_000]);
   });
 
   test('every option is read', () => {
@@ -27,6 +27,8 @@ describe('the command line of a benchmark', () => {
       '8',
       '--scenario',
       'burst',
+      '--density',
+      '20000',
     ];
     assert.deepEqual(parseOptions([...args, '--profile', 'p']), {
       question: 'order-path',
@@ -40,7 +42,7 @@ describe('the command line of a benchmark', () => {
       accounts: 1,
       from: 'link_feed',
       seconds: 40,
-      density: 1_000_000,
+      density: 20_000,
       profile: 'p',
     });
   });
@@ -96,7 +98,8 @@ describe('the command line of a benchmark', () => {
     [['ingest', '--seconds', 'long'], /--seconds long/],
     [['ingest', '--orders', '5'], /for order-path only/],
     [['ingest', '--density', '999'], /--density 999: want a whole number from 1000 to 10000000/],
-    [['bridge', '--density', '1000'], /--density: for ingest only/],
+    [['order-path', '--density', '9999'], /--density 9999: want a whole number from 10000 to 1000000/],
+    [['bridge', '--density', '1000'], /--density: for ingest and order-path only/],
     [['recovery', '--orders', '5'], /for order-path only/],
     [['recovery', '--scenario', 'burst'], /for order-path only/],
     [['order-path', '--scenario', 'calm'], /--scenario calm: want spread, burst, both/],
