@@ -112,9 +112,14 @@ async function newestBlock(folder: string): Promise<number | undefined> {
   return blocks.length === 0 ? undefined : Math.max(...blocks);
 }
 
+/** Undefined for one that is not there, or cannot be looked at. */
 function lookOf(file: string): string | undefined {
-  const stats = statSync(file, { throwIfNoEntry: false });
-  return stats && `${stats.ino} ${stats.size} ${stats.mtimeMs}`;
+  try {
+    const stats = statSync(file, { throwIfNoEntry: false });
+    return stats && `${stats.ino} ${stats.size} ${stats.mtimeMs}`;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A disk that fails is the server's to tell: it hears of what failed on its own files, whoever flushed them. */
@@ -122,5 +127,5 @@ async function toDisk(file: string): Promise<void> {
   const handle = await open(file, 'r').catch(() => undefined);
   if (handle === undefined) return;
   await handle.datasync().catch(() => undefined);
-  await handle.close();
+  await handle.close().catch(() => undefined);
 }

@@ -60,6 +60,16 @@ describe('what nats-server writes goes to the disk a little at a time', () => {
     assert.deepEqual(await passed(), [blockOf('MARKET', 10), blockOf('MARKET', 11), blockOf('MARKET', 12)]);
   });
 
+  test('what cannot be looked at is passed over', async () => {
+    mkdirSync(path.join(scratch.path, streams, 'ODD'), { recursive: true });
+    writeFileSync(path.join(scratch.path, streams, 'ODD', 'msgs'), 'no folder');
+    mkdirSync(path.join(scratch.path, streams, 'ODDER', 'msgs', '1.blk'), { recursive: true });
+    write('TRADING', 1);
+    assert.ok((await passed()).includes(blockOf('TRADING', 1)));
+    // And for real: a folder cannot be flushed, one that is gone cannot be opened.
+    await new Writeback(scratch.path, clock).pass();
+  });
+
   test('a stream that was purged, or deleted and made again, is found again', async () => {
     write('MARKET', 3);
     await passed();
