@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { Writeback } from '../../../cli/servers/writeback.ts';
-import { VirtualClock } from '../../../runtime/clock.ts';
+import { systemClock, VirtualClock } from '../../../runtime/clock.ts';
 import { scratchFolder, startNats } from '../../support/servers.ts';
 
 describe('what nats-server writes goes to the disk a little at a time', () => {
@@ -97,7 +97,7 @@ describe('what nats-server writes goes to the disk a little at a time', () => {
       });
     }).start();
     clock.advance(250);
-    while (flushed.length === 0) await clockless();
+    while (flushed.length === 0) await systemClock.yield();
     clock.advance(10_000);
     const stopped = slow.stop();
     finish();
@@ -105,9 +105,6 @@ describe('what nats-server writes goes to the disk a little at a time', () => {
     clock.advance(10_000);
     assert.equal(flushed.length, 1);
   });
-
-  /** One turn of the real event loop, in which the file system answers. */
-  const clockless = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 });
 
 test('the files of a real nats-server lie where they are looked for', { timeout: 60_000 }, async () => {
