@@ -27,9 +27,9 @@ describe('what nats-server writes goes to the disk a little at a time', () => {
   const streams = path.join('jetstream', '$G', 'streams');
   const blockOf = (stream: string, n: number): string => path.join(streams, stream, 'msgs', `${n}.blk`);
   const fileOf = (stream: string, n: number): string => path.join(scratch.path, blockOf(stream, n));
-  const write = (stream: string, n: number): void => {
+  const write = (stream: string, n: number, bytes = 8): void => {
     mkdirSync(path.dirname(fileOf(stream, n)), { recursive: true });
-    appendFileSync(fileOf(stream, n), 'messages');
+    appendFileSync(fileOf(stream, n), Buffer.alloc(bytes));
   };
   async function passed(): Promise<string[]> {
     flushed = [];
@@ -58,6 +58,20 @@ describe('what nats-server writes goes to the disk a little at a time', () => {
     assert.deepEqual(await passed(), [blockOf('MARKET', 10)]);
     for (const n of [10, 11, 12]) write('MARKET', n);
     assert.deepEqual(await passed(), [blockOf('MARKET', 10), blockOf('MARKET', 11), blockOf('MARKET', 12)]);
+  });
+
+  test('a flood is left to the kernel, and what comes after it is flushed again', async () => {
+    write('MARKET', 1);
+    await passed();
+    write('MARKET', 1, 3 * 2 ** 20);
+    assert.deepEqual(await passed(), [blockOf('MARKET', 1)], 'a lot, and no flood');
+    write('MARKET', 1, 2 * 2 ** 20);
+    write('MARKET', 2, 3 * 2 ** 20);
+    write('TRADING', 1);
+    assert.deepEqual(await passed(), [blockOf('TRADING', 1)], 'of one stream, not of the others');
+    assert.deepEqual(await passed(), []);
+    write('MARKET', 2);
+    assert.deepEqual(await passed(), [blockOf('MARKET', 2)]);
   });
 
   test('what cannot be looked at is passed over', async () => {
