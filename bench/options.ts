@@ -67,8 +67,9 @@ const usual = (what: 'rounds' | 'symbols' | 'seconds', ...questions: Question[])
 const DEFAULT_ORDERS = 5;
 const LEAST_DENSITY = 1_000;
 const MOST_DENSITY = 10_000_000;
-/** What order-path plays beside its orders. With fewer a strategy finds no tick close to its moments. */
+/** Ticks/s beside the orders of order-path. */
 const BACKGROUND = 100_000;
+/** With fewer a strategy finds no tick close to its moments. */
 const LEAST_BACKGROUND = 10_000;
 const MOST_BACKGROUND = 1_000_000;
 const DEFAULT_TICKS = 20_000_000;

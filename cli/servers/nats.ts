@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { COMPANY_PARTS_MS } from '../../node/deadlines.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import { TroupeError } from '../../runtime/errors.ts';
 import { secretToken } from '../../runtime/random.ts';
 import type { Exit, ManagedProcess } from '../processes.ts';
@@ -11,7 +12,7 @@ import { findNatsServer, NATS_LEAST } from '../setup/find.mjs';
 import { checkRoom, claimFolder, keptSecrets, saysDiskFull, whenDiskFull, writePrivate } from './folder.ts';
 import { type Names, type NatsUser, natsConfigText, natsUsers } from './nats-config.ts';
 import { stopOrphan } from './orphan.ts';
-import { Writeback } from './writeback.ts';
+import { type Flush, Writeback } from './writeback.ts';
 
 export interface NatsServerOptions {
   /** Configuration, credentials and the JetStream store; made where absent. Usually `.run/nats`. */
@@ -28,6 +29,8 @@ export interface NatsServerOptions {
   readonly onProcess?: (process: ManagedProcess) => void;
   /** nats-server to run; default: the one that set-up finds. */
   readonly program?: string;
+  /** How a file of its store is put onto the disk; default: `fdatasync`. */
+  readonly flush?: Flush;
 }
 
 export interface NatsCredentials {
@@ -100,7 +103,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     const running = child;
     options.onProcess?.(running);
     const port = await whenReady(running, options);
-    const writeback = new Writeback(storeFolder).start();
+    const writeback = new Writeback(storeFolder, systemClock, options.flush).start();
     void running.exited.then(() => writeback.stop());
     const stop = async (): Promise<Exit> => {
       const exit = await running.stop();

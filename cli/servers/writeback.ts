@@ -6,7 +6,7 @@
  * writes, every 5 s, what 5 s of a market were: at 100,000 ticks/s that keeps a disk busy for 10 to 20 ms, or for 200
  * where more has been left, and an order whose entry in the bridge's journal must be on the disk first waits for all of
  * it. Flushed from here, by whoever holds no lock of the server, four times a second it is a millisecond or two. And
- * where the machine loses its power, a quarter of a second of messages is lost instead of the last half minute's.
+ * where the machine loses its power, about a quarter of a second of messages is lost instead of the last half minute's.
  *
  * A flood (from about 700,000 ticks/s) is left to the kernel: to write it while it comes costs a seventh of its rate.
  */
