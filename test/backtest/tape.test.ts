@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
@@ -64,6 +65,16 @@ describe('writing a tape', () => {
     assert.equal(bytes.readUInt32LE(120), 1);
     assert.equal(bytes.readUInt32LE(124), 2);
     assert.equal(bytes.readBigInt64LE(128), 1_736_121_601_792n);
+  });
+
+  test('it is on the disk when it is said to be written', async (t) => {
+    const path = newPath();
+    writeFileSync(path, '');
+    const handle = await open(path, 'r');
+    const synced = t.mock.method(Object.getPrototypeOf(handle) as typeof handle, 'datasync');
+    await handle.close();
+    await writeTape(path, { series: [series('EURUSD', [[1_736_121_601_792, 1.1, 1.2, 6]])], utcOffsetS: 0 });
+    assert.equal(synced.mock.callCount(), 1);
   });
 
   test('the merge is a stable sort by time, and each series keeps its order', async () => {
