@@ -41,6 +41,24 @@ export interface Input<N extends TopicName = TopicName> {
   readonly after?: { readonly topic: TopicName; readonly key: TopicKey };
 }
 
+/** Messages of `topic` that the actors `kind`.`ids` have committed; see `ahead.ts`. */
+export interface Ahead<N extends TopicName = TopicName> {
+  readonly topic: N;
+  readonly kind: string;
+  readonly ids: readonly string[];
+}
+
+/**
+ * What a machine gets for a message that is committed and not published yet. It may be told twice, or never, or out of
+ * order; the message itself comes as an input, before or after. Where the machine throws at it, nothing has happened.
+ */
+export interface AheadEvent<N extends TopicName> {
+  readonly type: `${N}.ahead`;
+  readonly message: TopicMessage<N>;
+  readonly atMs: number;
+  readonly atUs: number;
+}
+
 /** State and context of a machine as a commit holds them. */
 export interface StoredState {
   readonly value: unknown;
@@ -107,6 +125,11 @@ export interface ActorDefinition {
   readonly input: unknown;
   /** Version of the context's shape; a stored snapshot of another version is migrated or refused, never misread. */
   readonly version: number;
+  /**
+   * Steps replace what they change of the context and never change anything inside of it, not even an array: a commit then
+   * writes only what is new. Default: no.
+   */
+  readonly replacesState?: boolean;
   /** How snapshots of older versions become of this one, step by step. A version without a step is refused. */
   readonly migrations?: readonly Migration[];
   readonly delivery: Delivery;
@@ -118,6 +141,8 @@ export interface ActorDefinition {
   /** Orders wait for it: among the actors of its thread its turns come first (`run-queue.ts`). Default: no. */
   readonly urgent?: boolean;
   readonly inputs: readonly Input[];
+  /** For whom a round trip matters: hears, besides its inputs, what others have committed to say. */
+  readonly ahead?: Ahead;
   readonly perform?: Readonly<Record<string, Performer>>;
   /** One short line for a person, from the snapshot: shown in KV `actors` and the live view. */
   readonly describe?: (snapshot: Snapshot) => string;

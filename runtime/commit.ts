@@ -7,7 +7,7 @@ import type { KeyValue, KvEntry } from './bus/bus.ts';
 import { fnv1a32 } from './bus/subjects.ts';
 import type { Family } from './bus/topics.ts';
 import { actorKey } from './bus/topics.ts';
-import { decodeSnapshot, encodeSnapshot } from './codec.ts';
+import { decodeFields, decodeSnapshot, encodeSnapshot, SnapshotWriter } from './codec.ts';
 import { messageOf, TroupeError } from './errors.ts';
 import type { MachineEvent } from './xstate.ts';
 
@@ -91,21 +91,44 @@ interface Envelope extends Committed {
   readonly version: number;
 }
 
+/** How a commit says that nothing is under way. Inside of a text the quotes would be escaped. */
+const NO_OUTBOX = '"outbox":[]';
+
+/**
+ * What a stored commit says will be performed, by number. Nothing where it cannot be read: whoever starts the actor says
+ * why. Most commits hold nothing, and are not decoded to find that out.
+ */
+export function outboxOf(value: Uint8Array): readonly OutboxEntry[] {
+  if (Buffer.from(value.buffer, value.byteOffset, value.byteLength).includes(NO_OUTBOX)) return [];
+  try {
+    const { format, outbox } = decodeFields(value, ['format', 'outbox']);
+    if (format !== FORMAT || !Array.isArray(outbox)) return [];
+    return (outbox as OutboxEntry[]).toSorted((a, b) => a.n - b.n);
+  } catch {
+    return [];
+  }
+}
+
 export class CommitStore {
   private revision = 0;
   /** Of the many that can be replayed, a copy of each would weigh more than asking for it. */
   private readonly keeps: boolean;
   private saved: KvEntry | undefined;
   private saving: Promise<number> | undefined;
+  private readonly writer: SnapshotWriter | undefined;
   private readonly kv: KeyValue;
   private readonly key: string;
   private readonly version: number;
   private readonly migrations: readonly Migration[];
 
-  constructor(kv: KeyValue, actor: Pick<ActorDefinition, 'kind' | 'id' | 'version' | 'migrations' | 'delivery'>) {
+  constructor(
+    kv: KeyValue,
+    actor: Pick<ActorDefinition, 'kind' | 'id' | 'version' | 'migrations' | 'delivery' | 'replacesState'>,
+  ) {
     this.kv = kv;
     this.key = actorKey(actor.kind, actor.id);
     this.keeps = actor.delivery === 'commit';
+    if (actor.replacesState === true) this.writer = new SnapshotWriter();
     this.version = actor.version;
     this.migrations = actor.migrations ?? [];
   }
@@ -185,7 +208,7 @@ export class CommitStore {
 
   encode(state: Committed): Uint8Array {
     const envelope: Envelope = { ...state, format: FORMAT, version: this.version };
-    return encodeSnapshot(envelope);
+    return this.writer === undefined ? encodeSnapshot(envelope) : this.writer.encode({ ...envelope });
   }
 
   /** Commits what `encode` gave. Throws BUS_CONFLICT when another owner has committed since. Returns the revision. */

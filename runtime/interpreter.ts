@@ -3,24 +3,23 @@
  * outcomes back as events. The only interpreter of effects there is.
  */
 import type { ActorDefinition, ControlEvent, EffectContext } from './actor.ts';
-import type { Bus, KeyValue, KvEntry } from './bus/bus.ts';
-import type { Family, Layout, TopicName } from './bus/topics.ts';
+import { watchAhead } from './ahead.ts';
+import type { KvEntry } from './bus/bus.ts';
+import type { Family, TopicName } from './bus/topics.ts';
 import { topics } from './bus/topics.ts';
-import type { Clock } from './clock.ts';
-import type { Committed, StoredCommit } from './commit.ts';
+import type { Committed } from './commit.ts';
 import { CommitStore, idleCommitMs } from './commit.ts';
 import type { Delivered } from './delivered.ts';
 import { Effects } from './effects.ts';
 import { messageOf, TroupeError } from './errors.ts';
-import type { Inputs, Subscriber } from './hub.ts';
-import type { Inspectable, Inspector } from './inspect/inspector.ts';
+import type { Subscriber } from './hub.ts';
+import type { Inspectable } from './inspect/inspector.ts';
 import type { Watch } from './inspect/watch.ts';
+import type { InterpreterOptions } from './interpreter-options.ts';
 import { Mailbox } from './mailbox.ts';
-import type { PoisonRecord } from './poison.ts';
 import { Redo } from './redo.ts';
 import type { Turn } from './run-queue.ts';
 import { RunQueue } from './run-queue.ts';
-import type { Logger } from './telemetry/log.ts';
 import { Timers } from './timers.ts';
 import type { Machine, MachineEvent, Snapshot, Step } from './xstate.ts';
 import { restore, start, stateName, step } from './xstate.ts';
@@ -37,40 +36,10 @@ const SKIPPED_COMMIT = 1024;
 /** A due commit waits so long for the effects under way. */
 const QUIET_WITHIN_MS = 50;
 
-export type Exit =
-  | { readonly reason: 'shutdown' }
-  | { readonly reason: 'crash'; readonly error: unknown }
-  /** Another owner has committed: this one stops at once and is not started again here. */
-  | { readonly reason: 'fenced'; readonly error: unknown };
+export type { Exit, InterpreterOptions } from './interpreter-options.ts';
 
-export interface InterpreterOptions {
-  readonly definition: ActorDefinition;
-  readonly bus: Bus;
-  readonly snapshots: KeyValue;
-  /** The last commit, where it is known already. */
-  readonly stored?: StoredCommit | undefined;
-  readonly hub: Inputs;
-  readonly clock: Clock;
-  /** Shared by the actors of a thread, which take turns. Default: one of its own, for an actor that is alone there. */
-  readonly queue?: RunQueue;
-  readonly log: Logger;
-  readonly layout: Layout;
-  /** Whether this node may still run actors; asked before every turn. An actor that may not ends without a word. */
-  readonly mayRun?: () => boolean;
-  /** Failures of this actor's inputs, kept by its supervisor across restarts. */
-  readonly poison: PoisonRecord;
-  /** Once, when the actor has ended by itself. */
-  readonly onExit: (exit: Exit) => void;
-  /** After each commit, with the time that it took. */
-  readonly onCommit?: (tookMs: number) => void;
-  /** Lets operators watch the actor. */
-  readonly inspector?: Inspector | undefined;
-  /** The state's name or the description changed. */
-  readonly onState?: (state: string, detail: string) => void;
-}
-
-/** What waits in the mailbox: an input, or an event of the actor's own. */
-type Waiting = Delivered | { readonly event: MachineEvent; readonly completes?: number };
+/** What waits in the mailbox: an input, an event of the actor's own, or one that may as well be missed. */
+type Waiting = Delivered | { readonly event: MachineEvent; readonly completes?: number; readonly isHint?: boolean };
 
 export class Interpreter implements Subscriber, Inspectable {
   readonly inputs: ActorDefinition['inputs'];
@@ -155,6 +124,7 @@ export class Interpreter implements Subscriber, Inspectable {
     this.show();
     this.uninspect = this.o.inspector?.add(this);
     await this.o.hub.subscribe(this);
+    void this.lookAhead();
     this.wake();
   }
 
@@ -372,10 +342,25 @@ export class Interpreter implements Subscriber, Inspectable {
     await this.effects.perform();
   }
 
+  /** Nobody waits for it, and without it everything comes a little later. */
+  private async lookAhead(): Promise<void> {
+    const { ahead } = this.o.definition;
+    if (ahead === undefined || ahead.ids.length === 0) return;
+    const hear = (event: MachineEvent): void => {
+      if (this.state === 'running' && this.mailbox.offer({ event, isHint: true })) this.wake();
+    };
+    try {
+      const stop = await watchAhead(this.o.snapshots, ahead, hear);
+      if (this.abort.signal.aborted) await stop();
+      else this.abort.signal.addEventListener('abort', () => void stop());
+    } catch (thrown) {
+      this.o.log.warn({ err: thrown }, `${this.name}: ${ahead.topic}s are heard a round trip later`);
+    }
+  }
+
   private apply(waiting: Waiting): void {
     if ('event' in waiting) {
-      if (waiting.completes !== undefined) this.effects.complete(waiting.completes);
-      this.accept(step(this.o.definition.machine, this.snapshot, this.stamped(waiting.event)), waiting.event);
+      this.applyEvent(waiting);
       return;
     }
     const inputs = this.joined(waiting);
@@ -401,6 +386,18 @@ export class Interpreter implements Subscriber, Inspectable {
       inputs.push(next as Delivered);
     }
     return inputs;
+  }
+
+  private applyEvent({ event, completes, isHint }: Exclude<Waiting, Delivered>): void {
+    if (completes !== undefined) this.effects.complete(completes);
+    let next: Step;
+    try {
+      next = step(this.o.definition.machine, this.snapshot, this.stamped(event));
+    } catch (thrown) {
+      if (isHint !== true) throw thrown;
+      return; // Nothing has happened. The message itself will come, and what the machine throws at that is counted.
+    }
+    this.accept(next, event);
   }
 
   private isUsable({ fault, family, sequence }: Delivered): boolean {

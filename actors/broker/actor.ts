@@ -16,7 +16,7 @@ import { describeBroker } from './status.ts';
 /** Longest wait for the bridge's answer; after it the outcome is unknown. */
 export const COMMAND_TIMEOUT_MS = 10_000;
 /** Shape of the context; raise it with every change that an older snapshot would not fit, and add the step. */
-const CONTEXT_VERSION = 2;
+const CONTEXT_VERSION = 3;
 /**
  * A lost answer raises the fence by this: claims are whole numbers, so a newer claim stands above all seals of an older
  * one, and the bridge, which refuses whatever is lower than it has seen, needs not know about them.
@@ -59,6 +59,7 @@ export function brokerActor(options: BrokerOptions): ActorDefinition {
     input,
     version: CONTEXT_VERSION,
     migrations: brokerMigrations,
+    replacesState: true,
     delivery: 'commit',
     urgent: true,
     inputs: [
@@ -70,6 +71,7 @@ export function brokerActor(options: BrokerOptions): ActorDefinition {
         joins: () => true,
       })),
     ],
+    ahead: { topic: 'intent', kind: 'strategy', ids: options.strategies ?? [] },
     perform: { command: (params: CommandParams, context: EffectContext) => sendCommand(sender, params, context) },
     // A command of an earlier life is never sent again: broker.start finds out what became of it.
     redeliver: (type) => type !== 'command',

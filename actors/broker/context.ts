@@ -73,6 +73,14 @@ export interface SafeMode {
   readonly text: string;
 }
 
+/** How far a strategy's intents have come, by their running numbers. */
+export interface IntentNumbers {
+  /** Of the last that was taken, ahead of its message or with it. */
+  readonly taken: number;
+  /** Of the last whose message has come. */
+  readonly heard: number;
+}
+
 export interface Counters {
   /** Orders that intents asked for: entries and exits, not changes and cancellations. */
   readonly intended: number;
@@ -150,6 +158,8 @@ export interface BrokerContext extends RiskState {
   readonly tickets: TicketMemory;
   readonly rejectedUnseen: readonly string[];
   readonly waiting: readonly Intent[];
+  /** By strategy, of those whose intents are numbered. */
+  readonly numbers: Readonly<Record<string, IntentNumbers>>;
   readonly differences: Readonly<Record<string, BrokerDifference>>;
   readonly counters: Counters;
 }
@@ -218,6 +228,7 @@ export function firstContext(input: BrokerInput): BrokerContext {
     rejectedUnseen: [],
     recent: [],
     waiting: [],
+    numbers: {},
     differences: {},
     counters: {
       intended: 0,

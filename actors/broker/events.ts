@@ -1,5 +1,5 @@
 /** Everything that the broker's machine may be told. */
-import type { ControlEvent, InputEvent } from '../../runtime/actor.ts';
+import type { AheadEvent, ControlEvent, InputEvent } from '../../runtime/actor.ts';
 import type { CommandFailed, CommandReplied } from './commands.ts';
 import type { BrokerInput, SafePolicy } from './context.ts';
 import type { RiskLimits } from './risk/limits.ts';
@@ -40,5 +40,6 @@ export type BrokerEvent =
   | CommandReplied
   | CommandFailed
   | InputEvent<'intent'>
+  | AheadEvent<'intent'>
   | InputEvent<'execution'>
   | InputEvent<'bar'>;

@@ -7,7 +7,7 @@ import type { BrokerContext, BrokerInput } from './context.ts';
 import { firstContext } from './context.ts';
 import type { BrokerEvent } from './events.ts';
 import { onExecution } from './turn/execution.ts';
-import { judgeWaiting, queueIntent, takeIntent } from './turn/intents.ts';
+import { judgeWaiting, queueIntent, takeAhead, takeIntent } from './turn/intents.ts';
 import {
   accept,
   correct,
@@ -89,6 +89,7 @@ export const brokerMachine = setup({
     readFailure: action<'command.failed'>(onFailed),
     keepIntent: action<'intent'>((turn, event) => queueIntent(turn, event.message)),
     judgeIntent: action<'intent'>((turn, event) => takeIntent(turn, event.message)),
+    judgeAhead: action<'intent.ahead'>((turn, event) => takeAhead(turn, event.message)),
     judgeWaiting: action(judgeWaiting),
     askOrder: action<'order.ask'>((turn, event) => ask(turn, event.orderId)),
     askSnapshot: action((turn) => askSnapshot(turn, false)),
@@ -178,6 +179,8 @@ export const brokerMachine = setup({
       initial: 'active',
       on: {
         intent: { actions: 'judgeIntent' },
+        // Nowhere else: where intents wait, or are refused, nobody is in a hurry.
+        'intent.ahead': { actions: 'judgeAhead' },
         ...connection,
         ...questions,
         'mode.active': '.active',

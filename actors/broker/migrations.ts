@@ -3,7 +3,8 @@ import type { Migration, StoredState } from '../../runtime/actor.ts';
 import type { BrokerContext } from './context.ts';
 import type { Order } from './order/order.ts';
 
-type Older = Omit<BrokerContext, 'finished' | 'orders' | 'counters'> & {
+type Version2 = Omit<BrokerContext, 'numbers'>;
+type Version1 = Omit<Version2, 'finished' | 'orders' | 'counters'> & {
   readonly finished: Float64Array;
   readonly orders: Readonly<Record<string, Omit<Order, 'stray'>>>;
   readonly counters: Omit<BrokerContext['counters'], 'adjustments' | 'resolved'>;
@@ -14,9 +15,9 @@ type Older = Omit<BrokerContext, 'finished' | 'orders' | 'counters'> & {
  * is not known, so every strategy that is known remembers all of them until they are forgotten.
  */
 function toVersion2({ value, context }: StoredState): StoredState {
-  const { finished, orders, counters, ...kept } = context as Older;
+  const { finished, orders, counters, ...kept } = context as Version1;
   const names = new Set(Object.values(kept.strategies));
-  const next: BrokerContext = {
+  const next: Version2 = {
     ...kept,
     correcting: [],
     operation: null,
@@ -33,4 +34,13 @@ function toVersion2({ value, context }: StoredState): StoredState {
   return { value, context: next };
 }
 
-export const brokerMigrations: readonly Migration[] = [{ from: 1, to: 2, migrate: toVersion2 }];
+/** 2 to 3: intents are numbered. Of none of them is known which was the last, so the next comes by its message. */
+function toVersion3({ value, context }: StoredState): StoredState {
+  const next: BrokerContext = { ...(context as Version2), numbers: {} };
+  return { value, context: next };
+}
+
+export const brokerMigrations: readonly Migration[] = [
+  { from: 1, to: 2, migrate: toVersion2 },
+  { from: 2, to: 3, migrate: toVersion3 },
+];

@@ -264,6 +264,7 @@ export class Desk implements Ctx {
       referencePrice: direction === undefined ? 0 : direction === 'buy' ? this.ask : this.bid,
       decidedAtMs: this.timeMs,
       createdUs: moment.atUs,
+      number: n,
     });
     return intentId;
   }

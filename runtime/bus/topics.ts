@@ -50,6 +50,8 @@ export interface Topic<Message, Init> {
   subject(key: TopicKey, layout: Layout): string;
   keyOf(message: Init): TopicKey;
   encode(message: Init): Uint8Array;
+  /** What a reader gets of it, without the way there: nothing is checked. */
+  read(message: Init): Message;
   /** Throws on bytes that are not such a message. */
   decode(data: Uint8Array): Message;
 }
@@ -83,6 +85,7 @@ function topic<D extends DescMessage>(spec: TopicSpec<D>): Topic<MessageShape<D>
       const message = create(schema, init);
       return spec.json ? utf8.encode(toJsonString(schema, message)) : toBinary(schema, message);
     },
+    read: (init) => create(schema, init),
     decode: (data) => (spec.json ? fromJsonString(schema, text.decode(data)) : fromBinary(schema, data)),
   };
 }
@@ -98,6 +101,7 @@ const ticks: Topic<TickColumns, TickColumns> = {
   subject: (k, layout) => `md.${partition(k, layout)}.ticks.${token(k.source)}.${token(k.symbol)}`,
   keyOf: (m) => ({ source: m.source, symbol: m.symbol }),
   encode: encodeTicks,
+  read: (columns) => columns,
   decode: decodeTicks,
 };
 

@@ -254,6 +254,7 @@ export function operatorIntent(intentId: string, strategy: string, symbol: strin
     decidedAtMs: 0,
     createdUs: 0,
     targetIntentId: '',
+    number: 0,
   };
 }
 

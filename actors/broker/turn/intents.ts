@@ -2,7 +2,7 @@
 import type { OrderIntent } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
 import { IntentAction, OrderType, Side } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
 import type { DenialCode } from '../../../runtime/errors.ts';
-import type { Intent } from '../context.ts';
+import type { Intent, IntentNumbers } from '../context.ts';
 import { MAX_WAITING } from '../context.ts';
 import { magicOf, orderIdOf } from '../ids.ts';
 import { roundPrice } from '../numbers.ts';
@@ -54,11 +54,38 @@ function isOurs(turn: Turn, message: OrderIntent): boolean {
   return message.account === turn.c.account;
 }
 
+/**
+ * An intent whose strategy has committed it and whose message has not come yet. It is taken where it is the very next
+ * one, so that a strategy's intents are judged in their order; otherwise its message is waited for. Of a strategy of
+ * which nothing has been heard nobody can tell: a broker that begins anew may see a commit of long ago.
+ */
+export function takeAhead(turn: Turn, message: OrderIntent): void {
+  const intent = intentOf(message);
+  const numbers = turn.c.numbers[intent.strategy];
+  if (numbers === undefined || intent.number !== numbers.taken + 1) return;
+  if (!isOurs(turn, message) || isDealtWith(turn, intent)) return;
+  noteNumbers(turn, intent, { ...numbers, taken: intent.number });
+  decide(turn, intent);
+}
+
+function isDealtWith(turn: Turn, intent: Intent): boolean {
+  return isKnownIntent(turn, intent) || turn.c.waiting.some((waiting) => waiting.intentId === intent.intentId);
+}
+
+/** Of an intent's message; the first of one that was taken ahead of it repeats nothing. */
 function isRepeated(turn: Turn, intent: Intent): boolean {
-  const repeated =
-    isKnownIntent(turn, intent) || turn.c.waiting.some((waiting) => waiting.intentId === intent.intentId);
-  if (repeated) count(turn, 'duplicateIntents');
-  return repeated;
+  const isKnown = isDealtWith(turn, intent);
+  const numbers = turn.c.numbers[intent.strategy];
+  const isExpected = numbers !== undefined && intent.number > numbers.heard && intent.number <= numbers.taken;
+  if (isKnown && !isExpected) count(turn, 'duplicateIntents');
+  if (isExpected) noteNumbers(turn, intent, { ...numbers, heard: intent.number });
+  // A strategy that has begun anew counts from 1 again.
+  else if (!isKnown && intent.number > 0) noteNumbers(turn, intent, { taken: intent.number, heard: intent.number });
+  return isKnown;
+}
+
+function noteNumbers(turn: Turn, { strategy }: Intent, numbers: IntentNumbers): void {
+  turn.c.numbers = { ...turn.c.numbers, [strategy]: numbers };
 }
 
 const planners: Readonly<Partial<Record<IntentAction, (turn: Turn, intent: Intent) => Plan>>> = {

@@ -2,6 +2,7 @@
  * Runs the broker's machine as the runtime does, by hand: commit before effects, an outbox, input positions, timers with
  * deadlines; and it can crash between any two of them.
  */
+import assert from 'node:assert/strict';
 import { create } from '@bufbuild/protobuf';
 import { fenceOf } from '../../../actors/broker/actor.ts';
 import type { CommandParams } from '../../../actors/broker/commands.ts';
@@ -11,7 +12,7 @@ import type { RiskLimits } from '../../../actors/broker/risk/limits.ts';
 import { BarSchema } from '../../../proto/gen/troupe/market/v1/market_pb.js';
 import type { OrderIntent } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
 import { IntentAction, OrderIntentSchema, OrderType, Side } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
-import { decodeSnapshot, encodeSnapshot } from '../../../runtime/codec.ts';
+import { decodeSnapshot, encodeSnapshot, SnapshotWriter } from '../../../runtime/codec.ts';
 import type { MachineEvent, Snapshot } from '../../../runtime/xstate.ts';
 import { restore, start, stateName, step } from '../../../runtime/xstate.ts';
 import { PRICE, ScriptedTerminal, START_MS } from './terminal.ts';
@@ -55,6 +56,7 @@ export class Rig {
   claim = 1;
   /** Commands that are still on their way, with the fence that they carry. */
   readonly late: { params: CommandParams; fence: number }[] = [];
+  private readonly writer = new SnapshotWriter();
   private committed!: Commit;
   private made = 0;
   private fresh: Outgoing[] = [];
@@ -224,7 +226,10 @@ export class Rig {
   }
 
   private commit(): void {
-    const bytes = encodeSnapshot({ value: this.snapshot.value, context: this.snapshot.context });
+    const state = { value: this.snapshot.value, context: this.snapshot.context };
+    const bytes = encodeSnapshot(state);
+    // As the broker's own are written: what a step changes inside of the context would be missing there.
+    assert.ok(this.writer.encode(state).equals(bytes), 'a step has changed something inside of the context');
     this.commits += 1;
     this.largestCommit = Math.max(this.largestCommit, bytes.length);
     const outbox = [...this.underWay.values(), ...this.fresh];
