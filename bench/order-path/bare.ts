@@ -2,25 +2,24 @@
  * The raw limit of the order path: everything that the path asks of NATS, one after the other and with nothing done in
  * between.
  *
- * 1. compare-and-set in KV: the strategy commits its snapshot and outbox;
- * 2. publish into TRADING until a consumer has it: the intent reaches the broker (its acknowledgement comes meanwhile
- *    and is awaited before the next round begins);
- * 3. compare-and-set in KV: the broker commits `submitting`;
- * 4. request and reply: the command reaches the bridge, and its answer the broker.
+ * 1. compare-and-set in KV until a watcher has it: the strategy commits its snapshot and outbox, and the broker reads its
+ *    intent there (the acknowledgement comes meanwhile and is awaited before the next round begins);
+ * 2. compare-and-set in KV: the broker commits `submitting`;
+ * 3. request and reply: the command reaches the bridge, and its answer the broker.
  */
-import type { Bus, KeyValue } from '../../runtime/bus/bus.ts';
+import type { KeyValue } from '../../runtime/bus/bus.ts';
 import type { NatsBus } from '../../runtime/bus/nats.ts';
-import { inspectSubject, topics } from '../../runtime/bus/topics.ts';
+import { inspectSubject } from '../../runtime/bus/topics.ts';
 import type { Login, Stage } from '../stage.ts';
 
 /** Names of its own, so that nobody in the company hears of it. */
 const ACCOUNT = 'bench-bare';
+const STRATEGY = 'bench.strategy';
 const GAP_MS = 40;
 const TIMEOUT_MS = 10_000;
 
 export interface BareTrip {
   readonly strategyCommitMs: number;
-  readonly intentMs: number;
   readonly brokerCommitMs: number;
   readonly commandMs: number;
   readonly totalMs: number;
@@ -30,7 +29,6 @@ export interface BareTrip {
 export interface BareSizes {
   readonly strategySnapshot: number;
   readonly brokerSnapshot: number;
-  readonly intent: number;
   readonly command: number;
 }
 
@@ -95,57 +93,35 @@ export class BareTrips {
     const { stage, client, bridge, sizes } = this;
     const { clock } = stage;
     const kv = await client.kv('snapshots');
-    const strategy = new Cell(kv, 'bench.strategy', sizes.strategySnapshot);
+    const strategy = new Cell(kv, STRATEGY, sizes.strategySnapshot);
     const broker = new Cell(kv, 'bench.broker', sizes.brokerSnapshot);
-    const subject = topics.intent.subject({ account: ACCOUNT, strategy: 'bare' }, { partitions: 1 });
-    const intent = new Uint8Array(sizes.intent).fill(32);
     const command = new Uint8Array(sizes.command).fill(32);
     const reply = new Uint8Array(sizes.command).fill(32);
     const unserve = await bridge.serve(inspectSubject('bench', ACCOUNT), async () => reply);
-    const consumer = await consume(client, subject);
-    for (let n = 1; !this.stopping; n++) {
+    let hear = (): void => undefined;
+    const unwatch = await kv.watch(STRATEGY, () => hear());
+    while (!this.stopping) {
       const t0 = clock.monotonicMs();
-      await strategy.commit();
+      const heard = new Promise<void>((resolve) => {
+        hear = resolve;
+      });
+      const committed = strategy.commit();
+      await Promise.race([heard, committed.then(() => heard)]);
       const t1 = clock.monotonicMs();
-      const delivered = consumer.next();
-      const acknowledged = client.publish({ subject, data: intent, messageId: `bench-bare-${n}` });
-      await delivered;
-      const t2 = clock.monotonicMs();
       await broker.commit();
-      const t3 = clock.monotonicMs();
+      const t2 = clock.monotonicMs();
       await client.request(inspectSubject('bench', ACCOUNT), command, TIMEOUT_MS);
-      const t4 = clock.monotonicMs();
-      await acknowledged;
+      const t3 = clock.monotonicMs();
+      await committed;
       this.trips.push({
         strategyCommitMs: t1 - t0,
-        intentMs: t2 - t1,
-        brokerCommitMs: t3 - t2,
-        commandMs: t4 - t3,
-        totalMs: t4 - t0,
+        brokerCommitMs: t2 - t1,
+        commandMs: t3 - t2,
+        totalMs: t3 - t0,
       });
       await clock.sleep(GAP_MS);
     }
-    await consumer.stop();
+    await unwatch();
     await unserve();
   }
-}
-
-async function consume(bus: Bus, subject: string): Promise<{ next(): Promise<void>; stop(): Promise<void> }> {
-  let wake: (() => void) | undefined;
-  let fail: ((error: Error) => void) | undefined;
-  const reader = await bus.read({
-    stream: topics.intent.stream,
-    filters: [subject],
-    fromSequence: 1,
-    onMessage: () => wake?.(),
-    onError: (error) => fail?.(error),
-  });
-  return {
-    next: () =>
-      new Promise((resolve, reject) => {
-        wake = resolve;
-        fail = reject;
-      }),
-    stop: () => reader.stop(),
-  };
 }

@@ -74,7 +74,6 @@ function perRound(round: Round) {
     ...{ orders, p99AllMs, sizes },
     bareParts: {
       strategyCommitP50Ms: part('strategyCommitMs'),
-      intentP50Ms: part('intentMs'),
       brokerCommitP50Ms: part('brokerCommitMs'),
       commandP50Ms: part('commandMs'),
     },

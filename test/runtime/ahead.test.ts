@@ -193,7 +193,7 @@ test('one that comes up is told what waits in a commit already, and one that has
   assert.deepEqual(listOf(hears), ['intent.ahead x']);
 });
 
-test('an actor whose machine throws at it lives, and the message itself has its five tries', async () => {
+test('an actor whose machine throws at it lives, and the message itself is what it fails at', async () => {
   const bus = memoryBus({ clock });
   const held = Promise.withResolvers<void>();
   const slow: Bus = Object.create(bus, {
