@@ -6,6 +6,8 @@ import { publish } from '../../runtime/actor.ts';
 import { LARGEST_AHEAD_BYTES, watchAhead } from '../../runtime/ahead.ts';
 import type { Bus, KeyValue } from '../../runtime/bus/bus.ts';
 import { memoryBus } from '../../runtime/bus/memory.ts';
+import { connectNats } from '../../runtime/bus/nats.ts';
+import { ensureStreams } from '../../runtime/bus/nats-streams.ts';
 import type { TopicInit } from '../../runtime/bus/topics.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { encodeSnapshot } from '../../runtime/codec.ts';
@@ -17,6 +19,7 @@ import { PoisonRecord } from '../../runtime/poison.ts';
 import { silentLogger as log } from '../../runtime/telemetry/log.ts';
 import type { MachineEvent } from '../../runtime/xstate.ts';
 import { assign, enqueueActions, setup } from '../../runtime/xstate.ts';
+import { startNats } from '../support/servers.ts';
 
 const layout = { partitions: 1 };
 const said = (intentId: string): TopicInit<'intent'> => ({ intentId, account: 'a', strategy: 's' });
@@ -156,21 +159,37 @@ async function run(bus: Bus, definition: ActorDefinition, exits: Exit[] = []): P
 
 const listOf = (interpreter: Interpreter): readonly string[] => (interpreter.current.context as Heard).list;
 
-test('an actor hears it while the message is not stored yet, and the message afterwards', async () => {
-  const bus = memoryBus({ clock });
-  const held = Promise.withResolvers<void>();
-  const slow: Bus = Object.create(bus, {
-    publish: { value: (request: Parameters<Bus['publish']>[0]) => held.promise.then(() => bus.publish(request)) },
+/** A server of its own, as the user that a node is: it must be allowed to watch. */
+async function natsBus(): Promise<Bus> {
+  const server = await startNats();
+  stops.push(() => server.stop());
+  const { user, password } = server.credentials.node;
+  const bus = await connectNats({ name: 'test', clock, log, url: server.url, user, password });
+  stops.push(() => bus.drain());
+  await ensureStreams(bus, { replay: true });
+  return bus;
+}
+
+const buses: Readonly<Record<string, () => Promise<Bus>>> = {
+  memory: async () => memoryBus({ clock }),
+  NATS: natsBus,
+};
+for (const [name, connect] of Object.entries(buses))
+  test(`an actor hears it while the message is not stored yet, and the message afterwards (${name})`, async () => {
+    const bus = await connect();
+    const held = Promise.withResolvers<void>();
+    const slow: Bus = Object.create(bus, {
+      publish: { value: (request: Parameters<Bus['publish']>[0]) => held.promise.then(() => bus.publish(request)) },
+    });
+    const speaks = await run(slow, speaker);
+    const hears = await run(bus, listener);
+    speaks.tell({ type: 'go', id: 'x' });
+    await until('the hint', () => listOf(hears).length === 1);
+    assert.deepEqual(listOf(hears), ['intent.ahead x']);
+    held.resolve();
+    await until('the message', () => listOf(hears).length === 2);
+    assert.deepEqual(listOf(hears), ['intent.ahead x', 'intent x']);
   });
-  const speaks = await run(slow, speaker);
-  const hears = await run(bus, listener);
-  speaks.tell({ type: 'go', id: 'x' });
-  await until('the hint', () => listOf(hears).length === 1);
-  assert.deepEqual(listOf(hears), ['intent.ahead x']);
-  held.resolve();
-  await until('the message', () => listOf(hears).length === 2);
-  assert.deepEqual(listOf(hears), ['intent.ahead x', 'intent x']);
-});
 
 test('one that comes up is told what waits in a commit already, and one that has ended nothing', async () => {
   const bus = memoryBus({ clock });

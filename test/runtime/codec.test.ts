@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { decodeSnapshot, encodeSnapshot } from '../../runtime/codec.ts';
+import { decodeFields, decodeSnapshot, encodeSnapshot, SnapshotWriter } from '../../runtime/codec.ts';
 
 const key = fc.string().filter((text) => text !== '__proto__' && text !== '$troupe');
 const leaf = fc.oneof(
@@ -38,6 +38,35 @@ const { tree } = fc.letrec((tie) => ({
 describe('snapshots', () => {
   test('come back as they were', () => {
     fc.assert(fc.property(tree, (value) => assert.deepStrictEqual(decodeSnapshot(encodeSnapshot(value)), value)));
+  });
+
+  test('of a writer that remembers what it has written come back as they were, however they share their parts', () => {
+    const record = fc.dictionary(key, tree, { noNullPrototype: true });
+    const changes = fc.array(fc.record({ field: fc.nat({ max: 20 }), inner: fc.boolean(), value: tree }));
+    fc.assert(
+      fc.property(record, record, changes, (context, other, steps) => {
+        const writer = new SnapshotWriter();
+        let state: Record<string, unknown> = { value: 'a', context, other, same: context, absent: undefined };
+        for (const { field, inner, value } of steps) {
+          const { absent: _absent, ...present } = state;
+          assert.deepStrictEqual(decodeSnapshot(writer.encode(state)), present);
+          const fields = { ...(state.context as Record<string, unknown>) };
+          const name = Object.keys(fields)[field % Math.max(1, Object.keys(fields).length)] ?? 'x';
+          fields[name] = inner ? { of: fields[name] ?? null, value } : value;
+          state = { ...state, context: fields };
+        }
+      }),
+    );
+  });
+
+  test('give some of their fields alone', () => {
+    fc.assert(
+      fc.property(tree, tree, (a, b) => {
+        assert.deepStrictEqual(decodeFields(encodeSnapshot({ a, b, c: 1 }), ['b', 'd']), { b, d: undefined });
+      }),
+    );
+    for (const text of ['[]', 'null', '7', '{'])
+      assert.throws(() => decodeFields(Buffer.from(text), ['a']), SyntaxError);
   });
 
   test('of records that are alike the fields stand once, of ascending whole numbers their distances', () => {

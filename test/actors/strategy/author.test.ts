@@ -35,6 +35,7 @@ describe('what the author calls becomes an intent', () => {
       referencePrice: 1.1 + SPREAD,
       decidedAtMs: MINUTE_MS - 7,
       createdUs: 5000,
+      number: 1,
     });
   });
 
