@@ -91,7 +91,10 @@ interface Envelope extends Committed {
   readonly version: number;
 }
 
-/** How a commit says that nothing is under way. Inside of a text the quotes would be escaped. */
+/**
+ * How a commit says that nothing is under way. Inside of a text the quotes would be escaped; where an author's own state has
+ * a field of this name that is empty, nothing is found, and what the commit holds is heard by its topic only.
+ */
 const NO_OUTBOX = '"outbox":[]';
 
 /**
