@@ -69,15 +69,9 @@ function taggedItems(list: readonly unknown[]): readonly unknown[] {
 }
 
 function taggedFields(record: Readonly<Record<string, unknown>>): unknown {
+  const table = tableOf(record);
+  if (table !== undefined) return table;
   const keys = Object.keys(record);
-  const fields = tableFieldsOf(record, keys);
-  if (fields !== undefined) {
-    return {
-      [TAG]: 'table',
-      fields,
-      value: Object.fromEntries(keys.map((key) => [key, rowOf(fields, record[key])])),
-    };
-  }
   let copy: Record<string, unknown> | undefined;
   for (const key of keys) {
     const as = tagged(record[key]);
@@ -88,12 +82,14 @@ function taggedFields(record: Readonly<Record<string, unknown>>): unknown {
   return copy ?? record;
 }
 
-/** Of many records that are alike. */
-const tableFieldsOf = (record: Readonly<Record<string, unknown>>, keys: readonly string[]): string[] | undefined =>
-  keys.length >= MANY && isRecord(record[keys[0]!]) ? fieldsOf(Object.values(record)) : undefined;
-
-const isTable = (record: Readonly<Record<string, unknown>>): boolean =>
-  tableFieldsOf(record, Object.keys(record)) !== undefined;
+/** Many records that are alike, as a table; undefined where they are not. */
+function tableOf(record: Readonly<Record<string, unknown>>): Tagged | undefined {
+  const keys = Object.keys(record);
+  if (keys.length < MANY || !isRecord(record[keys[0]!])) return undefined;
+  const fields = fieldsOf(Object.values(record));
+  if (fields === undefined) return undefined;
+  return { [TAG]: 'table', fields, value: Object.fromEntries(keys.map((key) => [key, rowOf(fields, record[key])])) };
+}
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' &&
@@ -206,8 +202,8 @@ export function encodeSnapshot(value: unknown): Uint8Array {
 export class SnapshotWriter {
   private readonly texts = new WeakMap<object, string>();
 
-  encode(record: Readonly<Record<string, unknown>>): Buffer {
-    return Buffer.from(this.fieldsText(record, DEPTH));
+  encode(record: object): Buffer {
+    return Buffer.from(this.fieldsText(record as Readonly<Record<string, unknown>>, DEPTH));
   }
 
   private fieldsText(record: Readonly<Record<string, unknown>>, depth: number): string {
@@ -223,12 +219,14 @@ export class SnapshotWriter {
     if (typeof value !== 'object' || value === null) return JSON.stringify(tagged(value));
     const known = this.texts.get(value);
     if (known !== undefined) return known;
-    const text =
-      depth > 0 && isRecord(value) && !isTable(value)
-        ? this.fieldsText(value, depth - 1)
-        : JSON.stringify(tagged(value));
+    const text = depth > 0 && isRecord(value) ? this.recordText(value, depth) : JSON.stringify(tagged(value));
     this.texts.set(value, text);
     return text;
+  }
+
+  private recordText(record: Readonly<Record<string, unknown>>, depth: number): string {
+    const table = tableOf(record);
+    return table === undefined ? this.fieldsText(record, depth - 1) : JSON.stringify(table);
   }
 }
 

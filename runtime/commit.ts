@@ -211,7 +211,7 @@ export class CommitStore {
 
   encode(state: Committed): Uint8Array {
     const envelope: Envelope = { ...state, format: FORMAT, version: this.version };
-    return this.writer === undefined ? encodeSnapshot(envelope) : this.writer.encode({ ...envelope });
+    return this.writer === undefined ? encodeSnapshot(envelope) : this.writer.encode(envelope);
   }
 
   /** Commits what `encode` gave. Throws BUS_CONFLICT when another owner has committed since. Returns the revision. */
