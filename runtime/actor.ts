@@ -143,6 +143,11 @@ export interface ActorDefinition {
   readonly inputs: readonly Input[];
   /** For whom a round trip matters: hears, besides its inputs, what others have committed to say. */
   readonly ahead?: Ahead;
+  /**
+   * Delivery `commit` only: what of an effect is told to those who listen on `ahead.<kind>.<id>` as soon as the commit
+   * that holds it is stored, by the server that stores it. Undefined: nothing. Must be pure and cheap.
+   */
+  readonly foretell?: (type: string, params: unknown) => Uint8Array | undefined;
   readonly perform?: Readonly<Record<string, Performer>>;
   /** One short line for a person, from the snapshot: shown in KV `actors` and the live view. */
   readonly describe?: (snapshot: Snapshot) => string;

@@ -7,7 +7,7 @@ import type { KeyValue, KvEntry } from './bus/bus.ts';
 import { fnv1a32 } from './bus/subjects.ts';
 import type { Family } from './bus/topics.ts';
 import { actorKey } from './bus/topics.ts';
-import { decodeFields, decodeSnapshot, encodeSnapshot, SnapshotWriter } from './codec.ts';
+import { decodeSnapshot, encodeSnapshot, SnapshotWriter } from './codec.ts';
 import { messageOf, TroupeError } from './errors.ts';
 import type { MachineEvent } from './xstate.ts';
 
@@ -58,6 +58,14 @@ export interface Committed {
   readonly lineage: number;
 }
 
+/** A commit that is made and not stored yet. */
+export interface Noted {
+  readonly bytes: Uint8Array;
+  readonly positions: ReadonlyMap<Family, number>;
+  /** Told by the server once it is stored. */
+  readonly foretold: readonly Uint8Array[];
+}
+
 /** The last commit, as who starts the actor has found it. */
 export interface StoredCommit extends KvEntry {
   /** It has been saved again for this start: whoever ran the actor before loses its next commit. */
@@ -89,27 +97,6 @@ function knowsItsLineage(value: Uint8Array): boolean {
 interface Envelope extends Committed {
   readonly format: number;
   readonly version: number;
-}
-
-/**
- * How a commit says that nothing is under way. Inside of a text the quotes would be escaped; where an author's own state has
- * a field of this name that is empty, nothing is found, and what the commit holds is heard by its topic only.
- */
-const NO_OUTBOX = '"outbox":[]';
-
-/**
- * What a stored commit says will be performed, by number. Nothing where it cannot be read: whoever starts the actor says
- * why. Most commits hold nothing, and are not decoded to find that out.
- */
-export function outboxOf(value: Uint8Array): readonly OutboxEntry[] {
-  if (Buffer.from(value.buffer, value.byteOffset, value.byteLength).includes(NO_OUTBOX)) return [];
-  try {
-    const { format, outbox } = decodeFields(value, ['format', 'outbox']);
-    if (format !== FORMAT || !Array.isArray(outbox)) return [];
-    return (outbox as OutboxEntry[]).toSorted((a, b) => a.n - b.n);
-  } catch {
-    return [];
-  }
 }
 
 export class CommitStore {
@@ -214,11 +201,11 @@ export class CommitStore {
     return this.writer === undefined ? encodeSnapshot(envelope) : this.writer.encode(envelope);
   }
 
-  /** Commits what `encode` gave. Throws BUS_CONFLICT when another owner has committed since. Returns the revision. */
-  async save(value: Uint8Array): Promise<number> {
+  /** Commits what `encode` gave; what it foretells is told, unless it is the very first. Throws BUS_CONFLICT when another owner has committed since. Returns the revision. */
+  async save(value: Uint8Array, foretold: readonly Uint8Array[] = []): Promise<number> {
     const { kv, key, revision } = this;
     this.saved = undefined;
-    this.saving = revision === 0 ? kv.create(key, value) : kv.update(key, value, revision);
+    this.saving = revision === 0 ? kv.create(key, value) : kv.update(key, value, revision, foretold);
     try {
       this.revision = await this.saving;
     } finally {

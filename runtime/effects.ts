@@ -9,6 +9,8 @@ import type { OutboxEntry } from './commit.ts';
 import type { Effect, MachineEvent } from './xstate.ts';
 
 const DEFAULT_IN_FLIGHT = 256;
+/** The rest of a commit is heard when it is said. */
+export const MOST_FORETOLD_BYTES = 16 * 2 ** 10;
 
 interface Made extends OutboxEntry {
   /** Message id where it can be told from the input alone; otherwise the lineage and `n` make it. */
@@ -98,6 +100,22 @@ export class Effects {
   outbox(): OutboxEntry[] {
     if (this.definition.delivery === 'replay') return [];
     return [...this.underWay.values(), ...this.waiting].map(({ n, type, params }) => ({ n, type, params }));
+  }
+
+  /** What the next commit foretells: of those that wait for it, in their order, as much as has room. */
+  foretold(): Uint8Array[] {
+    const { foretell } = this.definition;
+    const told: Uint8Array[] = [];
+    if (foretell === undefined) return told;
+    let room = MOST_FORETOLD_BYTES;
+    for (const { type, params } of this.waiting) {
+      const bytes = foretell(type, params);
+      if (bytes === undefined) continue;
+      room -= bytes.length;
+      if (room < 0) break;
+      told.push(bytes);
+    }
+    return told;
   }
 
   committed(lineage: number): void {

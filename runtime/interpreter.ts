@@ -3,11 +3,11 @@
  * outcomes back as events. The only interpreter of effects there is.
  */
 import type { ActorDefinition, ControlEvent, EffectContext } from './actor.ts';
-import { watchAhead } from './ahead.ts';
+import { hearAhead } from './ahead.ts';
 import type { KvEntry } from './bus/bus.ts';
 import type { Family, TopicName } from './bus/topics.ts';
 import { topics } from './bus/topics.ts';
-import type { Committed } from './commit.ts';
+import type { Committed, Noted } from './commit.ts';
 import { CommitStore, idleCommitMs } from './commit.ts';
 import type { Delivered } from './delivered.ts';
 import { Effects } from './effects.ts';
@@ -350,7 +350,7 @@ export class Interpreter implements Subscriber, Inspectable {
       if (this.state === 'running' && this.mailbox.offer({ event, isHint: true })) this.wake();
     };
     try {
-      const stop = await watchAhead(this.o.snapshots, ahead, hear);
+      const stop = await hearAhead(this.o.snapshots, ahead, hear);
       if (this.abort.signal.aborted) await stop();
       else this.abort.signal.addEventListener('abort', () => void stop());
     } catch (thrown) {
@@ -517,17 +517,18 @@ export class Interpreter implements Subscriber, Inspectable {
   }
 
   /** `committed` may move on before it is stored, past messages that are only skipped: its positions stand here. */
-  private noteCommit() {
+  private noteCommit(): Noted {
     this.dirty = false;
     this.commitDue = false;
     this.redo.committed(this.effects.made);
     for (const [family, sequence] of this.applied) this.committed.set(family, sequence);
-    return { bytes: this.store.encode(this.toCommit()), positions: new Map(this.applied) };
+    const bytes = this.store.encode(this.toCommit());
+    return { bytes, positions: new Map(this.applied), foretold: this.effects.foretold() };
   }
 
-  private async save({ bytes, positions }: { bytes: Uint8Array; positions: Map<Family, number> }): Promise<void> {
+  private async save({ bytes, positions, foretold }: Noted): Promise<void> {
     const sinceMs = this.o.clock.monotonicMs();
-    const revision = await this.store.save(bytes);
+    const revision = await this.store.save(bytes, foretold);
     this.o.onCommit?.(this.o.clock.monotonicMs() - sinceMs);
     if (this.lineage === 0) this.lineage = revision;
     this.effects.committed(this.lineage);

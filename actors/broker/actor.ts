@@ -71,6 +71,7 @@ export function brokerActor(options: BrokerOptions): ActorDefinition {
         joins: () => true,
       })),
     ],
+    foretell: (type, params) => (type === 'command' ? foretold(options, params as CommandParams) : undefined),
     ahead: { topic: 'intent', kind: 'strategy', ids: options.strategies ?? [] },
     perform: { command: (params: CommandParams, context: EffectContext) => sendCommand(sender, params, context) },
     // A command of an earlier life is never sent again: broker.start finds out what became of it.
@@ -92,6 +93,18 @@ export function fenceOf(claim: number, seals: number): number {
   return claim + Math.min(seals, MOST_SEALS) * SEAL;
 }
 
+/** As the bridge gets it, whether it is asked or hears of the commit. */
+function commandBytes(options: BrokerOptions, { commandId, body, seal }: CommandParams): Uint8Array {
+  return toBinary(CommandSchema, create(CommandSchema, { commandId, fence: fenceOf(options.fence(), seal), body }));
+}
+
+/**
+ * An order that is committed may be placed: the bridge need not wait until it is asked to. From then on no failure of the
+ * asking proves that the order was not placed.
+ */
+const foretold = (options: BrokerOptions, params: CommandParams): Uint8Array | undefined =>
+  params.body.case === 'place' ? commandBytes(options, params) : undefined;
+
 /**
  * Sends one command and waits for its answer. Throws FENCED, which ends this actor: a newer owner of the account has
  * already spoken to the bridge. A refusal of a command that we have sealed off ourselves is an answer like any other.
@@ -104,16 +117,10 @@ async function sendCommand(
   const { options } = sender;
   const { commandId, orderId, body, createdUs, seal } = params;
   const about = { commandId, kind: body.case, orderId };
-  // Nothing has been handed to the bus yet.
-  if (signal.aborted) return { type: 'command.failed', ...about, code: 'ACTOR_STOPPED', sent: false };
+  if (signal.aborted) return { type: 'command.failed', ...about, code: 'ACTOR_STOPPED' };
   sender.seal = Math.max(sender.seal, seal);
-  const command = create(CommandSchema, { commandId, fence: fenceOf(options.fence(), seal), body });
   try {
-    const bytes = await bus.request(
-      commandSubject(options.account),
-      toBinary(CommandSchema, command),
-      COMMAND_TIMEOUT_MS,
-    );
+    const bytes = await bus.request(commandSubject(options.account), commandBytes(options, params), COMMAND_TIMEOUT_MS);
     const reply = fromBinary(CommandReplySchema, bytes);
     const fenced = reply.outcome === Outcome.REFUSED && reply.code === 'FENCED';
     if (fenced && seal === sender.seal) throw new TroupeError('FENCED', reply.message);
@@ -124,7 +131,6 @@ async function sendCommand(
   } catch (thrown) {
     if (thrown instanceof TroupeError && thrown.code === 'FENCED') throw thrown;
     const code = thrown instanceof TroupeError ? thrown.code : 'ORDER_UNKNOWN';
-    // Only "no responders" proves that nobody got it: the server said so, about this very message.
-    return { type: 'command.failed', ...about, code, sent: code !== 'BUS_NO_RESPONDER' };
+    return { type: 'command.failed', ...about, code };
   }
 }

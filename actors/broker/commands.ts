@@ -38,6 +38,4 @@ export interface CommandFailed {
   readonly kind: CommandKind;
   readonly orderId: string;
   readonly code: string;
-  /** False only when it is proven that nobody received the command. */
-  readonly sent: boolean;
 }

@@ -6,6 +6,7 @@
  * position is in its snapshot; a restart goes on from the committed place in each stream and misses nothing.
  */
 import type { ActorDefinition, Input, Performer } from '../../runtime/actor.ts';
+import { foretellTopic } from '../../runtime/ahead.ts';
 import type { Snapshot } from '../../runtime/xstate.ts';
 import { stateName } from '../../runtime/xstate.ts';
 import type { Strategy } from './define.ts';
@@ -89,6 +90,8 @@ export function strategyActor(options: StrategyOptions): ActorDefinition {
     idleCommitMs: IDLE_COMMIT_MS,
     urgent: true,
     inputs,
+    // The broker need not wait until they stand in their stream.
+    foretell: foretellTopic('intent'),
     perform: { log },
     describe: (snapshot) => describe(plan, snapshot),
     summary: (snapshot) => summaryOf(snapshot.context as Memory),

@@ -44,7 +44,7 @@ export function permissions(account: Names, source: Names): Record<NatsUser, Per
       },
       subscribe: {
         allow: [
-          ...['md.>', 'trade.>', 'model.>', 'sys.>', 'inspect.>', 'control.>', '_INBOX.>', '$SRV.>'],
+          ...['md.>', 'trade.>', 'model.>', 'sys.>', 'inspect.>', 'control.>', 'ahead.>', '_INBOX.>', '$SRV.>'],
           ...['$JS.API.>', '$JS.ACK.>', '$JS.FC.>', '$JS.EVENT.>', '$KV.>', '$O.>'],
         ],
       },
@@ -68,7 +68,11 @@ export function permissions(account: Names, source: Names): Record<NatsUser, Per
       },
       subscribe: {
         allow: [
-          ...accounts.flatMap((token) => [`bridge.${token}.command`, `control.bridge.${token}.*`]),
+          ...accounts.flatMap((token) => [
+            `bridge.${token}.command`,
+            `ahead.broker.${token}`,
+            `control.bridge.${token}.*`,
+          ]),
           '_INBOX.bridge.>',
           ...['$SRV.*', '$SRV.*.troupe-bridge', '$SRV.*.troupe-bridge.*'],
         ],

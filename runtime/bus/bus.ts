@@ -55,8 +55,11 @@ export interface KeyValue {
   get(key: string): Promise<KvEntry | undefined>;
   /** Creates a key that must not exist (deleted counts as not existing). Throws TroupeError BUS_CONFLICT otherwise. */
   create(key: string, value: Uint8Array): Promise<number>;
-  /** Compare-and-set on the last revision. Throws TroupeError BUS_CONFLICT when somebody else was faster. */
-  update(key: string, value: Uint8Array, revision: number): Promise<number>;
+  /**
+   * Compare-and-set on the last revision. Throws TroupeError BUS_CONFLICT when somebody else was faster. `foretold`, of
+   * bucket `snapshots` only: what the server tells those who listen as soon as it has stored the value.
+   */
+  update(key: string, value: Uint8Array, revision: number, foretold?: readonly Uint8Array[]): Promise<number>;
   put(key: string, value: Uint8Array): Promise<number>;
   /** With a revision: only if it is still the last one; throws BUS_CONFLICT otherwise. */
   delete(key: string, revision?: number): Promise<void>;
@@ -65,6 +68,11 @@ export interface KeyValue {
     filter: string,
     onEntry: (entry: KvEntry | { key: string; deleted: true }) => void,
   ): Promise<() => Promise<void>>;
+  /**
+   * What updates of the keys that match `filter` foretell, bucket `snapshots` only. Never of an update that was not
+   * stored; kept nowhere, so who does not listen just then misses it. Returns the stop function.
+   */
+  listen(filter: string, hear: (foretold: Uint8Array, key: string) => void): Promise<() => Promise<void>>;
 }
 
 export interface Bus {

@@ -22,6 +22,7 @@ import { memoryService } from './memory-service.ts';
 import type { RunningService, ServiceSpec } from './service.ts';
 import { buckets, streams } from './streams.ts';
 import { matchesSubject } from './subjects.ts';
+import { aheadSubject } from './topics.ts';
 
 export interface MemoryOptions {
   readonly clock: Clock;
@@ -285,9 +286,11 @@ class MemoryBus implements Bus {
         check(value);
         return store.create(key, value);
       },
-      update: async (key, value, revision) => {
+      update: async (key, value, revision, foretold = []) => {
         check(value);
-        return store.update(key, value, revision);
+        const stored = store.update(key, value, revision);
+        for (const bytes of foretold) this.send(aheadSubject(key), bytes);
+        return stored;
       },
       put: async (key, value) => {
         check(value);
@@ -306,6 +309,11 @@ class MemoryBus implements Bus {
           this.stops.delete(stop);
         };
       },
+      listen: (filter, hear) =>
+        this.serve(aheadSubject(filter), async (bytes, subject) => {
+          hear(bytes, subject.slice(aheadSubject('').length));
+          return undefined;
+        }),
     };
   }
 

@@ -16,6 +16,7 @@ import { busError } from './nats-errors.ts';
 import { type Publisher, PublishFailure } from './nats-publisher.ts';
 import type { ReaderLink, ReaderOptions } from './nats-reader.ts';
 import { OrderedReader } from './nats-reader.ts';
+import { aheadSubject } from './topics.ts';
 
 export interface KvLink {
   readonly reading: ReaderLink;
@@ -25,6 +26,8 @@ export interface KvLink {
 }
 
 const OPERATION = 'KV-Operation';
+/** One for each thing that is foretold, in hexadecimal. The bridge reads it too (`bridge/subjects.h`). */
+const FORETOLD = 'Troupe-Ahead';
 const EMPTY = new Uint8Array(0);
 
 export const bucketStream = (bucket: BucketName): string => `KV_${bucket}`;
@@ -59,10 +62,16 @@ export class NatsKeyValue implements KeyValue {
     }
   }
 
-  async update(key: string, value: Uint8Array, revision: number): Promise<number> {
+  async update(
+    key: string,
+    value: Uint8Array,
+    revision: number,
+    foretold: readonly Uint8Array[] = [],
+  ): Promise<number> {
     if (!Number.isSafeInteger(revision) || revision < 1)
       throw new RangeError(`revision ${revision}: a whole number from 1`);
-    return await this.write(key, value, revision);
+    const lines = foretold.map((bytes): [string, string] => [FORETOLD, Buffer.from(bytes).toString('hex')]);
+    return await this.write(key, value, revision, lines);
   }
 
   put(key: string, value: Uint8Array): Promise<number> {
@@ -70,7 +79,7 @@ export class NatsKeyValue implements KeyValue {
   }
 
   async delete(key: string, revision?: number): Promise<void> {
-    await this.write(key, EMPTY, revision, 'DEL');
+    await this.write(key, EMPTY, revision, [[OPERATION, 'DEL']]);
   }
 
   /** Resolves when all entries that were there have been handed out. */
@@ -127,6 +136,24 @@ export class NatsKeyValue implements KeyValue {
     return stop;
   }
 
+  async listen(filter: string, hear: (foretold: Uint8Array, key: string) => void): Promise<() => Promise<void>> {
+    const { connection, log } = this.link.reading;
+    const prefix = aheadSubject('');
+    const subscription = connection.subscribe(prefix + filter, {
+      callback: (error, message) => {
+        if (error) {
+          log.error({ filter, error: error.message }, 'listening ended');
+          return;
+        }
+        const key = message.subject.slice(prefix.length);
+        for (const text of message.headers?.values(FORETOLD) ?? []) hear(new Uint8Array(Buffer.from(text, 'hex')), key);
+      },
+    });
+    // The server must know of it before anybody is told that it listens.
+    await connection.flush().catch(() => {});
+    return async () => subscription.unsubscribe();
+  }
+
   /**
    * Newest message of the key, deletion markers included. Asked of the stream's leader: a "direct get" may be answered
    * by a replica that is behind, and a compare-and-set on a stale revision would look like a lost ownership.
@@ -142,13 +169,12 @@ export class NatsKeyValue implements KeyValue {
     key: string,
     value: Uint8Array,
     expected: number | undefined,
-    operation?: string,
+    more: readonly (readonly [string, string])[] = [],
   ): Promise<number> {
     checkKey(key);
     const id = nuid.next();
-    const lines: [string, string][] = [];
+    const lines = [...more];
     if (expected !== undefined) lines.push(['Nats-Expected-Last-Subject-Sequence', String(expected)]);
-    if (operation !== undefined) lines.push([OPERATION, operation]);
     try {
       const ack = await this.link.publisher.publish(this.prefix + key, value, id, lines);
       return ack.sequence;

@@ -113,7 +113,7 @@ export class Publisher {
     return new Promise((resolve, reject) => {
       const lines = headers();
       lines.set('Nats-Msg-Id', messageId);
-      if (extra) for (const [name, value] of extra) lines.set(name, value);
+      if (extra) for (const [name, value] of extra) lines.append(name, value);
       const nowMs = this.options.clock.monotonicMs();
       const lane = this.lane(subject);
       const token = (++this.counter).toString(36);

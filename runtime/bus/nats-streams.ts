@@ -5,9 +5,11 @@ import { nanos } from '@nats-io/transport-node';
 import type { Clock } from '../clock.ts';
 import { TroupeError } from '../errors.ts';
 import type { Logger } from '../telemetry/log.ts';
+import type { BucketName } from './bus.ts';
 import { busError } from './nats-errors.ts';
 import { bucketStream } from './nats-kv.ts';
 import { buckets, streams } from './streams.ts';
+import { aheadSubject } from './topics.ts';
 
 export interface EnsureOptions {
   /**
@@ -27,7 +29,16 @@ const LIVE = 'live';
 /** What a program that only reads and writes needs of a stream; a server adds fields of its own to the others. */
 const SETTINGS = [
   ...['subjects', 'retention', 'storage', 'discard', 'max_age', 'max_msgs_per_subject', 'max_msgs', 'max_msg_size'],
-  ...['duplicate_window', 'no_ack', 'sealed', 'allow_rollup_hdrs', 'mirror', 'sources', 'subject_transform'],
+  ...[
+    'duplicate_window',
+    'no_ack',
+    'sealed',
+    'allow_rollup_hdrs',
+    'mirror',
+    'sources',
+    'subject_transform',
+    'republish',
+  ],
 ] as const;
 
 const DUPLICATE_WINDOW_MS = 120_000;
@@ -38,6 +49,13 @@ const STORE_FAILED = 10049;
 const STORE_TRIES = 20;
 const STORE_AGAIN_MS = 100;
 const OVERLAP = 10065;
+
+/** The server says again what it has stored, to who listens, without the value. */
+const foretelling = (bucket: BucketName) => ({
+  src: `$KV.${bucket}.>`,
+  dest: aheadSubject('>'),
+  headers_only: true,
+});
 
 function wanted(replicas: number): Partial<StreamConfig>[] {
   const common = {
@@ -69,6 +87,7 @@ function wanted(replicas: number): Partial<StreamConfig>[] {
       discard: DiscardPolicy.New,
       allow_rollup_hdrs: true,
       deny_delete: true,
+      ...(spec.foretells === true ? { republish: foretelling(spec.name) } : {}),
       // The server wants the window to be no longer than the age.
       duplicate_window: nanos(spec.ttlMs > 0 ? Math.min(spec.ttlMs, DUPLICATE_WINDOW_MS) : DUPLICATE_WINDOW_MS),
     }),

@@ -27,10 +27,12 @@ export interface BucketSpec {
   readonly ttlMs: number;
   /** Values of a key that are kept, the newest included. */
   readonly history: number;
+  /** What an update foretells is told on `ahead.<key>` once it is stored. */
+  readonly foretells?: true;
 }
 
 export const buckets: readonly BucketSpec[] = [
-  { name: 'snapshots', ttlMs: 0, history: 1 },
+  { name: 'snapshots', ttlMs: 0, history: 1, foretells: true },
   { name: 'leases', ttlMs: 10_000, history: 1 },
   { name: 'actors', ttlMs: 0, history: 1 },
   { name: 'config', ttlMs: 0, history: 5 },

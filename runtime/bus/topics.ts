@@ -200,6 +200,8 @@ export type TopicInit<N extends TopicName> = InitOf<(typeof topics)[N]>;
 
 /** Subjects that are no stream: commands and watching. */
 export const commandSubject = (account: string): string => `bridge.${escapeToken(account)}.command`;
+/** What a commit of this key foretells; `broker.<account>` is what the bridge listens to. */
+export const aheadSubject = (key: string): string => `ahead.${key}`;
 /** Of a NATS service that operates one actor. */
 export const controlSubject = (kind: string, id: string, verb: string): string =>
   `control.${escapeToken(kind)}.${escapeToken(id)}.${verb}`;

@@ -3,15 +3,15 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import type { ActorDefinition, Ahead } from '../../runtime/actor.ts';
 import { publish } from '../../runtime/actor.ts';
-import { LARGEST_AHEAD_BYTES, watchAhead } from '../../runtime/ahead.ts';
+import { foretellTopic, hearAhead } from '../../runtime/ahead.ts';
 import type { Bus, KeyValue } from '../../runtime/bus/bus.ts';
 import { memoryBus } from '../../runtime/bus/memory.ts';
 import { connectNats } from '../../runtime/bus/nats.ts';
 import { ensureStreams } from '../../runtime/bus/nats-streams.ts';
 import type { TopicInit } from '../../runtime/bus/topics.ts';
+import { topics } from '../../runtime/bus/topics.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
-import { encodeSnapshot } from '../../runtime/codec.ts';
-import { outboxOf } from '../../runtime/commit.ts';
+import { MOST_FORETOLD_BYTES } from '../../runtime/effects.ts';
 import { InputHub } from '../../runtime/hub.ts';
 import type { Exit } from '../../runtime/interpreter.ts';
 import { Interpreter } from '../../runtime/interpreter.ts';
@@ -23,14 +23,6 @@ import { startNats } from '../support/servers.ts';
 
 const layout = { partitions: 1 };
 const said = (intentId: string): TopicInit<'intent'> => ({ intentId, account: 'a', strategy: 's' });
-const outbox = (...entries: unknown[]) => ({
-  format: 1,
-  version: 1,
-  context: { text: '"outbox":[]' },
-  outbox: entries,
-});
-const entry = (n: number, topic: string, message: unknown) => ({ n, type: 'publish', params: { topic, message } });
-
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
@@ -44,53 +36,45 @@ async function until(what: string, holds: () => boolean): Promise<void> {
   }
 }
 
-/** What is heard of what `store` puts into the snapshots of `strategy.s`, with one at the end that is always heard. */
-async function heardOf(ids: readonly string[], store: (kv: KeyValue) => Promise<unknown>): Promise<string[]> {
+const intent = (intentId: string): Uint8Array => topics.intent.encode(said(intentId));
+
+/** What is heard of what updates of the snapshots foretell, up to one at the end that is always heard. */
+async function heardOf(
+  ids: readonly string[],
+  foretold: readonly [key: string, bytes: Uint8Array][],
+): Promise<string[]> {
   const kv = await memoryBus({ clock }).kv('snapshots');
   const heard: MachineEvent[] = [];
   const ahead: Ahead = { topic: 'intent', kind: 'strategy', ids };
-  stops.push(await watchAhead(kv, ahead, (event) => heard.push(event)));
-  await store(kv);
-  await kv.put('strategy.s', encodeSnapshot(outbox(entry(9, 'intent', said('last')))));
+  stops.push(await hearAhead(kv, ahead, (event) => heard.push(event)));
+  for (const [key, bytes] of [...foretold, ['strategy.s', intent('last')] as const]) {
+    const revision = (await kv.get(key))?.revision ?? (await kv.create(key, new Uint8Array(1)));
+    await kv.update(key, new Uint8Array(1), revision, [bytes]);
+  }
   await until('the last', () => heard.at(-1)?.message.intentId === 'last');
   assert.ok(heard.every(({ type }) => type === 'intent.ahead'));
   return heard.slice(0, -1).map(({ message }) => message.intentId);
 }
 
-test('messages of its topic, in the order of their numbers, of the actors that it names', async () => {
+test('what the actors that it names foretell, as a reader of the topic would get it', async () => {
   for (const ids of [['s'], ['s', 't']]) {
-    const heard = await heardOf(ids, async (kv) => {
-      const mixed = [entry(3, 'intent', said('c')), entry(2, 'order', { account: 'a' }), entry(1, 'intent', said('b'))];
-      await kv.put('strategy.s', encodeSnapshot(outbox(...mixed, { n: 4, type: 'log', params: { text: 'x' } })));
-      await kv.put('strategy.other', encodeSnapshot(outbox(entry(1, 'intent', said('not asked for')))));
-      await kv.put('broker.s', encodeSnapshot(outbox(entry(1, 'intent', said('no strategy')))));
-    });
-    assert.deepEqual(heard, ['b', 'c']);
+    const heard = await heardOf(ids, [
+      ['strategy.s', intent('a')],
+      ['strategy.other', intent('not asked for')],
+      ['broker.s', intent('no strategy')],
+      ['strategy.s', Buffer.from('{')],
+      ['strategy.s', intent('b')],
+    ]);
+    assert.deepEqual(heard, ['a', 'b']);
   }
 });
 
-test('nothing of a commit that holds nothing, is too large, deleted or unreadable; and nothing behind a bad message', async () => {
-  const heard = await heardOf(['s'], async (kv) => {
-    await kv.put('strategy.s', encodeSnapshot(outbox()));
-    const large = { ...outbox(entry(1, 'intent', said('large'))), context: 'x'.repeat(LARGEST_AHEAD_BYTES) };
-    await kv.put('strategy.s', encodeSnapshot(large));
-    await kv.delete('strategy.s');
-    for (const text of ['', '{', '[]', 'null', '7', '{"format":1,"outbox":{}}', '{"format":2,"outbox":[{}]}']) {
-      await kv.put('strategy.s', Buffer.from(text));
-    }
-    await kv.put('strategy.s', encodeSnapshot({ format: 1, outbox: [null, 5] }));
-    const bad = { n: 2, type: 'publish', params: null };
-    await kv.put(
-      'strategy.s',
-      encodeSnapshot(outbox(entry(1, 'intent', said('before')), bad, entry(3, 'intent', said('after')))),
-    );
-  });
-  assert.deepEqual(heard, ['before']);
-});
-
-test('of a commit with a text that looks like an empty outbox, what it holds', () => {
-  const entries = [entry(1, 'intent', { ...said('a'), volumeLots: Number.NaN })];
-  assert.deepEqual(outboxOf(encodeSnapshot(outbox(...entries))), entries);
+test('of what is to be published, the messages of one topic are foretold', () => {
+  const foretell = foretellTopic('intent');
+  const { params } = publish('intent', said('a'));
+  assert.deepEqual(topics.intent.decode(foretell('publish', params)!), topics.intent.decode(intent('a')));
+  assert.equal(foretell('publish', publish('order', { account: 'a' }).params), undefined);
+  assert.equal(foretell('log', { text: 'x' }), undefined);
 });
 
 /** Says an intent for each `go`. */
@@ -110,6 +94,7 @@ const speaker: ActorDefinition = {
   input: undefined,
   version: 1,
   delivery: 'commit',
+  foretell: foretellTopic('intent'),
   inputs: [],
 };
 
@@ -159,7 +144,7 @@ async function run(bus: Bus, definition: ActorDefinition, exits: Exit[] = []): P
 
 const listOf = (interpreter: Interpreter): readonly string[] => (interpreter.current.context as Heard).list;
 
-/** A server of its own, as the user that a node is: it must be allowed to watch. */
+/** A server of its own, as the user that a node is: it must be allowed to listen. */
 async function natsBus(): Promise<Bus> {
   const server = await startNats();
   stops.push(() => server.stop());
@@ -191,25 +176,36 @@ for (const [name, connect] of Object.entries(buses))
     assert.deepEqual(listOf(hears), ['intent.ahead x', 'intent x']);
   });
 
-test('one that comes up is told what waits in a commit already, and one that has ended nothing', async () => {
+test('one that has ended hears nothing, and a commit that was not stored foretells nothing', async () => {
   const bus = memoryBus({ clock });
   const never: Bus = Object.create(bus, { publish: { value: () => new Promise(() => undefined) } });
   const speaks = await run(never, speaker);
-  speaks.tell({ type: 'go', id: 'x' });
-  const kv = await bus.kv('snapshots');
-  let stored = 0;
-  stops.push(
-    await kv.watch('strategy.s', (change) => {
-      if ('value' in change) stored += outboxOf(change.value).length;
-    }),
-  );
-  await until('the commit', () => stored > 0);
   const hears = await run(bus, listener);
+  const all: string[] = [];
+  const kv = await bus.kv('snapshots');
+  stops.push(await kv.listen('strategy.s', (bytes) => all.push(topics.intent.decode(bytes).intentId)));
+  speaks.tell({ type: 'go', id: 'x' });
   await until('the hint', () => listOf(hears).length === 1);
   hears.kill();
+  await assert.rejects(kv.update('strategy.s', new Uint8Array(1), 1, [intent('of nobody')]), { code: 'BUS_CONFLICT' });
   speaks.tell({ type: 'go', id: 'y' });
-  await until('its commit', () => stored > 2);
+  await until('its commit', () => all.length === 2);
+  assert.deepEqual(all, ['x', 'y']);
   assert.deepEqual(listOf(hears), ['intent.ahead x']);
+});
+
+test('of a commit that says very much, the first of it is foretold', async () => {
+  const bus = memoryBus({ clock });
+  const large = 'x'.repeat(MOST_FORETOLD_BYTES / 2);
+  const heard: string[] = [];
+  const kv = await bus.kv('snapshots');
+  stops.push(await kv.listen('strategy.s', (bytes) => heard.push(topics.intent.decode(bytes).intentId.slice(0, 1))));
+  const speaks = await run(bus, speaker);
+  for (const id of ['1', '2', '3']) speaks.tell({ type: 'go', id: id + large });
+  await until('all are said', () => speaks.pendingEffects === 0 && speaks.depth === 0);
+  assert.deepEqual(heard, ['1']);
+  speaks.tell({ type: 'go', id: '4' });
+  await until('the next commit', () => heard.length === 2);
 });
 
 test('an actor whose machine throws at it lives, and the message itself is what it fails at', async () => {
@@ -236,7 +232,7 @@ test('an actor whose machine throws at it lives, and the message itself is what 
 test('without it everything is heard all the same', async () => {
   const bus = memoryBus({ clock });
   const real = await bus.kv('snapshots');
-  const blind: KeyValue = Object.create(real, { watch: { value: () => Promise.reject(new Error('not permitted')) } });
+  const blind: KeyValue = Object.create(real, { listen: { value: () => Promise.reject(new Error('not permitted')) } });
   const deaf: Bus = Object.create(bus, { kv: { value: async () => blind } });
   const hears = await run(deaf, listener);
   const speaks = await run(bus, speaker);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { decodeFields, decodeSnapshot, encodeSnapshot, SnapshotWriter } from '../../runtime/codec.ts';
+import { decodeSnapshot, encodeSnapshot, SnapshotWriter } from '../../runtime/codec.ts';
 
 const key = fc.string().filter((text) => text !== '__proto__' && text !== '$troupe');
 const leaf = fc.oneof(
@@ -57,16 +57,6 @@ describe('snapshots', () => {
         }
       }),
     );
-  });
-
-  test('give some of their fields alone', () => {
-    fc.assert(
-      fc.property(tree, tree, (a, b) => {
-        assert.deepStrictEqual(decodeFields(encodeSnapshot({ a, b, c: 1 }), ['b', 'd']), { b, d: undefined });
-      }),
-    );
-    for (const text of ['[]', 'null', '7', '{'])
-      assert.throws(() => decodeFields(Buffer.from(text), ['a']), SyntaxError);
   });
 
   test('of records that are alike the fields stand once, of ascending whole numbers their distances', () => {

@@ -2,11 +2,12 @@
  * One safeguard less: each of these takes one away, from outside, and the witness must see it. Nothing of this is in
  * the company's own code; what a break changes it changes between an actor and what lies around it.
  */
-import { create, toBinary } from '@bufbuild/protobuf';
-import { CommandSchema } from '../../proto/gen/troupe/bridge/v1/bridge_pb.js';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { CommandReplySchema, CommandSchema, Outcome } from '../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import type { Bus, KeyValue } from '../../runtime/bus/bus.ts';
-import { commandSubject, topics } from '../../runtime/bus/topics.ts';
+import { aheadSubject, commandSubject, topics } from '../../runtime/bus/topics.ts';
 import { decodeSnapshot, encodeSnapshot } from '../../runtime/codec.ts';
+import type { ErrorCode } from '../../runtime/errors.ts';
 import { TroupeError } from '../../runtime/errors.ts';
 import { over, withBucket } from '../support/bus.ts';
 import { ACCOUNT } from './config.ts';
@@ -53,7 +54,8 @@ const commits =
           }
         : {
             create: async (key, value) => kv.create(key, ours(key) ? await rewrite(value) : value),
-            update: async (key, value, revision) => kv.update(key, ours(key) ? await rewrite(value) : value, revision),
+            update: async (key, value, revision, foretold) =>
+              kv.update(key, ours(key) ? await rewrite(value) : value, revision, foretold),
           },
     );
   };
@@ -63,9 +65,9 @@ const lastWins = (kv: KeyValue): Partial<KeyValue> => ({
   update: (key, value) => kv.put(key, value),
 });
 
-/** Asked for the outcome of an order that timed out, this node makes one up. */
-const commandsOf =
-  (change: (error: TroupeError) => TroupeError) =>
+/** An order that fails to be asked for in one of these ways is called refused. */
+const refusedAt =
+  (codes: readonly ErrorCode[]) =>
   (bus: Bus): Bus =>
     over(bus, {
       request: async (subject, data, timeoutMs) => {
@@ -73,10 +75,22 @@ const commandsOf =
           return await bus.request(subject, data, subject === commandSubject(ACCOUNT) ? 2_000 : timeoutMs);
         } catch (error) {
           if (!(error instanceof TroupeError) || subject !== commandSubject(ACCOUNT)) throw error;
-          throw change(error);
+          const { commandId, body } = fromBinary(CommandSchema, data);
+          if (body.case !== 'place' || !codes.includes(error.code)) throw error;
+          const reply = { commandId, outcome: Outcome.REFUSED, code: error.code };
+          return toBinary(CommandReplySchema, create(CommandReplySchema, reply));
         }
       },
     });
+
+/** What updates foretell is told before the store has been asked. */
+const foretellFirst = (bus: Bus): Bus =>
+  withBucket(bus, 'snapshots', (kv) => ({
+    update: (key, value, revision, foretold = []) => {
+      for (const bytes of foretold) bus.send(aheadSubject(key), bytes);
+      return kv.update(key, value, revision);
+    },
+  }));
 
 function isAdjustment(subject: string, data: Uint8Array): boolean {
   return subject.startsWith('trade.fill.') && topics.fill.decode(data).reason === 'adjustment';
@@ -197,7 +211,17 @@ export const breaks: readonly Break[] = [
   {
     name: 'ask-unknown',
     what: 'an order without an answer is called rejected instead of being asked for',
-    bus: commandsOf((error) => new TroupeError('BUS_NO_RESPONDER', error.message)),
+    bus: refusedAt(['BUS_TIMEOUT', 'BUS_NO_RESPONDER', 'BUS_UNAVAILABLE']),
+  },
+  {
+    name: 'no-responder',
+    what: 'an order for which no bridge answers is called rejected, although one may have heard of its commit',
+    bus: refusedAt(['BUS_NO_RESPONDER']),
+  },
+  {
+    name: 'foretell-first',
+    what: 'the bridge hears of an order before its commit is stored',
+    bus: foretellFirst,
   },
   {
     name: 'redeliver',

@@ -73,6 +73,8 @@ export class SimWorld {
   /** Violations that are seen while the world runs. */
   readonly seen: { invariant: string; detail: string }[] = [];
   readonly trace: (text: string) => void;
+  /** What befalls the bridge when it next hears of an order in a commit. */
+  private deafens = (): void => undefined;
   bridge: Bridge | undefined;
   terminal: Terminal | undefined;
   readonly broken: Break | undefined;
@@ -207,9 +209,14 @@ export class SimWorld {
       ...{ bus: new SimBus(this.network, host), journal: this.journal, nowMs: () => this.loop.elapsedMs },
       heard: (command) => {
         this.heard.push(command);
-        const { fence, kind, orderId, obeyed } = command;
+        const { fence, kind, orderId, obeyed, ahead } = command;
         if (kind !== 'snapshot')
-          this.trace(`bridge hears ${kind} ${orderId} fence ${fence}${obeyed ? '' : ' REFUSED'}`);
+          this.trace(
+            `bridge hears ${kind} ${orderId} fence ${fence}${ahead ? ' ahead' : ''}${obeyed ? '' : ' REFUSED'}`,
+          );
+        if (!ahead) return;
+        this.deafens();
+        this.deafens = () => undefined;
       },
       counted: (symbol, ticks) => this.sentTicks.set(symbol, (this.sentTicks.get(symbol) ?? 0) + ticks),
       without: this.broken?.bridge === 'journal-disk' ? undefined : this.broken?.bridge,
@@ -260,6 +267,9 @@ export class SimWorld {
         return;
       case 'bridge-cut':
         this.cut(this.bridge?.host, fault.how, fault.forMs);
+        return;
+      case 'deaf-after-hearing':
+        this.deafens = () => this.cut(this.bridge?.host, 'drop', fault.forMs);
         return;
       case 'server-down':
         network.stopServer();

@@ -148,7 +148,7 @@ function loseRequest(turn: Turn, request: Order, reason: string): void {
 }
 
 export function onFailed(turn: Turn, event: CommandFailed): void {
-  const { kind, commandId, orderId, code, sent } = event;
+  const { kind, commandId, orderId, code } = event;
   if (kind === 'snapshot') {
     snapshotFailed(turn, commandId);
     return;
@@ -157,10 +157,6 @@ export function onFailed(turn: Turn, event: CommandFailed): void {
   asked(turn, orderId, commandId, false);
   const order = turn.c.orders[orderId];
   if (order === undefined || !isLive(order.state)) return;
-  if (kind === 'place' && !sent) {
-    rejectUnseen(turn, order, code, 'nobody received the command');
-    return;
-  }
   if (kind === 'place') {
     loseOrder(turn, order, `no answer to the order (${code})`);
     return;

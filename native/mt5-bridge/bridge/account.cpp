@@ -15,6 +15,10 @@ Account::Account(const Shared& shared, const AccountOptions& own, std::unique_pt
                 [this](const void* data, size_t size, const std::string& reply_to, bool more) {
                   logAs(own_.account);
                   desk_.handle(data, size, reply_to, more);
+                },
+                [this](const void* data, size_t size) {
+                  logAs(own_.account);
+                  desk_.hear(data, size);
                 }),
       desk_(
           *journal_, shared.clock,

@@ -38,6 +38,7 @@ bool saysNoTrading(uint32_t retcode) { return retcode == 10017 || retcode == 100
 
 void CommandDesk::refuse(const std::string& reply_to, const std::string& command_id, const char* code,
                          const std::string& why) {
+  if (reply_to.empty()) return;
   v1::CommandReply reply;
   reply.set_command_id(command_id);
   reply.set_outcome(v1::OUTCOME_REFUSED);
@@ -52,6 +53,7 @@ void CommandDesk::refuse(const std::string& reply_to, const std::string& command
 }
 
 void CommandDesk::say(const std::string& reply_to, const v1::CommandReply& reply) {
+  if (reply_to.empty()) return;
   if (v1::Outcome_IsValid(reply.outcome())) replies_[reply.outcome()].fetch_add(1, std::memory_order_relaxed);
   reply_(reply_to, reply);
 }
@@ -79,6 +81,29 @@ void CommandDesk::handle(const void* data, size_t size, const std::string& reply
   // Who cannot be answered is not obeyed.
   if (!reply_to.empty()) take(data, size, reply_to);
   if (!more || noted_.size() >= kMostTogether) sendNoted();
+}
+
+void CommandDesk::hear(const void* data, size_t size) {
+  arrived_us_ = clock_.steadyUs();
+  v1::Command command;
+  if (!command.ParseFromArray(data, static_cast<int>(size)) || !command.has_place()) return;
+  const std::string& id = command.place().order_id();
+  Journal::Entry known;
+  if (id.empty() || journal_.find(id, known) || command.fence() != journal_.highestFence()) return;
+  const size_t before = noted_.size();
+  place(command, "");
+  if (noted_.size() > before) {
+    if (heard_.size() == kMostHeard) heard_.pop_front();
+    heard_.push_back(command.command_id());
+  }
+  sendNoted();
+}
+
+bool CommandDesk::wasHeard(const std::string& command_id) {
+  const auto at = std::find(heard_.begin(), heard_.end(), command_id);
+  if (at == heard_.end()) return false;
+  heard_.erase(at);
+  return true;
 }
 
 void CommandDesk::sendNoted() {
@@ -172,6 +197,17 @@ bool CommandDesk::checkFence(const v1::Command& command, const std::string& repl
     return false;
   }
   if (command.fence() < highest) {
+    Journal::Entry known;
+    if (command.has_place() && journal_.find(command.place().order_id(), known)) {
+      // It was heard of under that fence before the newer one came: this copy is not obeyed, but the order may stand.
+      v1::CommandReply reply;
+      reply.set_command_id(command.command_id());
+      reply.set_outcome(v1::OUTCOME_UNKNOWN);
+      reply.set_code("FENCED");
+      reply.set_message("the order was placed under an older fence; ask what became of it");
+      say(reply_to, reply);
+      return false;
+    }
     refuse(reply_to, command.command_id(), "FENCED",
            "fence " + std::to_string(static_cast<uint64_t>(command.fence())) + " is below " +
                std::to_string(static_cast<uint64_t>(highest)) + ": a newer owner of this account has spoken");
@@ -192,20 +228,21 @@ void CommandDesk::place(const v1::Command& command, const std::string& reply_to)
   const std::string& id = order.order_id();
   Journal::Entry entry;
   if (!id.empty() && journal_.find(id, entry)) {
+    const bool repeated = !wasHeard(command.command_id());
     // It may be one of those that have not left yet.
     sendNoted();
     if (!entry.reply.empty()) {
       v1::CommandReply reply;
       reply.ParseFromString(entry.reply);
       reply.set_command_id(command.command_id());
-      reply.set_replayed(true);
+      reply.set_replayed(repeated);
       return say(reply_to, reply);
     }
     {
       std::lock_guard lock(mutex_);
       for (auto& [number, pending] : pending_) {
         if (pending.kind != Pending::kPlace || pending.order_id != id || pending.answered) continue;
-        pending.waiters.push_back({reply_to, command.command_id(), true});
+        pending.waiters.push_back({reply_to, command.command_id(), repeated});
         return;
       }
     }

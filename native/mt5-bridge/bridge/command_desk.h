@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -49,6 +50,10 @@ class CommandDesk {
   // durable together, because the disk takes as long for twenty records as for one.
   void handle(const void* data, size_t size, const std::string& reply_to, bool more = false);
 
+  // An order that its broker has committed and not asked for yet; one thread at a time with handle(). It is placed as if
+  // it had been asked for, and who asks for it gets that answer. What stands in its way is answered to who asks.
+  void hear(const void* data, size_t size);
+
   // Hears the whole of a snapshot that nobody has asked for. From the link's thread.
   using Unasked = std::function<void(const v1::TerminalSnapshot& snapshot)>;
   void setUnasked(Unasked unasked) { unasked_heard_ = std::move(unasked); }
@@ -77,6 +82,7 @@ class CommandDesk {
 
   static constexpr int64_t kTimeoutUs = 5'000'000;
   static constexpr size_t kMostTogether = 64;
+  static constexpr size_t kMostHeard = 64;
   // Commands of one link that were answered UNKNOWN and whose own answer may still come.
   static constexpr size_t kMostUnanswered = 16'384;
 
@@ -107,6 +113,8 @@ class CommandDesk {
   void trouble(const std::string& code, const std::string& why);
   void take(const void* data, size_t size, const std::string& reply_to);
   void sendNoted();
+  // Whether the order of this command was heard before it was asked for, and is asked for the first time.
+  bool wasHeard(const std::string& command_id);
   void refuse(const std::string& reply_to, const std::string& command_id, const char* code, const std::string& why);
   // Empty when the terminal may trade, otherwise where it may not.
   std::string forbidden() const;
@@ -135,6 +143,7 @@ class CommandDesk {
   Unasked unasked_heard_;
   std::vector<Noted> noted_;  // of the thread that calls handle()
   int64_t arrived_us_ = 0;    // and when what it handles came
+  std::deque<std::string> heard_;  // commands that were heard and not asked for yet; that thread's too
   std::atomic<uint64_t> commands_{0};
   std::array<std::atomic<uint64_t>, v1::Outcome_ARRAYSIZE> replies_{};
   LatencyHistogram command_time_, journal_time_;

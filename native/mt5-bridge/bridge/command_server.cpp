@@ -1,9 +1,29 @@
 #include "bridge/command_server.h"
 
+#include <cstdlib>
+#include <string_view>
+
 #include "bridge/log.h"
 #include "bridge/subjects.h"
 
 namespace troupe::bridge {
+
+namespace {
+
+bool fromHex(std::string_view text, std::string& out) {
+  const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
+  if (text.size() % 2 != 0) return false;
+  out.clear();
+  out.reserve(text.size() / 2);
+  for (size_t i = 0; i < text.size(); i += 2) {
+    const int high = digit(text[i]), low = digit(text[i + 1]);
+    if (high < 0 || low < 0) return false;
+    out.push_back(static_cast<char>(high << 4 | low));
+  }
+  return true;
+}
+
+}  // namespace
 
 bool CommandServer::ensure(std::string& error) {
   if (connection_ && !natsConnection_IsClosed(connection_)) return true;
@@ -33,13 +53,33 @@ bool CommandServer::serve(std::string& error) {
     const char* reply_to = natsMsg_GetReply(message);
     int waiting = 0;
     if (natsSubscription_GetPending(subscription, &waiting, nullptr) != NATS_OK) waiting = 0;
-    static_cast<CommandServer*>(closure)->handler_(natsMsg_GetData(message),
-                                                   static_cast<size_t>(natsMsg_GetDataLength(message)),
-                                                   reply_to ? reply_to : "", waiting > 0);
+    auto* self = static_cast<CommandServer*>(closure);
+    {
+      std::lock_guard lock(self->one_at_a_time_);
+      self->handler_(natsMsg_GetData(message), static_cast<size_t>(natsMsg_GetDataLength(message)),
+                     reply_to ? reply_to : "", waiting > 0);
+    }
     natsMsg_Destroy(message);
   };
   const std::string subject = commandSubject(account_);
   natsStatus status = natsConnection_Subscribe(&subscription_, connection_, subject.c_str(), on_message, this);
+  const auto on_ahead = [](natsConnection*, natsSubscription*, natsMsg* message, void* closure) {
+    auto* self = static_cast<CommandServer*>(closure);
+    const char** values = nullptr;
+    int count = 0;
+    if (natsMsgHeader_Values(message, kAheadHeader, &values, &count) == NATS_OK) {
+      std::lock_guard lock(self->one_at_a_time_);
+      for (int i = 0; i < count; ++i) {
+        std::string bytes;
+        if (fromHex(values[i], bytes)) self->listener_(bytes.data(), bytes.size());
+      }
+      std::free(values);
+    }
+    natsMsg_Destroy(message);
+  };
+  const std::string ahead = aheadSubject(account_);
+  if (status == NATS_OK)
+    status = natsConnection_Subscribe(&ahead_, connection_, ahead.c_str(), on_ahead, this);
   // A refused subscription would otherwise show only as commands that nobody answers.
   if (status == NATS_OK) status = natsConnection_FlushTimeout(connection_, 2000);
   const char* text = nullptr;
@@ -73,17 +113,21 @@ void CommandServer::reply(const std::string& to, const v1::CommandReply& reply) 
 void CommandServer::stop() {
   natsConnection* connection;
   natsSubscription* subscription;
+  natsSubscription* ahead;
   {
     std::lock_guard lock(mutex_);
     connection = connection_;
     subscription = subscription_;
+    ahead = ahead_;
     connection_ = nullptr;
     subscription_ = nullptr;
+    ahead_ = nullptr;
   }
   serving_ = false;
   // Closing flushes what has been published.
   if (connection) natsConnection_FlushTimeout(connection, 500);
   natsSubscription_Destroy(subscription);
+  natsSubscription_Destroy(ahead);
   natsConnection_Destroy(connection);
 }
 

@@ -18,8 +18,14 @@ class CommandServer {
   // `more`: another command has come already, and will be handed over next.
   using Handler = std::function<void(const void* data, size_t size, const std::string& reply_to, bool more)>;
 
-  CommandServer(NatsSettings settings, std::string account, Handler handler)
-      : settings_(std::move(settings)), account_(std::move(account)), handler_(std::move(handler)) {}
+  // What a broker has committed and not asked for yet; never at the same time as `handler`.
+  using Listener = std::function<void(const void* data, size_t size)>;
+
+  CommandServer(NatsSettings settings, std::string account, Handler handler, Listener listener)
+      : settings_(std::move(settings)),
+        account_(std::move(account)),
+        handler_(std::move(handler)),
+        listener_(std::move(listener)) {}
   ~CommandServer() { stop(); }
 
   // Connects when there is no connection (cnats itself reconnects one that broke). False with `error` set otherwise.
@@ -35,9 +41,12 @@ class CommandServer {
   const NatsSettings settings_;
   const std::string account_;
   const Handler handler_;
+  const Listener listener_;
+  std::mutex one_at_a_time_;
   std::mutex mutex_;
   natsConnection* connection_ = nullptr;
   natsSubscription* subscription_ = nullptr;
+  natsSubscription* ahead_ = nullptr;
   bool serving_ = false;
 };
 

@@ -63,7 +63,7 @@ bool Daemon::listen() {
 
 bool Daemon::waitForCompany() {
   // Hears nothing, and asks only.
-  CommandServer asking(settings_, "", [](const void*, size_t, const std::string&, bool) {});
+  CommandServer asking(settings_, "", [](const void*, size_t, const std::string&, bool) {}, [](const void*, size_t) {});
   std::string last;
   int64_t told_us = 0;
   while (!stop_.said()) {

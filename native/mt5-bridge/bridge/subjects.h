@@ -44,6 +44,9 @@ inline std::string tickSubject(std::string_view source, std::string_view symbol,
 }
 inline std::string executionSubject(std::string_view account) { return "trade.execution." + token(account); }
 inline std::string commandSubject(std::string_view account) { return "bridge." + token(account) + ".command"; }
+// Where the server that stores a broker's commit tells of the orders in it, and the header that holds each.
+inline std::string aheadSubject(std::string_view account) { return "ahead.broker." + token(account); }
+inline constexpr const char* kAheadHeader = "Troupe-Ahead";
 inline constexpr const char* kServiceName = "troupe-bridge";
 inline std::string controlSubject(std::string_view account, std::string_view verb) {
   return "control.bridge." + token(account) + "." + std::string(verb);

@@ -18,7 +18,15 @@ type Want =
   /** The terminal fills a standing order. */
   | { readonly what: 'fills'; readonly of: number };
 
-const fate = fc.constantFrom<Fate>('answered', 'reply-lost', 'never-received', 'no-responder', 'late', 'on-its-way');
+const fate = fc.constantFrom<Fate>(
+  'answered',
+  'reply-lost',
+  'never-received',
+  'no-responder',
+  'heard-only',
+  'late',
+  'on-its-way',
+);
 const want: fc.Arbitrary<Want> = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ what: 'limit' } as const) },
   { weight: 1, arbitrary: fc.constant({ what: 'open' } as const) },

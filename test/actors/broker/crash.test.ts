@@ -26,9 +26,12 @@ const want = fc.record<Want>({
   close: fc.boolean(),
   strategy: fc.constantFrom('alpha', 'beta'),
   behaviour: fc.constantFrom<Behaviour>('fill', 'partial', 'work', 'reject'),
-  fates: fc.array(fc.constantFrom<Fate>('answered', 'reply-lost', 'never-received', 'no-responder', 'late'), {
-    maxLength: 4,
-  }),
+  fates: fc.array(
+    fc.constantFrom<Fate>('answered', 'reply-lost', 'never-received', 'no-responder', 'heard-only', 'late'),
+    {
+      maxLength: 4,
+    },
+  ),
 });
 
 const finals = new Set([
@@ -132,7 +135,14 @@ for (const hedging of [false, true]) {
 }
 
 test('a crash at every single step of one order', () => {
-  for (const fates of [[], ['reply-lost'], ['never-received'], ['no-responder'], ['late']] as Fate[][]) {
+  for (const fates of [
+    [],
+    ['reply-lost'],
+    ['never-received'],
+    ['no-responder'],
+    ['heard-only'],
+    ['late'],
+  ] as Fate[][]) {
     for (let point = 0; point < 15; point++) {
       const wants: Want[] = [
         { side: Side.BUY, lots: 0.5, close: false, strategy: 'alpha', behaviour: 'partial', fates },

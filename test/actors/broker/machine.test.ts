@@ -6,7 +6,7 @@ import { brokerStatus, describeBroker } from '../../../actors/broker/status.ts';
 import { ExecutionEventSchema } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import { BarSchema } from '../../../proto/gen/troupe/market/v1/market_pb.js';
 import { IntentAction, OrderState, OrderType, Side } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
-import { ACCOUNT, Rig } from './rig.ts';
+import { ACCOUNT, type Fate, Rig } from './rig.ts';
 import { PRICE } from './terminal.ts';
 
 const idOf = (intentId: string, part = 0): string => orderIdOf(ACCOUNT, intentId, part);
@@ -111,15 +111,23 @@ describe('broker: an order', () => {
     assert.equal(rig.terminal.placed.size, 0);
   });
 
-  test('that nobody received is rejected at once, and the broker connects anew', () => {
-    const rig = new Rig();
-    rig.quote();
-    rig.fate = ({ body }) => (body.case === 'place' ? 'no-responder' : 'answered');
-    rig.intent({ intentId: 'a' });
-    assert.deepEqual(statesOf(rig, 'a'), [OrderState.SUBMITTING, OrderState.REJECTED]);
-    assert.equal(rig.state, 'disconnected');
-    rig.advance(200);
-    assert.equal(rig.state, 'trading.active');
+  test('that nobody answers is unknown while the bridge is away, and what it became once it is there', () => {
+    const became = { 'no-responder': OrderState.REJECTED, 'heard-only': OrderState.FILLED };
+    for (const [fate, state] of Object.entries(became)) {
+      const rig = new Rig();
+      rig.quote();
+      rig.fate = ({ body }) => (body.case === 'place' ? (fate as Fate) : 'no-responder');
+      // What the terminal says by itself does not come either.
+      rig.terminal.emit = () => {};
+      rig.intent({ intentId: 'a' });
+      assert.deepEqual(statesOf(rig, 'a'), [OrderState.SUBMITTING, OrderState.UNKNOWN]);
+      assert.equal(rig.state, 'disconnected');
+      rig.fate = () => 'answered';
+      rig.advance(2_000);
+      assert.equal(rig.state, 'trading.active');
+      assert.equal(statesOf(rig, 'a').at(-1), state, fate);
+      assert.equal(rig.sent.filter(({ body }) => body.case === 'place').length, 1);
+    }
   });
 
   test('that executes although it was called rejected halts its symbol', () => {

@@ -34,7 +34,7 @@ interface Commit {
 }
 
 /** What becomes of one command on its way. */
-export type Fate = 'answered' | 'reply-lost' | 'never-received' | 'no-responder' | 'late' | 'on-its-way';
+export type Fate = 'answered' | 'reply-lost' | 'never-received' | 'no-responder' | 'heard-only' | 'late' | 'on-its-way';
 
 export class Rig {
   readonly terminal: ScriptedTerminal;
@@ -254,18 +254,21 @@ export class Rig {
     const about = { commandId: params.commandId, kind: params.body.case, orderId: params.orderId };
     const fate = this.fate(params);
     this.sent.push(params);
-    const failed = (code: string, sent: boolean): MachineEvent => ({ type: 'command.failed', ...about, code, sent });
+    const failed = (code: string): MachineEvent => ({ type: 'command.failed', ...about, code });
     const fence = fenceOf(this.claim, params.seal);
     if (fate === 'late' || fate === 'on-its-way') this.late.push({ params, fence });
     // Nobody has given up waiting yet.
     if (fate === 'on-its-way') return;
-    if (fate === 'late') this.answers.push({ n, event: failed('BUS_TIMEOUT', true) });
-    else if (fate === 'no-responder') this.answers.push({ n, event: failed('BUS_NO_RESPONDER', false) });
-    else if (fate === 'never-received') this.answers.push({ n, event: failed('BUS_TIMEOUT', true) });
+    if (fate === 'late') this.answers.push({ n, event: failed('BUS_TIMEOUT') });
+    else if (fate === 'no-responder') this.answers.push({ n, event: failed('BUS_NO_RESPONDER') });
+    else if (fate === 'heard-only') {
+      this.terminal.handle(params, fence);
+      this.answers.push({ n, event: failed('BUS_NO_RESPONDER') });
+    } else if (fate === 'never-received') this.answers.push({ n, event: failed('BUS_TIMEOUT') });
     else {
       const reply = this.terminal.handle(params, fence);
       const lost = fate === 'reply-lost';
-      this.answers.push({ n, event: lost ? failed('BUS_TIMEOUT', true) : { type: 'command.reply', ...about, reply } });
+      this.answers.push({ n, event: lost ? failed('BUS_TIMEOUT') : { type: 'command.reply', ...about, reply } });
     }
   }
 }

@@ -8,7 +8,7 @@ import { CommandReplySchema, CommandSchema, Outcome } from '../../../proto/gen/t
 import type { Bus, PublishRequest } from '../../../runtime/bus/bus.ts';
 import { escapeToken } from '../../../runtime/bus/subjects.ts';
 import type { Layout } from '../../../runtime/bus/topics.ts';
-import { commandSubject, topics } from '../../../runtime/bus/topics.ts';
+import { actorKey, commandSubject, topics } from '../../../runtime/bus/topics.ts';
 import type { Host } from '../world/host.ts';
 import type { BookEvent } from './books.ts';
 import type { Journal } from './journal.ts';
@@ -27,6 +27,8 @@ export interface HeardCommand {
   readonly kind: string;
   readonly orderId: string;
   readonly obeyed: boolean;
+  /** Nobody has asked for it yet: it is read in a commit. */
+  readonly ahead: boolean;
 }
 
 interface Pending {
@@ -62,6 +64,8 @@ export class Bridge {
   private terminal: Terminal | undefined;
   private readonly pending = new Set<Pending>();
   private readonly numbers = new Map<string, number>();
+  /** Commands that were heard and not asked for yet. */
+  private readonly untold = new Set<string>();
   private lastEvent = 0;
   private linkEvents = 0;
   private readonly outboxes = { md: [] as PublishRequest[], trade: [] as PublishRequest[] };
@@ -118,6 +122,8 @@ export class Bridge {
     const { account, bus } = this.o;
     const subject = commandSubject(account);
     await bus.serve(subject, (data) => new Promise((resolve) => this.handle(data, resolve)));
+    const snapshots = await bus.kv('snapshots');
+    await snapshots.listen(actorKey('broker', account), (data) => this.hear(data));
     this.accepts = true;
   }
 
@@ -128,8 +134,13 @@ export class Bridge {
     const { journal, without } = this.o;
     const orderId = body.case === 'place' || body.case === 'find' || body.case === 'cancel' ? body.value.orderId : '';
     const obeyed = fence >= journal.highestFence || without === 'fence';
-    this.o.heard({ atMs: this.o.nowMs(), fence, kind: body.case ?? '', orderId, obeyed });
+    this.o.heard({ atMs: this.o.nowMs(), fence, kind: body.case ?? '', orderId, obeyed, ahead: false });
     if (!obeyed) {
+      if (body.case === 'place' && journal.find(orderId) !== undefined) {
+        // It was heard under that fence, and may stand.
+        answer(create(CommandReplySchema, { commandId, outcome: Outcome.UNKNOWN, code: 'FENCED' }));
+        return;
+      }
       const message = `fence ${fence} is below ${journal.highestFence}`;
       answer(create(CommandReplySchema, { commandId, outcome: Outcome.REFUSED, code: 'FENCED', message }));
       return;
@@ -165,6 +176,20 @@ export class Bridge {
     this.send(ordered, { kind: 'other', orderId: '', waiters: [waiter], answered: false });
   }
 
+  /** An order that its broker has committed and not asked for yet. */
+  private hear(data: Uint8Array): void {
+    const { journal, without } = this.o;
+    const command = fromBinary(CommandSchema, data);
+    const { fence, body } = command;
+    if (body.case !== 'place') return;
+    const { orderId } = body.value;
+    const obeyed = fence === journal.highestFence || without === 'fence';
+    if (!obeyed || journal.find(orderId) !== undefined) return;
+    this.o.heard({ atMs: this.o.nowMs(), fence, kind: 'place', orderId, obeyed, ahead: true });
+    this.untold.add(command.commandId);
+    this.place(command, () => undefined);
+  }
+
   private place(command: Command, answer: (reply: CommandReply) => void): void {
     const { commandId, body } = command;
     if (body.case !== 'place') return;
@@ -172,11 +197,12 @@ export class Bridge {
     const { orderId } = body.value;
     const known = without === 'journal' ? undefined : journal.find(orderId);
     if (known !== undefined) {
+      const replayed = !this.untold.delete(commandId);
       if (known.reply !== undefined) {
-        answer({ ...known.reply, commandId, replayed: true });
+        answer({ ...known.reply, commandId, replayed });
         return;
       }
-      const waiter = { commandId, replayed: true, answer };
+      const waiter = { commandId, replayed, answer };
       for (const pending of this.pending) {
         if (pending.kind !== 'place' || pending.orderId !== orderId || pending.answered) continue;
         pending.waiters.push(waiter);

@@ -11,6 +11,7 @@ import type {
 } from '../../../runtime/bus/bus.ts';
 import type { RunningService, ServiceSpec } from '../../../runtime/bus/service.ts';
 import { matchesSubject } from '../../../runtime/bus/subjects.ts';
+import { aheadSubject } from '../../../runtime/bus/topics.ts';
 import { TroupeError } from '../../../runtime/errors.ts';
 import type { Host } from './host.ts';
 import type { Network } from './network.ts';
@@ -248,10 +249,20 @@ export class SimBus implements Bus {
         return this.watchPoint('answered', bucket, key) ? entry : never();
       },
       create: (key, value) => write(key, 'create', value, () => store.create(key, value)),
-      update: (key, value, revision) => write(key, 'update', value, () => store.update(key, value, revision)),
+      update: (key, value, revision, foretold = []) =>
+        write(key, 'update', value, () => {
+          const stored = store.update(key, value, revision);
+          for (const bytes of foretold) this.tell(aheadSubject(key), bytes);
+          return stored;
+        }),
       put: (key, value) => write(key, 'put', value, () => store.put(key, value)),
       delete: (key, revision) => write(key, 'delete', undefined, () => store.delete(key, revision)),
       watch: (filter, onEntry) => this.watch(bucket, filter, onEntry),
+      listen: (filter, hear) =>
+        this.serve(aheadSubject(filter), async (bytes, subject) => {
+          hear(bytes, subject.slice(aheadSubject('').length));
+          return undefined;
+        }),
     };
   }
 
@@ -371,6 +382,11 @@ export class SimBus implements Bus {
         this.answers.send(() => this.host.receive(() => done(outcome)));
       });
     });
+  }
+
+  /** The server's own word, to everybody whose connection stands. */
+  private tell(subject: string, data: Uint8Array): void {
+    for (const service of this.servicesOf(subject)) service.deliver(data, subject, undefined);
   }
 
   private servicesOf(subject: string) {
