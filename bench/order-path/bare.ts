@@ -2,26 +2,24 @@
  * The raw limit of the order path: everything that the path asks of NATS, one after the other and with nothing done in
  * between.
  *
- * 1. compare-and-set in KV until a watcher has it: the strategy commits its snapshot and outbox, and the broker reads its
- *    intent there (the acknowledgement comes meanwhile and is awaited before the next round begins);
- * 2. compare-and-set in KV: the broker commits `submitting`;
- * 3. request and reply: the command reaches the bridge, and its answer the broker.
+ * 1. compare-and-set in KV until another connection has heard what it foretells: the strategy commits its snapshot and
+ *    outbox, and the broker hears its intent;
+ * 2. the same once more: the broker commits `submitting`, and the bridge hears the order.
+ *
+ * The acknowledgements come meanwhile, and are awaited before the next round begins.
  */
 import type { KeyValue } from '../../runtime/bus/bus.ts';
 import type { NatsBus } from '../../runtime/bus/nats.ts';
-import { inspectSubject } from '../../runtime/bus/topics.ts';
 import type { Login, Stage } from '../stage.ts';
 
 /** Names of its own, so that nobody in the company hears of it. */
-const ACCOUNT = 'bench-bare';
 const STRATEGY = 'bench.strategy';
+const BROKER = 'bench.broker';
 const GAP_MS = 40;
-const TIMEOUT_MS = 10_000;
 
 export interface BareTrip {
   readonly strategyCommitMs: number;
   readonly brokerCommitMs: number;
-  readonly commandMs: number;
   readonly totalMs: number;
 }
 
@@ -29,24 +27,45 @@ export interface BareTrip {
 export interface BareSizes {
   readonly strategySnapshot: number;
   readonly brokerSnapshot: number;
+  readonly intent: number;
   readonly command: number;
 }
 
-class Cell {
-  private revision = 0;
+/** One key, committed again and again, and heard by another connection. */
+class Trip {
+  private revision: number;
+  private hear = (): void => undefined;
   private readonly kv: KeyValue;
   private readonly key: string;
   private readonly value: Uint8Array;
+  private readonly foretold: Uint8Array;
 
-  constructor(kv: KeyValue, key: string, bytes: number) {
+  private constructor(kv: KeyValue, key: string, bytes: number, foretold: number, revision: number) {
     this.kv = kv;
     this.key = key;
     this.value = new Uint8Array(bytes).fill(32);
+    this.foretold = new Uint8Array(foretold).fill(32);
+    this.revision = revision;
   }
 
-  async commit(): Promise<void> {
-    const { kv, key, value } = this;
-    this.revision = this.revision === 0 ? await kv.create(key, value) : await kv.update(key, value, this.revision);
+  static async open(from: NatsBus, to: NatsBus, key: string, bytes: number, foretold: number): Promise<Trip> {
+    const kv = await from.kv('snapshots');
+    const trip = new Trip(kv, key, bytes, foretold, await kv.create(key, new Uint8Array(1)));
+    await (await to.kv('snapshots')).listen(key, () => trip.hear());
+    return trip;
+  }
+
+  /** Resolves when it has been heard, with what resolves when it has been acknowledged. */
+  async go(): Promise<{ readonly acknowledged: Promise<void> }> {
+    const heard = new Promise<void>((resolve) => {
+      this.hear = resolve;
+    });
+    const acknowledged = this.kv.update(this.key, this.value, this.revision, [this.foretold]).then((revision) => {
+      this.revision = revision;
+    });
+    // A commit that fails is never heard.
+    await Promise.race([heard, acknowledged.then(() => heard)]);
+    return { acknowledged };
   }
 }
 
@@ -68,7 +87,7 @@ export class BareTrips {
 
   /** Begins, and goes on every 40 ms until `stop`. */
   static async start(stage: Stage, login: Login, sizes: BareSizes): Promise<BareTrips> {
-    // Whoever answers has a connection of its own, as the bridge has.
+    // Strategies, broker and bridge have connections of their own.
     const [client, bridge] = await Promise.all([
       stage.connect(login, 'bench bare'),
       stage.connect(login, 'bench bare bridge'),
@@ -90,38 +109,19 @@ export class BareTrips {
   }
 
   private async run(): Promise<void> {
-    const { stage, client, bridge, sizes } = this;
-    const { clock } = stage;
-    const kv = await client.kv('snapshots');
-    const strategy = new Cell(kv, STRATEGY, sizes.strategySnapshot);
-    const broker = new Cell(kv, 'bench.broker', sizes.brokerSnapshot);
-    const command = new Uint8Array(sizes.command).fill(32);
-    const reply = new Uint8Array(sizes.command).fill(32);
-    const unserve = await bridge.serve(inspectSubject('bench', ACCOUNT), async () => reply);
-    let hear = (): void => undefined;
-    const unwatch = await kv.watch(STRATEGY, () => hear());
+    const { client, bridge, sizes } = this;
+    const { clock } = this.stage;
+    const strategy = await Trip.open(bridge, client, STRATEGY, sizes.strategySnapshot, sizes.intent);
+    const broker = await Trip.open(client, bridge, BROKER, sizes.brokerSnapshot, sizes.command);
     while (!this.stopping) {
       const t0 = clock.monotonicMs();
-      const heard = new Promise<void>((resolve) => {
-        hear = resolve;
-      });
-      const committed = strategy.commit();
-      await Promise.race([heard, committed.then(() => heard)]);
+      const first = await strategy.go();
       const t1 = clock.monotonicMs();
-      await broker.commit();
+      const second = await broker.go();
       const t2 = clock.monotonicMs();
-      await client.request(inspectSubject('bench', ACCOUNT), command, TIMEOUT_MS);
-      const t3 = clock.monotonicMs();
-      await committed;
-      this.trips.push({
-        strategyCommitMs: t1 - t0,
-        brokerCommitMs: t2 - t1,
-        commandMs: t3 - t2,
-        totalMs: t3 - t0,
-      });
+      await Promise.all([first.acknowledged, second.acknowledged]);
+      this.trips.push({ strategyCommitMs: t1 - t0, brokerCommitMs: t2 - t1, totalMs: t2 - t0 });
       await clock.sleep(GAP_MS);
     }
-    await unwatch();
-    await unserve();
   }
 }

@@ -75,7 +75,6 @@ function perRound(round: Round) {
     bareParts: {
       strategyCommitP50Ms: part('strategyCommitMs'),
       brokerCommitP50Ms: part('brokerCommitMs'),
-      commandP50Ms: part('commandMs'),
     },
   };
 }

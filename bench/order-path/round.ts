@@ -140,7 +140,7 @@ async function time(stage: Stage, fleet: Fleet, config: Config, seconds: number)
   return { latency: recordedSince(before, after), trips: bare.trips, sizes, seconds: tookS };
 }
 
-/** What the bare trips carry: as many bytes as the actors' own commits, and a command as it is. */
+/** What the bare trips carry: as many bytes as the actors' own commits, an intent and a command as they are. */
 async function snapshotSizes(stage: Stage, fleet: Fleet, config: Config): Promise<BareSizes> {
   const bus = await stage.connect(fleet.natsLogin!, 'bench');
   const kv = await bus.kv('snapshots');
@@ -150,6 +150,7 @@ async function snapshotSizes(stage: Stage, fleet: Fleet, config: Config): Promis
   return {
     strategySnapshot: strategy?.value.length ?? 1,
     brokerSnapshot: broker?.value.length ?? 1,
+    intent: 400,
     command: 200,
   };
 }

@@ -10,6 +10,7 @@ namespace troupe::bridge {
 
 namespace {
 
+// As it was told; false where a person has written it.
 bool fromHex(std::string_view text, std::string& out) {
   const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
   if (text.size() % 2 != 0) return false;
@@ -63,23 +64,6 @@ bool CommandServer::serve(std::string& error) {
   };
   const std::string subject = commandSubject(account_);
   natsStatus status = natsConnection_Subscribe(&subscription_, connection_, subject.c_str(), on_message, this);
-  const auto on_ahead = [](natsConnection*, natsSubscription*, natsMsg* message, void* closure) {
-    auto* self = static_cast<CommandServer*>(closure);
-    const char** values = nullptr;
-    int count = 0;
-    if (natsMsgHeader_Values(message, kAheadHeader, &values, &count) == NATS_OK) {
-      std::lock_guard lock(self->one_at_a_time_);
-      for (int i = 0; i < count; ++i) {
-        std::string bytes;
-        if (fromHex(values[i], bytes)) self->listener_(bytes.data(), bytes.size());
-      }
-      std::free(values);
-    }
-    natsMsg_Destroy(message);
-  };
-  const std::string ahead = aheadSubject(account_);
-  if (status == NATS_OK)
-    status = natsConnection_Subscribe(&ahead_, connection_, ahead.c_str(), on_ahead, this);
   // A refused subscription would otherwise show only as commands that nobody answers.
   if (status == NATS_OK) status = natsConnection_FlushTimeout(connection_, 2000);
   const char* text = nullptr;
@@ -87,7 +71,33 @@ bool CommandServer::serve(std::string& error) {
     status = NATS_NOT_PERMITTED;
   if (status != NATS_OK) error = "subscribing to " + subject + ": " + natsStatus_GetText(status);
   serving_ = status == NATS_OK;
+  if (serving_) listen();
   return serving_;
+}
+
+void CommandServer::listen() {
+  const auto on_message = [](natsConnection*, natsSubscription*, natsMsg* message, void* closure) {
+    auto* self = static_cast<CommandServer*>(closure);
+    const char** values = nullptr;
+    int count = 0;
+    if (natsMsgHeader_Values(message, kAheadHeader, &values, &count) == NATS_OK) {
+      std::lock_guard lock(self->one_at_a_time_);
+      std::string bytes;
+      for (int i = 0; i < count; ++i)
+        if (fromHex(values[i], bytes)) self->listener_(bytes.data(), bytes.size());
+      std::free(values);
+    }
+    natsMsg_Destroy(message);
+  };
+  const std::string subject = aheadSubject(account_);
+  natsStatus status = natsConnection_Subscribe(&ahead_, connection_, subject.c_str(), on_message, this);
+  if (status == NATS_OK) status = natsConnection_FlushTimeout(connection_, 2000);
+  const char* text = nullptr;
+  if (status == NATS_OK && natsConnection_GetLastError(connection_, &text) == NATS_NOT_PERMITTED)
+    status = NATS_NOT_PERMITTED;
+  if (status != NATS_OK)
+    logWarn("E_NATS_DENIED",
+            "subscribing to " + subject + ": " + natsStatus_GetText(status) + "; orders come a round trip later");
 }
 
 void CommandServer::reply(const std::string& to, const v1::CommandReply& reply) {

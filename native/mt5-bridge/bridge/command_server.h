@@ -38,6 +38,9 @@ class CommandServer {
   natsConnection* connection() const { return connection_; }
 
  private:
+  // Begins to hear what brokers commit. Without it everything is asked for all the same.
+  void listen();
+
   const NatsSettings settings_;
   const std::string account_;
   const Handler handler_;

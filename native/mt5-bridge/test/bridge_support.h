@@ -96,9 +96,10 @@ inline std::string findNatsServer() {
   return {};
 }
 
-// An account, and the source of its ticks.
+// An account, the source of its ticks, and whether its bridge may hear of orders before it is asked for them.
 struct Served {
   std::string account, source;
+  bool hears_ahead = true;
 };
 
 // With the permissions that a bridge of these accounts has.
@@ -115,6 +116,7 @@ class NatsServer {
       publish += "\"md.*.ticks." + one.source + ".>\", \"trade.execution." + one.account +
                  "\", \"sys.lifecycle.bridge." + one.account + "\", \"inspect.bridge." + one.account +
                  "\", \"$KV.actors.bridge." + one.account + "\", ";
+      if (one.hears_ahead) subscribe += "\"ahead.broker." + one.account + "\", ";
       subscribe += "\"bridge." + one.account + ".command\", \"control.bridge." + one.account + ".*\", ";
     }
     std::ofstream(folder_ / "nats.conf") << "listen: \"127.0.0.1:" << port << "\"\n"

@@ -316,6 +316,34 @@ export function conformance(subject: () => Promise<Subject>): void {
       await stopLater();
     });
 
+    test('what an update foretells is told to who listens, once it is stored, and to nobody of one that is not', async () => {
+      const bus = await setUp();
+      const other = await (await subject()).connect();
+      const kv = await bus.kv('snapshots');
+      const kind = fresh();
+      const heard: string[] = [];
+      const stop = await (await other.kv('snapshots')).listen(`${kind}.*`, (foretold, key) => {
+        assert.equal(foretold.constructor, Uint8Array);
+        heard.push(`${key}:${text(foretold)}`);
+      });
+      const first = await kv.create(`${kind}.a`, bytes('0'));
+      const second = await kv.update(`${kind}.a`, bytes('1'), first, [bytes('one'), bytes('ünd two')]);
+      await assert.rejects(kv.update(`${kind}.a`, bytes('2'), first, [bytes('never')]), hasCode('BUS_CONFLICT'));
+      await kv.update(`${kind}.a`, bytes('3'), second);
+      const put = await kv.put(`${kind}.b`, bytes('0'));
+      const last = await kv.update(`${kind}.b`, bytes('1'), put, [bytes('three')]);
+      await until('all of it', () => heard.length >= 3);
+      assert.deepEqual(heard, [`${kind}.a:one`, `${kind}.a:ünd two`, `${kind}.b:three`]);
+      assert.equal(text((await kv.get(`${kind}.a`))!.value), '3');
+      await stop();
+      const stopLater = await kv.listen(`${kind}.b`, (_foretold, key) => void heard.push(`later ${key}`));
+      await kv.update(`${kind}.b`, bytes('2'), last, [bytes('four')]);
+      await until('the other listener hears it', () => heard.length >= 4);
+      assert.deepEqual(heard.slice(3), [`later ${kind}.b`]);
+      await stopLater();
+      await other.drain();
+    });
+
     test('watching an empty bucket begins at once', async () => {
       const bus = await setUp();
       const kv = await bus.kv('config');

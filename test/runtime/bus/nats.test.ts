@@ -99,6 +99,25 @@ describe('streams on the server', () => {
     assert.equal(await bus.lastSequence('TRADING'), 1);
   });
 
+  test('snapshots of a company that knew no foretelling keep their values, and foretell from then on', async () => {
+    await deleteAll();
+    await ensureStreams(bus, { replay: false });
+    const { config } = await bus.manager.streams.info('KV_snapshots');
+    await bus.manager.streams.delete('KV_snapshots');
+    const { republish, ...before } = config;
+    assert.deepEqual(republish, { src: '$KV.snapshots.>', dest: 'ahead.>', headers_only: true });
+    await bus.manager.streams.add(before);
+    const kv = await bus.kv('snapshots');
+    const revision = await kv.create('a.b', bytes('x'));
+    await ensureStreams(bus, { replay: false });
+    const heard: string[] = [];
+    const stop = await kv.listen('a.b', (foretold) => heard.push(new TextDecoder().decode(foretold)));
+    await kv.update('a.b', bytes('y'), revision, [bytes('soon')]);
+    await until('what is foretold', () => heard.length > 0);
+    assert.deepEqual(heard, ['soon']);
+    await stop();
+  });
+
   test('somebody else’s stream on our subjects is named, not touched', async () => {
     await deleteAll();
     await bus.manager.streams.add({ name: 'THEIRS', subjects: ['md.theirs'] });
