@@ -231,13 +231,6 @@ void CommandDesk::place(const v1::Command& command, const std::string& reply_to)
     const bool repeated = !wasHeard(command.command_id());
     // It may be one of those that have not left yet.
     sendNoted();
-    if (!entry.reply.empty()) {
-      v1::CommandReply reply;
-      reply.ParseFromString(entry.reply);
-      reply.set_command_id(command.command_id());
-      reply.set_replayed(repeated);
-      return say(reply_to, reply);
-    }
     {
       std::lock_guard lock(mutex_);
       for (auto& [number, pending] : pending_) {
@@ -245,6 +238,14 @@ void CommandDesk::place(const v1::Command& command, const std::string& reply_to)
         pending.waiters.push_back({reply_to, command.command_id(), repeated});
         return;
       }
+    }
+    // Its result is noted before it is forgotten there.
+    if (journal_.find(id, entry) && !entry.reply.empty()) {
+      v1::CommandReply reply;
+      reply.ParseFromString(entry.reply);
+      reply.set_command_id(command.command_id());
+      reply.set_replayed(repeated);
+      return say(reply_to, reply);
     }
     link::Find find;
     v1::FindOrder question;
@@ -428,16 +429,17 @@ LinkError CommandDesk::onResult(const link::FrameView& frame) {
   for (size_t i = 0; i < count; ++i)
     if (const LinkError e = link::validate(deals[i]); e != LinkError::kNone) return e;
   TROUPE_CRASH_POINT(kDaemonResultReceived);
-  Pending pending;
+  // Nobody but this thread takes anything out, and of what is in others change the waiters only.
+  const Pending* waited = nullptr;
   BrokerTime time;
   {
     std::lock_guard lock(mutex_);
     const auto at = pending_.find(result.command);
     if (at == pending_.end() || at->second.kind == Pending::kSnapshot) return LinkError::kUnexpected;
-    pending = std::move(at->second);
-    pending_.erase(at);
+    waited = &at->second;
     if (terminal_) time = terminal_->time;
   }
+  const Pending& pending = *waited;
   v1::CommandReply reply;
   reply.set_outcome(static_cast<v1::Outcome>(result.outcome));
   reply.set_retcode(result.retcode);
@@ -466,7 +468,15 @@ LinkError CommandDesk::onResult(const link::FrameView& frame) {
   if (outcome == v1::OUTCOME_NOT_FOUND && !pending.order_id.empty()) weighJournal(pending.order_id, reply);
   const bool no = outcome == v1::OUTCOME_REJECTED && reply.retcode_class() == v1::RETCODE_CLASS_NO;
   const std::string code = reply.code(), why = reply.message();
-  answer(pending, std::move(reply));
+  // Until here whoever repeats the order waits with the others; from here on the journal answers.
+  Pending done;
+  {
+    std::lock_guard lock(mutex_);
+    const auto at = pending_.find(result.command);
+    done = std::move(at->second);
+    pending_.erase(at);
+  }
+  answer(done, std::move(reply));
   TROUPE_CRASH_POINT(kDaemonAnswered);
   if (no && !looked_up) trouble(code, why.empty() ? "the terminal refused it" : why);
   return LinkError::kNone;

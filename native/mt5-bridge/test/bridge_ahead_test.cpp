@@ -148,6 +148,22 @@ TEST_F(AheadTest, manyThatNobodyAsksForAreForgottenOneByOne) {
   EXPECT_FALSE(last().replayed());
 }
 
+TEST_F(AheadTest, whoAsksWhileTheResultComesGetsItAndNobodyIsAskedAgain) {
+  linkUp();
+  for (int i = 0; i < 2000; ++i) {
+    const auto order = place("o" + std::to_string(i));
+    hear(order);
+    const auto sent = at<link::Place>(FrameType::kPlace);
+    ASSERT_TRUE(sent) << i;
+    std::thread asks([&] { command(order); });
+    EXPECT_EQ(result(sent->command, bridge::v1::OUTCOME_DONE), LinkError::kNone);
+    asks.join();
+    ASSERT_FALSE(at<link::Find>(FrameType::kFind)) << i;
+    ASSERT_EQ(answers.size(), static_cast<size_t>(i) + 1);
+    ASSERT_FALSE(last().replayed()) << i;
+  }
+}
+
 // As JetStream says again what it has stored: a header for each order, and no value.
 TEST_F(DaemonTest, ordersOfACommitArePlacedBeforeTheyAreAskedFor) {
   startAll();
