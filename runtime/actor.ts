@@ -127,9 +127,9 @@ export interface ActorDefinition {
   readonly version: number;
   /**
    * Steps replace what they change of the context and never change anything inside of it, not even an array: a commit then
-   * writes only what is new. Default: no.
+   * writes only what is new. `except`: fields of the context of which nobody knows that. Default: no.
    */
-  readonly replacesState?: boolean;
+  readonly replacesState?: { readonly except: readonly string[] };
   /** How snapshots of older versions become of this one, step by step. A version without a step is refused. */
   readonly migrations?: readonly Migration[];
   readonly delivery: Delivery;

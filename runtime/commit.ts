@@ -118,7 +118,7 @@ export class CommitStore {
     this.kv = kv;
     this.key = actorKey(actor.kind, actor.id);
     this.keeps = actor.delivery === 'commit';
-    if (actor.replacesState === true) this.writer = new SnapshotWriter();
+    if (actor.replacesState !== undefined) this.writer = new SnapshotWriter(actor.replacesState.except);
     this.version = actor.version;
     this.migrations = actor.migrations ?? [];
   }

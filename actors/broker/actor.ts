@@ -59,7 +59,7 @@ export function brokerActor(options: BrokerOptions): ActorDefinition {
     input,
     version: CONTEXT_VERSION,
     migrations: brokerMigrations,
-    replacesState: true,
+    replacesState: { except: [] },
     delivery: 'commit',
     urgent: true,
     inputs: [

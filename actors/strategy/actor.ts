@@ -87,6 +87,8 @@ export function strategyActor(options: StrategyOptions): ActorDefinition {
     input: undefined,
     version: MEMORY_VERSION * 1000 + plan.strategy.version,
     delivery: 'commit',
+    // An author may have kept what `ctx.state` was once.
+    replacesState: { except: ['state'] },
     idleCommitMs: IDLE_COMMIT_MS,
     urgent: true,
     inputs,

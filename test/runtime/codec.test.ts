@@ -59,6 +59,20 @@ describe('snapshots', () => {
     );
   });
 
+  test('what may be changed inside is written as it is, also where nothing else has changed', () => {
+    fc.assert(
+      fc.property(tree, fc.array(tree), (first, later) => {
+        const writer = new SnapshotWriter(['own']);
+        const own = { value: first };
+        const state = { value: 'a', context: { deals: [1, 2], own, of: { own: { value: own } } }, own };
+        for (const value of [first, ...later]) {
+          own.value = value;
+          assert.deepStrictEqual(decodeSnapshot(writer.encode(state)), state);
+        }
+      }),
+    );
+  });
+
   test('of records that are alike the fields stand once, of ascending whole numbers their distances', () => {
     const deals = Array.from({ length: 100 }, (_, i) => ({
       ticket: 2_000_000_000 + 7 * i,

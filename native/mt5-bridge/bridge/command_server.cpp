@@ -62,15 +62,7 @@ bool CommandServer::serve(std::string& error) {
     }
     natsMsg_Destroy(message);
   };
-  const std::string subject = commandSubject(account_);
-  natsStatus status = natsConnection_Subscribe(&subscription_, connection_, subject.c_str(), on_message, this);
-  // A refused subscription would otherwise show only as commands that nobody answers.
-  if (status == NATS_OK) status = natsConnection_FlushTimeout(connection_, 2000);
-  const char* text = nullptr;
-  if (status == NATS_OK && natsConnection_GetLastError(connection_, &text) == NATS_NOT_PERMITTED)
-    status = NATS_NOT_PERMITTED;
-  if (status != NATS_OK) error = "subscribing to " + subject + ": " + natsStatus_GetText(status);
-  serving_ = status == NATS_OK;
+  serving_ = subscribe(&subscription_, commandSubject(account_), on_message, error);
   if (serving_) listen();
   return serving_;
 }
@@ -89,15 +81,21 @@ void CommandServer::listen() {
     }
     natsMsg_Destroy(message);
   };
-  const std::string subject = aheadSubject(account_);
-  natsStatus status = natsConnection_Subscribe(&ahead_, connection_, subject.c_str(), on_message, this);
+  std::string error;
+  if (!subscribe(&ahead_, aheadSubject(account_), on_message, error))
+    logWarn("E_NATS_DENIED", error + "; orders come a round trip later");
+}
+
+bool CommandServer::subscribe(natsSubscription** subscription, const std::string& subject, natsMsgHandler on_message,
+                              std::string& error) {
+  natsStatus status = natsConnection_Subscribe(subscription, connection_, subject.c_str(), on_message, this);
+  // A refused subscription would otherwise show only as messages that never come.
   if (status == NATS_OK) status = natsConnection_FlushTimeout(connection_, 2000);
   const char* text = nullptr;
   if (status == NATS_OK && natsConnection_GetLastError(connection_, &text) == NATS_NOT_PERMITTED)
     status = NATS_NOT_PERMITTED;
-  if (status != NATS_OK)
-    logWarn("E_NATS_DENIED",
-            "subscribing to " + subject + ": " + natsStatus_GetText(status) + "; orders come a round trip later");
+  if (status != NATS_OK) error = "subscribing to " + subject + ": " + natsStatus_GetText(status);
+  return status == NATS_OK;
 }
 
 void CommandServer::reply(const std::string& to, const v1::CommandReply& reply) {

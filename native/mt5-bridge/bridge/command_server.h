@@ -40,6 +40,8 @@ class CommandServer {
  private:
   // Begins to hear what brokers commit. Without it everything is asked for all the same.
   void listen();
+  bool subscribe(natsSubscription** subscription, const std::string& subject, natsMsgHandler on_message,
+                 std::string& error);
 
   const NatsSettings settings_;
   const std::string account_;

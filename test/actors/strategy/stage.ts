@@ -1,8 +1,9 @@
 /** A stage for one strategy: tells it bars, features and a broker's answers, and collects what it says. */
+import assert from 'node:assert/strict';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { create } from '@bufbuild/protobuf';
 import type { StrategyOptions } from '../../../actors/strategy/actor.ts';
-import { strategyPlan } from '../../../actors/strategy/actor.ts';
+import { strategyActor, strategyPlan } from '../../../actors/strategy/actor.ts';
 import { strategyMachine } from '../../../actors/strategy/machine.ts';
 import type { Memory } from '../../../actors/strategy/memory.ts';
 import type { Bar } from '../../../proto/gen/troupe/market/v1/market_pb.js';
@@ -15,7 +16,7 @@ import {
   OrderState,
   Side,
 } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
-import { decodeSnapshot, encodeSnapshot } from '../../../runtime/codec.ts';
+import { decodeSnapshot, encodeSnapshot, SnapshotWriter } from '../../../runtime/codec.ts';
 import type { Effect, Machine, MachineEvent, Snapshot } from '../../../runtime/xstate.ts';
 import { restore, start, stateName, step } from '../../../runtime/xstate.ts';
 
@@ -55,8 +56,14 @@ export class Stage {
     ) as { value: unknown; context: unknown };
     const before = JSON.stringify(context);
     const from = restore(this.machine, { value, context });
+    const { replacesState } = strategyActor(this.options);
+    const writer = new SnapshotWriter(replacesState!.except);
+    writer.encode({ context });
     const next = step(this.machine, from, { sequence: ++this.sequence, atMs: 5, atUs: 5000, ...event });
     if (JSON.stringify(from.context) !== before) throw new Error('the machine changed its last snapshot');
+    const after = { context: next.snapshot.context as unknown };
+    // What the step has not replaced is written as it was before.
+    assert.deepStrictEqual(decodeSnapshot(writer.encode(after)), decodeSnapshot(encodeSnapshot(after)));
     this.snapshot = next.snapshot;
     return this.take(next.effects);
   }
