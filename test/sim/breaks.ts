@@ -18,7 +18,7 @@ export interface Break {
   /** What is taken away. */
   readonly what: string;
   /** Done by the simulated bridge. */
-  readonly bridge?: 'fence' | 'journal' | 'journal-disk';
+  readonly bridge?: 'fence' | 'journal' | 'journal-disk' | 'refused';
   /** Done between a node and its threads. */
   readonly thread?: 'watchdog' | 'inputs';
   /** Done by the streams: they forget every message id at once. */
@@ -197,6 +197,11 @@ export const breaks: readonly Break[] = [
     name: 'fence',
     what: 'the bridge obeys commands of an owner that was superseded',
     bridge: 'fence',
+  },
+  {
+    name: 'refused',
+    what: 'the bridge places an order that it hears of late, after it has refused it',
+    bridge: 'refused',
   },
   {
     name: 'journal',

@@ -26,6 +26,8 @@ export type Fault =
   | { readonly kind: 'bridge-cut'; readonly atMs: number; readonly forMs: number; readonly how: 'hold' | 'drop' }
   /** The next order that the bridge hears of in a commit is the last that it hears for that time. */
   | { readonly kind: 'deaf-after-hearing'; readonly atMs: number; readonly forMs: number }
+  /** The link breaks when the next order is committed, and the bridge hears of the commit so much later. */
+  | { readonly kind: 'unlinked-order'; readonly atMs: number; readonly lateMs: number }
   | { readonly kind: 'server-down'; readonly atMs: number; readonly forMs: number }
   | { readonly kind: 'store-away'; readonly atMs: number; readonly forMs: number; readonly place: string }
   | { readonly kind: 'ledger-down'; readonly atMs: number; readonly forMs: number }
@@ -248,12 +250,13 @@ function outsideOf(seed: string, { symbols }: Shape): Fault[] {
 }
 
 /** Drawn apart, like threads. */
-function deafnessOf(seed: string): Fault[] {
-  const random = seededRandom(`deaf ${seed}`);
-  return Array.from({ length: random.nextInt(4) }, () => ({
-    ...{ kind: 'deaf-after-hearing', atMs: between(random, FAULTS_FROM_MS, FAULTS_UNTIL_MS) },
-    forMs: between(random, 1, 3_000),
-  }));
+function hearingOf(seed: string): Fault[] {
+  const random = seededRandom(`hearing ${seed}`);
+  return Array.from({ length: random.nextInt(4) }, (): Fault => {
+    const atMs = between(random, FAULTS_FROM_MS, FAULTS_UNTIL_MS);
+    if (random.next() < 0.5) return { kind: 'deaf-after-hearing', atMs, forMs: between(random, 1, 3_000) };
+    return { kind: 'unlinked-order', atMs, lateMs: between(random, 100, 3_000) };
+  });
 }
 
 /** Drawn apart, so that the rest of a seed's world is what it was without threads. */
@@ -295,7 +298,7 @@ export function planOf(seed: string): Plan {
   const faults = Array.from({ length: count }, () =>
     drawFault(random, between(random, FAULTS_FROM_MS, FAULTS_UNTIL_MS), shape),
   )
-    .concat(operatorOf(seed, shape), storm, outsideOf(seed, shape), threaded.faults, deafnessOf(seed))
+    .concat(operatorOf(seed, shape), storm, outsideOf(seed, shape), threaded.faults, hearingOf(seed))
     .sort((a, b) => a.atMs - b.atMs);
   const stormy = random.next() < 0.4;
   const rough = random.next() < 0.5;

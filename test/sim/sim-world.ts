@@ -2,7 +2,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { CommandReplySchema, CommandSchema, Outcome } from '../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import type { Bus } from '../../runtime/bus/bus.ts';
-import { actorKey, commandSubject, topics } from '../../runtime/bus/topics.ts';
+import { actorKey, aheadSubject, commandSubject, topics } from '../../runtime/bus/topics.ts';
 import { decodeSnapshot } from '../../runtime/codec.ts';
 import { HOLD_MS } from '../../runtime/lease.ts';
 import { seededRandom } from '../../runtime/random.ts';
@@ -52,6 +52,10 @@ const STRATEGIES_TOLD = 'sys.lifecycle.strategy.';
 const BROKER_KEY = actorKey('broker', ACCOUNT);
 const BROKER_CONTROL = `control.broker.${ACCOUNT}.`;
 
+/** What the server tells of a commit may be heard so late. */
+const LATEST_MS = 3_000;
+const LATE_CHANCE = 0.1;
+
 export class SimWorld {
   readonly plan: Plan;
   readonly loop = new Loop();
@@ -73,6 +77,8 @@ export class SimWorld {
   /** Violations that are seen while the world runs. */
   readonly seen: { invariant: string; detail: string }[] = [];
   readonly trace: (text: string) => void;
+  /** How late the next order is heard of whose link breaks meanwhile; 0: no such fault waits. */
+  private unlinkMs = 0;
   /** What befalls the bridge when it next hears of an order in a commit. */
   private deafens = (): void => undefined;
   bridge: Bridge | undefined;
@@ -98,6 +104,11 @@ export class SimWorld {
     });
     this.network.weather = plan.weather;
     this.network.duplicateChance = plan.duplicateChance;
+    const lateness = seededRandom(`lateness ${seed}`);
+    this.network.tellDelayMs = (subject) => {
+      if (subject === aheadSubject(actorKey('broker', ACCOUNT)) && this.unlinkMs > 0) return this.unlink();
+      return lateness.next() < LATE_CHANCE ? lateness.next() * LATEST_MS : 0;
+    };
     this.network.onStored = ({ bucket, key, by, value, revision }) => {
       this.writes.push({ bucket, key, by: by.name });
       this.leases.wrote(bucket, by.name, value === undefined, this.loop.elapsedMs);
@@ -200,6 +211,14 @@ export class SimWorld {
     return !died;
   }
 
+  /** The link breaks while an order is on its way, and its commit is heard of when the link is there again. */
+  private unlink(): number {
+    const lateMs = this.unlinkMs;
+    this.unlinkMs = 0;
+    this.terminal?.link?.break();
+    return lateMs;
+  }
+
   private startBridge(): void {
     const run = ++this.bridgeRuns;
     const host = new Host(`bridge#${run}`, this.loop, seededRandom(`${this.plan.seed} bridge ${run}`));
@@ -267,6 +286,9 @@ export class SimWorld {
         return;
       case 'bridge-cut':
         this.cut(this.bridge?.host, fault.how, fault.forMs);
+        return;
+      case 'unlinked-order':
+        this.unlinkMs = fault.lateMs;
         return;
       case 'deaf-after-hearing':
         this.deafens = () => this.cut(this.bridge?.host, 'drop', fault.forMs);

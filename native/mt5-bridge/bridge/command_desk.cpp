@@ -90,13 +90,22 @@ void CommandDesk::hear(const void* data, size_t size) {
   const std::string& id = command.place().order_id();
   Journal::Entry known;
   if (id.empty() || journal_.find(id, known) || command.fence() != journal_.highestFence()) return;
+  if (refused_.contains(id)) return;
   const size_t before = noted_.size();
   place(command, "");
-  if (noted_.size() > before) {
-    if (heard_.size() == kMostHeard) heard_.pop_front();
-    heard_.push_back(command.command_id());
-  }
+  if (noted_.size() == before) return;
   sendNoted();
+  if (!journal_.find(id, known)) return;  // the disk failed
+  if (heard_.size() == kMostHeard) heard_.pop_front();
+  heard_.push_back(command.command_id());
+}
+
+void CommandDesk::rememberRefused(const std::string& order_id) {
+  if (!refused_.insert(order_id).second) return;
+  refused_first_.push_back(order_id);
+  if (refused_first_.size() <= kMostRefused) return;
+  refused_.erase(refused_first_.front());
+  refused_first_.pop_front();
 }
 
 bool CommandDesk::wasHeard(const std::string& command_id) {
@@ -119,6 +128,7 @@ void CommandDesk::sendNoted() {
     logError("E_JOURNAL", error);
     for (const Noted& one : noted) {
       journal_.forget(one.order_id);
+      if (!one.waiter.reply_to.empty()) rememberRefused(one.order_id);
       refuse(one.waiter.reply_to, one.waiter.command_id, "JOURNAL_FAILED", error);
     }
     return;
@@ -137,7 +147,10 @@ void CommandDesk::take(const void* data, size_t size, const std::string& reply_t
   v1::Command command;
   if (!command.ParseFromArray(data, static_cast<int>(size)))
     return refuse(reply_to, "", "BAD_COMMAND", "these bytes are no bridge.v1.Command");
-  if (!checkFence(command, reply_to)) return;
+  if (!checkFence(command, reply_to)) {
+    if (command.has_place()) rememberRefused(command.place().order_id());
+    return;
+  }
   std::shared_ptr<const TerminalSide> terminal;
   {
     std::lock_guard lock(mutex_);
@@ -257,29 +270,32 @@ void CommandDesk::place(const v1::Command& command, const std::string& reply_to)
                 Pending{Pending::kResolve, id, {{reply_to, command.command_id(), true}}, 0, false, nullptr},
                 arrived_us_);
   }
+  const auto no = [&](const char* code, const std::string& why) {
+    if (!reply_to.empty()) rememberRefused(id);
+    refuse(reply_to, command.command_id(), code, why);
+  };
   std::shared_ptr<const TerminalSide> terminal;
   {
     std::lock_guard lock(mutex_);
     terminal = terminal_;
   }
-  if (!terminal) return refuse(reply_to, command.command_id(), "NO_TERMINAL", "no terminal is linked to this bridge");
+  if (!terminal) return no("NO_TERMINAL", "no terminal is linked to this bridge");
   link::Place out;
   if (const std::string why = toLink(order, terminal->time, out); !why.empty())
-    return refuse(reply_to, command.command_id(), "BAD_COMMAND", why);
+    return no("BAD_COMMAND", why);
   const auto spec = std::find_if(terminal->symbols.begin(), terminal->symbols.end(),
                                  [&](const link::Spec& s) { return link::textOf(s.name) == order.symbol(); });
   if (spec == terminal->symbols.end())
-    return refuse(reply_to, command.command_id(), "UNKNOWN_SYMBOL",
-                  "symbol: the terminal has none that is called " + order.symbol());
+    return no("UNKNOWN_SYMBOL", "symbol: the terminal has none that is called " + order.symbol());
   if (const std::string why = offGrid(order.volume_lots(), *spec); !why.empty())
-    return refuse(reply_to, command.command_id(), "INVALID_VOLUME", why);
+    return no("INVALID_VOLUME", why);
   if (const std::string why = forbidden(); !why.empty())
-    return refuse(reply_to, command.command_id(), "TRADING_DISABLED", why);
+    return no("TRADING_DISABLED", why);
   TROUPE_CRASH_POINT(kDaemonCommandReceived);
   std::string error;
   if (!journal_.note(id, command.command_id(), command.fence(), clock_.wallUs(), error)) {
     logError("E_JOURNAL", error);
-    return refuse(reply_to, command.command_id(), "JOURNAL_FAILED", error);
+    return no("JOURNAL_FAILED", error);
   }
   TROUPE_CRASH_POINT(kDaemonNoted);
   noted_.push_back({out, id, {reply_to, command.command_id(), false}, arrived_us_});

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "bridge/broker_time.h"
@@ -51,7 +52,8 @@ class CommandDesk {
   void handle(const void* data, size_t size, const std::string& reply_to, bool more = false);
 
   // An order that its broker has committed and not asked for yet; one thread at a time with handle(). It is placed as if
-  // it had been asked for, and who asks for it gets that answer. What stands in its way is answered to who asks.
+  // it had been asked for, and who asks for it gets that answer. What stands in its way is answered to who asks; what was
+  // refused to who asked is not placed any more, however late it is heard.
   void hear(const void* data, size_t size);
 
   // Hears the whole of a snapshot that nobody has asked for. From the link's thread.
@@ -83,6 +85,8 @@ class CommandDesk {
   static constexpr int64_t kTimeoutUs = 5'000'000;
   static constexpr size_t kMostTogether = 64;
   static constexpr size_t kMostHeard = 64;
+  // More than can be heard and not handled yet, so that none is forgotten before what might still come (CommandServer::kAheadPending).
+  static constexpr size_t kMostRefused = 16'384;
   // Commands of one link that were answered UNKNOWN and whose own answer may still come.
   static constexpr size_t kMostUnanswered = 16'384;
 
@@ -113,6 +117,8 @@ class CommandDesk {
   void trouble(const std::string& code, const std::string& why);
   void take(const void* data, size_t size, const std::string& reply_to);
   void sendNoted();
+  // What is called refused must not be placed by what is heard late.
+  void rememberRefused(const std::string& order_id);
   // Whether the order of this command was heard before it was asked for, and is asked for the first time.
   bool wasHeard(const std::string& command_id);
   void refuse(const std::string& reply_to, const std::string& command_id, const char* code, const std::string& why);
@@ -143,6 +149,8 @@ class CommandDesk {
   Unasked unasked_heard_;
   std::vector<Noted> noted_;  // of the thread that calls handle()
   int64_t arrived_us_ = 0;    // and when what it handles came
+  std::unordered_set<std::string> refused_;  // orders, since this process began; that thread's, like the next two
+  std::deque<std::string> refused_first_;    // the oldest first
   std::deque<std::string> heard_;  // commands that were heard and not asked for yet; that thread's too
   std::atomic<uint64_t> commands_{0};
   std::array<std::atomic<uint64_t>, v1::Outcome_ARRAYSIZE> replies_{};

@@ -84,6 +84,8 @@ void CommandServer::listen() {
   std::string error;
   if (!subscribe(&ahead_, aheadSubject(account_), on_message, error))
     logWarn("E_NATS_DENIED", error + "; orders come a round trip later");
+  else
+    natsSubscription_SetPendingLimits(ahead_, kAheadPending, kAheadPending * kAheadBytes);
 }
 
 bool CommandServer::subscribe(natsSubscription** subscription, const std::string& subject, natsMsgHandler on_message,

@@ -38,6 +38,10 @@ class CommandServer {
   natsConnection* connection() const { return connection_; }
 
  private:
+  // Messages that may wait to be heard, each of up to 16 KiB of orders, in hexadecimal; those beyond are asked for.
+  static constexpr int kAheadPending = 64;
+  static constexpr int kAheadBytes = 64 << 10;
+
   // Begins to hear what brokers commit. Without it everything is asked for all the same.
   void listen();
   bool subscribe(natsSubscription** subscription, const std::string& subject, natsMsgHandler on_message,

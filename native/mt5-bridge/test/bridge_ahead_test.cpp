@@ -107,6 +107,44 @@ TEST_F(AheadTest, whatStandsInItsWayIsAnsweredToWhoAsks) {
   EXPECT_TRUE(at<link::Place>(FrameType::kPlace));
 }
 
+TEST_F(AheadTest, whatWasRefusedIsNotPlacedWhenItIsHeardLate) {
+  command(place("o1"), "r1");
+  EXPECT_EQ(last().code(), "NO_TERMINAL");
+  linkUp();
+  auto forbidden = link::TerminalStatus{};
+  desk->permit(forbidden);
+  command(place("o2"), "r2");
+  EXPECT_EQ(last().code(), "TRADING_DISABLED");
+  forbidden.terminal_allows = forbidden.expert_allows = forbidden.account_allows = forbidden.server_allows = 1;
+  desk->permit(forbidden);
+  command(place("o3", 0.5), "r3");
+  EXPECT_EQ(last().code(), "FENCED");
+  for (const char* id : {"o1", "o2", "o3"}) hear(place(id));
+  EXPECT_FALSE(at<link::Place>(FrameType::kPlace));
+  EXPECT_EQ(journal->orders(), 0u);
+  // Who asks again is judged again.
+  command(place("o1"), "r4");
+  EXPECT_TRUE(at<link::Place>(FrameType::kPlace));
+}
+
+TEST_F(AheadTest, whatItCouldNotPlaceWhenItHeardItIsNoRefusal) {
+  hear(place("o1"));  // no terminal
+  linkUp();
+  hear(place("o1"));
+  EXPECT_TRUE(at<link::Place>(FrameType::kPlace));
+}
+
+TEST_F(AheadTest, ofRefusedOrdersTheNewestAreRemembered) {
+  constexpr size_t kMany = bridge::CommandDesk::kMostRefused;
+  for (size_t i = 0; i <= kMany; ++i) command(place("o" + std::to_string(i)), "r");
+  linkUp();
+  hear(place("o1"));
+  hear(place("o" + std::to_string(kMany)));
+  EXPECT_FALSE(at<link::Place>(FrameType::kPlace));
+  hear(place("o0"));
+  EXPECT_TRUE(at<link::Place>(FrameType::kPlace));
+}
+
 TEST_F(AheadTest, anOrderThatStandsIsNotRefusedBecauseANewerFenceHasSpoken) {
   linkUp();
   hear(place("o1"));

@@ -53,7 +53,7 @@ export interface BridgeOptions {
   /** Every batch of ticks that reached the bridge. */
   readonly counted: (symbol: string, ticks: number) => void;
   /** A safeguard taken away, for the proof that the witness would see it. */
-  readonly without?: 'fence' | 'journal' | undefined;
+  readonly without?: 'fence' | 'journal' | 'refused' | undefined;
 }
 
 export class Bridge {
@@ -66,6 +66,8 @@ export class Bridge {
   private readonly numbers = new Map<string, number>();
   /** Commands that were heard and not asked for yet. */
   private readonly untold = new Set<string>();
+  /** Orders that were refused to who asked for them, since this process began. */
+  private readonly refused = new Set<string>();
   private lastEvent = 0;
   private linkEvents = 0;
   private readonly outboxes = { md: [] as PublishRequest[], trade: [] as PublishRequest[] };
@@ -129,8 +131,11 @@ export class Bridge {
 
   private handle(data: Uint8Array, resolve: (reply: Uint8Array) => void): void {
     const command = fromBinary(CommandSchema, data);
-    const answer = (reply: CommandReply): void => resolve(toBinary(CommandReplySchema, reply));
     const { commandId, fence, body } = command;
+    const answer = (reply: CommandReply): void => {
+      if (body.case === 'place' && reply.outcome === Outcome.REFUSED) this.refused.add(body.value.orderId);
+      resolve(toBinary(CommandReplySchema, reply));
+    };
     const { journal, without } = this.o;
     const orderId = body.case === 'place' || body.case === 'find' || body.case === 'cancel' ? body.value.orderId : '';
     const obeyed = fence >= journal.highestFence || without === 'fence';
@@ -183,11 +188,15 @@ export class Bridge {
     const { fence, body } = command;
     if (body.case !== 'place') return;
     const { orderId } = body.value;
-    const obeyed = fence === journal.highestFence || without === 'fence';
+    const obeyed = without === 'fence' || (fence === journal.highestFence && !this.isRefused(orderId));
     if (!obeyed || journal.find(orderId) !== undefined) return;
     this.o.heard({ atMs: this.o.nowMs(), fence, kind: 'place', orderId, obeyed, ahead: true });
     this.untold.add(command.commandId);
     this.place(command, () => undefined);
+  }
+
+  private isRefused(orderId: string): boolean {
+    return this.refused.has(orderId) && this.o.without !== 'refused';
   }
 
   private place(command: Command, answer: (reply: CommandReply) => void): void {

@@ -97,6 +97,8 @@ export class Network {
   readonly lanes = new Set<Lane>();
   readonly services = new Set<Service>();
   weather: Weather = { meanMs: 0.5, slowChance: 0, slowMs: 0 };
+  /** How late what the server tells of a commit is taken, ms. */
+  tellDelayMs: (subject: string) => number = () => 0;
   /** Chance that a place command that was answered comes a second time, some time later. */
   duplicateChance = 0;
   private readonly random: Random;

@@ -386,7 +386,11 @@ export class SimBus implements Bus {
 
   /** The server's own word, to everybody whose connection stands. */
   private tell(subject: string, data: Uint8Array): void {
-    for (const service of this.servicesOf(subject)) service.deliver(data, subject, undefined);
+    const { network } = this;
+    for (const service of this.servicesOf(subject)) {
+      // Who hears may be slow to take it: then it is late, and behind what was sent after it.
+      network.loop.after(network.tellDelayMs(subject), () => service.deliver(data, subject, undefined));
+    }
   }
 
   private servicesOf(subject: string) {
