@@ -1,11 +1,10 @@
 #include "bridge/command_desk.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
 
 #include "bridge/convert.h"
 #include "bridge/log.h"
+#include "bridge/volume_grid.h"
 #include "link/crash_point.h"
 #include "link/validate.h"
 
@@ -15,21 +14,6 @@ using link::FrameType;
 using link::LinkError;
 
 namespace {
-
-// Empty when the volume is one that the symbol can have. A symbol that tells no step is not judged here.
-std::string offGrid(double volume_lots, const link::Spec& spec) {
-  const double least = spec.volume_min, most = spec.volume_max, step = spec.volume_step;
-  if (!(step > 0) || !(most >= least)) return {};
-  const double steps = volume_lots / step;
-  // Steps are decimal fractions, which doubles miss by a little.
-  const bool good = volume_lots > least - step * 1e-6 && volume_lots < most + step * 1e-6 &&
-                    std::abs(steps - std::round(steps)) < 1e-6 * std::max(1.0, steps);
-  if (good) return {};
-  char text[160];
-  std::snprintf(text, sizeof text, "volume_lots: %.10g; allowed for %.*s: %.10g to %.10g in steps of %.10g",
-                volume_lots, static_cast<int>(link::textOf(spec.name).size()), spec.name, least, most, step);
-  return text;
-}
 
 // The server or the terminal lets nobody trade, whatever the order.
 bool saysNoTrading(uint32_t retcode) { return retcode == 10017 || retcode == 10026 || retcode == 10027; }
@@ -90,29 +74,13 @@ void CommandDesk::hear(const void* data, size_t size) {
   const std::string& id = command.place().order_id();
   Journal::Entry known;
   if (id.empty() || journal_.find(id, known) || command.fence() != journal_.highestFence()) return;
-  if (refused_.contains(id)) return;
+  if (heard_.wasRefused(id)) return;
   const size_t before = noted_.size();
   place(command, "");
   if (noted_.size() == before) return;
   sendNoted();
   if (!journal_.find(id, known)) return;  // the disk failed
-  if (heard_.size() == kMostHeard) heard_.pop_front();
-  heard_.push_back(command.command_id());
-}
-
-void CommandDesk::rememberRefused(const std::string& order_id) {
-  if (!refused_.insert(order_id).second) return;
-  refused_first_.push_back(order_id);
-  if (refused_first_.size() <= kMostRefused) return;
-  refused_.erase(refused_first_.front());
-  refused_first_.pop_front();
-}
-
-bool CommandDesk::wasHeard(const std::string& command_id) {
-  const auto at = std::find(heard_.begin(), heard_.end(), command_id);
-  if (at == heard_.end()) return false;
-  heard_.erase(at);
-  return true;
+  heard_.placed(command.command_id());
 }
 
 void CommandDesk::sendNoted() {
@@ -128,7 +96,7 @@ void CommandDesk::sendNoted() {
     logError("E_JOURNAL", error);
     for (const Noted& one : noted) {
       journal_.forget(one.order_id);
-      if (!one.waiter.reply_to.empty()) rememberRefused(one.order_id);
+      if (!one.waiter.reply_to.empty()) heard_.refused(one.order_id);
       refuse(one.waiter.reply_to, one.waiter.command_id, "JOURNAL_FAILED", error);
     }
     return;
@@ -148,7 +116,7 @@ void CommandDesk::take(const void* data, size_t size, const std::string& reply_t
   if (!command.ParseFromArray(data, static_cast<int>(size)))
     return refuse(reply_to, "", "BAD_COMMAND", "these bytes are no bridge.v1.Command");
   if (!checkFence(command, reply_to)) {
-    if (command.has_place()) rememberRefused(command.place().order_id());
+    if (command.has_place()) heard_.refused(command.place().order_id());
     return;
   }
   std::shared_ptr<const TerminalSide> terminal;
@@ -241,7 +209,7 @@ void CommandDesk::place(const v1::Command& command, const std::string& reply_to)
   const std::string& id = order.order_id();
   Journal::Entry entry;
   if (!id.empty() && journal_.find(id, entry)) {
-    const bool repeated = !wasHeard(command.command_id());
+    const bool repeated = !heard_.takePlaced(command.command_id());
     // It may be one of those that have not left yet.
     sendNoted();
     {
@@ -271,7 +239,7 @@ void CommandDesk::place(const v1::Command& command, const std::string& reply_to)
                 arrived_us_);
   }
   const auto no = [&](const char* code, const std::string& why) {
-    if (!reply_to.empty()) rememberRefused(id);
+    if (!reply_to.empty()) heard_.refused(id);
     refuse(reply_to, command.command_id(), code, why);
   };
   std::shared_ptr<const TerminalSide> terminal;

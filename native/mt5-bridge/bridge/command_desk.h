@@ -6,18 +6,17 @@
 #pragma once
 
 #include <array>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "bridge/broker_time.h"
 #include "bridge/clock.h"
 #include "bridge/figures.h"
+#include "bridge/heard_orders.h"
 #include "bridge/journal.h"
 #include "bridge/retcode_class.h"
 #include "link/connection.h"
@@ -84,9 +83,6 @@ class CommandDesk {
 
   static constexpr int64_t kTimeoutUs = 5'000'000;
   static constexpr size_t kMostTogether = 64;
-  static constexpr size_t kMostHeard = 64;
-  // More than can be heard and not handled yet, so that none is forgotten before what might still come (CommandServer::kAheadPending).
-  static constexpr size_t kMostRefused = 16'384;
   // Commands of one link that were answered UNKNOWN and whose own answer may still come.
   static constexpr size_t kMostUnanswered = 16'384;
 
@@ -117,10 +113,6 @@ class CommandDesk {
   void trouble(const std::string& code, const std::string& why);
   void take(const void* data, size_t size, const std::string& reply_to);
   void sendNoted();
-  // What is called refused must not be placed by what is heard late.
-  void rememberRefused(const std::string& order_id);
-  // Whether the order of this command was heard before it was asked for, and is asked for the first time.
-  bool wasHeard(const std::string& command_id);
   void refuse(const std::string& reply_to, const std::string& command_id, const char* code, const std::string& why);
   // Empty when the terminal may trade, otherwise where it may not.
   std::string forbidden() const;
@@ -149,9 +141,7 @@ class CommandDesk {
   Unasked unasked_heard_;
   std::vector<Noted> noted_;  // of the thread that calls handle()
   int64_t arrived_us_ = 0;    // and when what it handles came
-  std::unordered_set<std::string> refused_;  // orders, since this process began; that thread's, like the next two
-  std::deque<std::string> refused_first_;    // the oldest first
-  std::deque<std::string> heard_;  // commands that were heard and not asked for yet; that thread's too
+  HeardOrders heard_;         // that thread's too
   std::atomic<uint64_t> commands_{0};
   std::array<std::atomic<uint64_t>, v1::Outcome_ARRAYSIZE> replies_{};
   LatencyHistogram command_time_, journal_time_;

@@ -135,7 +135,7 @@ TEST_F(AheadTest, whatItCouldNotPlaceWhenItHeardItIsNoRefusal) {
 }
 
 TEST_F(AheadTest, ofRefusedOrdersTheNewestAreRemembered) {
-  constexpr size_t kMany = bridge::CommandDesk::kMostRefused;
+  constexpr size_t kMany = bridge::HeardOrders::kMostRefused;
   for (size_t i = 0; i <= kMany; ++i) command(place("o" + std::to_string(i)), "r");
   linkUp();
   hear(place("o1"));
@@ -173,7 +173,7 @@ TEST_F(AheadTest, anOrderWithoutAnAnswerIsUnknownToNobodyAndAskedForByWhoComes) 
 
 TEST_F(AheadTest, manyThatNobodyAsksForAreForgottenOneByOne) {
   linkUp();
-  const int many = static_cast<int>(bridge::CommandDesk::kMostHeard) + 1;
+  const int many = static_cast<int>(bridge::HeardOrders::kMostHeard) + 1;
   for (int i = 0; i < many; ++i) {
     hear(place("o" + std::to_string(i)));
     const auto sent = at<link::Place>(FrameType::kPlace);
