@@ -25,7 +25,7 @@ describe('deterministic simulation', () => {
   test('the seeds try every fault, several nodes, both kinds of account', () => {
     const plans = Array.from({ length: SEEDS }, (_, i) => planOf(String(i + 1)));
     const kinds = new Set(plans.flatMap(({ faults }) => faults.map(({ kind }) => kind)));
-    assert.equal(kinds.size, 18, [...kinds].join(', '));
+    assert.equal(kinds.size, 20, [...kinds].join(', '));
     assert.ok(plans.every(({ nodes }) => nodes.length >= 2));
     assert.equal(new Set(plans.map(({ hedging }) => hedging)).size, 2);
   });
