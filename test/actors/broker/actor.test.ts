@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { BrokerOptions } from '../../../actors/broker/actor.ts';
-import { brokerActor } from '../../../actors/broker/actor.ts';
+import { brokerActor, fenceOf } from '../../../actors/broker/actor.ts';
 import type { CommandParams } from '../../../actors/broker/commands.ts';
 import type { BrokerContext } from '../../../actors/broker/context.ts';
 import { brokerStatus } from '../../../actors/broker/status.ts';
 import { CommandReplySchema, CommandSchema, Outcome } from '../../../proto/gen/troupe/bridge/v1/bridge_pb.js';
 import { IntentAction, OrderType, Side } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
+import { publish } from '../../../runtime/actor.ts';
 import type { Bus } from '../../../runtime/bus/bus.ts';
 import { memoryBus } from '../../../runtime/bus/memory.ts';
 import type { TopicInit, TopicName } from '../../../runtime/bus/topics.ts';
@@ -205,4 +206,19 @@ test('the refusal of a command that we have sealed off ourselves is an answer, a
   );
   await until('the first is refused', () => brokerStatus(context()).rejected === 2);
   assert.equal(stateName(interpreter.current), 'trading.active');
+});
+
+test('an order is foretold as the command that will ask for it, and nothing else is', () => {
+  const { foretell } = brokerActor({ account: ACCOUNT, symbols: ['EURUSD'], limits: {}, fence: () => 7 });
+  const command = (body: CommandParams['body']): CommandParams => ({
+    ...{ commandId: 'c', orderId: 'o', createdUs: 0, seal: 2 },
+    body,
+  });
+  const told = fromBinary(CommandSchema, foretell!('command', command({ case: 'place', value: { orderId: 'o' } }))!);
+  assert.equal(told.commandId, 'c');
+  assert.equal(told.fence, fenceOf(7, 2));
+  assert.equal(told.body.case === 'place' && told.body.value.orderId, 'o');
+  assert.equal(foretell!('command', command({ case: 'find', value: { orderId: 'o' } })), undefined);
+  assert.equal(foretell!('command', command({ case: 'cancel', value: { orderId: 'o' } })), undefined);
+  assert.equal(foretell!('publish', publish('order', { account: ACCOUNT }).params), undefined);
 });

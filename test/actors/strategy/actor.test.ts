@@ -9,6 +9,8 @@ import { emaCross } from '../../../actors/strategy/examples/ema-cross.ts';
 import { z } from '../../../actors/strategy/index.ts';
 import { loadStrategy } from '../../../actors/strategy/registry.ts';
 import { Side } from '../../../proto/gen/troupe/trading/v1/trading_pb.js';
+import { publish } from '../../../runtime/actor.ts';
+import { topics } from '../../../runtime/bus/topics.ts';
 import { Stage } from './stage.ts';
 
 const place = { id: 's1', account: 'demo', symbol: 'EURUSD' };
@@ -55,6 +57,13 @@ describe('strategyActor', () => {
       featureTimeframes: ['1m', '5m'],
     });
     assert.deepEqual([...plan.withFeatures], ['1m']);
+  });
+
+  test('foretells its intents', () => {
+    const { foretell } = strategyActor({ ...place, definition: emaCross, params: {} });
+    const { params } = publish('intent', { intentId: 'i', account: 'demo', strategy: 's' });
+    assert.equal(topics.intent.decode(foretell!('publish', params)!).intentId, 'i');
+    assert.equal(foretell!('log', { text: 'x' }), undefined);
   });
 
   test('bad params are refused at once, by their place in the configuration', () => {
