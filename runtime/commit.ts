@@ -201,7 +201,10 @@ export class CommitStore {
     return this.writer === undefined ? encodeSnapshot(envelope) : this.writer.encode(envelope);
   }
 
-  /** Commits what `encode` gave; what it foretells is told, unless it is the very first. Throws BUS_CONFLICT when another owner has committed since. Returns the revision. */
+  /**
+   * Commits what `encode` gave; what it foretells is told, unless it is the very first. Throws BUS_CONFLICT when another
+   * owner has committed since. Returns the revision.
+   */
   async save(value: Uint8Array, foretold: readonly Uint8Array[] = []): Promise<number> {
     const { kv, key, revision } = this;
     this.saved = undefined;

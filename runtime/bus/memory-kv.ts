@@ -2,11 +2,21 @@
 import type { Clock } from '../clock.ts';
 import { messageOf, TroupeError } from '../errors.ts';
 import type { Logger } from '../telemetry/log.ts';
-import type { KvEntry } from './bus.ts';
+import type { Bus, KeyValue, KvEntry } from './bus.ts';
 import { checkKey } from './keys.ts';
 import { matchesSubject } from './subjects.ts';
+import { aheadSubject } from './topics.ts';
 
 export type KvChange = KvEntry | { key: string; deleted: true };
+
+/** `listen` of a bucket where what is foretold is sent like any other message. */
+export const listenBy =
+  (serve: Bus['serve']): KeyValue['listen'] =>
+  (filter, hear) =>
+    serve(aheadSubject(filter), async (foretold, subject) => {
+      hear(foretold, subject.slice(aheadSubject('').length));
+      return undefined;
+    });
 
 interface Cell {
   readonly value: Uint8Array | undefined;

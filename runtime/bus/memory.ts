@@ -17,7 +17,7 @@ import type {
   StoredMessage,
   StreamReader,
 } from './bus.ts';
-import { MemoryBucket } from './memory-kv.ts';
+import { listenBy, MemoryBucket } from './memory-kv.ts';
 import { memoryService } from './memory-service.ts';
 import type { RunningService, ServiceSpec } from './service.ts';
 import { buckets, streams } from './streams.ts';
@@ -309,11 +309,7 @@ class MemoryBus implements Bus {
           this.stops.delete(stop);
         };
       },
-      listen: (filter, hear) =>
-        this.serve(aheadSubject(filter), async (bytes, subject) => {
-          hear(bytes, subject.slice(aheadSubject('').length));
-          return undefined;
-        }),
+      listen: listenBy((subject, handler) => this.serve(subject, handler)),
     };
   }
 

@@ -64,8 +64,6 @@ export class Bridge {
   private terminal: Terminal | undefined;
   private readonly pending = new Set<Pending>();
   private readonly numbers = new Map<string, number>();
-  /** Commands that were heard and not asked for yet. */
-  private readonly untold = new Set<string>();
   /** Orders that were refused to who asked for them, since this process began. */
   private readonly refused = new Set<string>();
   private lastEvent = 0;
@@ -191,7 +189,6 @@ export class Bridge {
     const obeyed = without === 'fence' || (fence === journal.highestFence && !this.isRefused(orderId));
     if (!obeyed || journal.find(orderId) !== undefined) return;
     this.o.heard({ atMs: this.o.nowMs(), fence, kind: 'place', orderId, obeyed, ahead: true });
-    this.untold.add(command.commandId);
     this.place(command, () => undefined);
   }
 
@@ -206,12 +203,11 @@ export class Bridge {
     const { orderId } = body.value;
     const known = without === 'journal' ? undefined : journal.find(orderId);
     if (known !== undefined) {
-      const replayed = !this.untold.delete(commandId);
       if (known.reply !== undefined) {
-        answer({ ...known.reply, commandId, replayed });
+        answer({ ...known.reply, commandId, replayed: true });
         return;
       }
-      const waiter = { commandId, replayed, answer };
+      const waiter = { commandId, replayed: true, answer };
       for (const pending of this.pending) {
         if (pending.kind !== 'place' || pending.orderId !== orderId || pending.answered) continue;
         pending.waiters.push(waiter);

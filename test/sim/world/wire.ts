@@ -9,6 +9,7 @@ import type {
   ReadRequest,
   StreamReader,
 } from '../../../runtime/bus/bus.ts';
+import { listenBy } from '../../../runtime/bus/memory-kv.ts';
 import type { RunningService, ServiceSpec } from '../../../runtime/bus/service.ts';
 import { matchesSubject } from '../../../runtime/bus/subjects.ts';
 import { aheadSubject } from '../../../runtime/bus/topics.ts';
@@ -258,11 +259,7 @@ export class SimBus implements Bus {
       put: (key, value) => write(key, 'put', value, () => store.put(key, value)),
       delete: (key, revision) => write(key, 'delete', undefined, () => store.delete(key, revision)),
       watch: (filter, onEntry) => this.watch(bucket, filter, onEntry),
-      listen: (filter, hear) =>
-        this.serve(aheadSubject(filter), async (bytes, subject) => {
-          hear(bytes, subject.slice(aheadSubject('').length));
-          return undefined;
-        }),
+      listen: listenBy((subject, handler) => this.serve(subject, handler)),
     };
   }
 
