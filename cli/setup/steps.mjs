@@ -52,7 +52,7 @@ export const verbs = {
     entry: 'bench/main.ts',
     ownServers: false,
     natsCommand: 'unused',
-    builds: [{ preset: 'release', folder: 'build/native', targets: [] }],
+    builds: [{ preset: 'release', folder: 'build/native', targets: ['bench'] }],
   },
   // The whole company in memory: no server, nothing compiled.
   sim: { entry: 'test/sim/main.ts', ownServers: false, natsCommand: 'unused', builds: [], codeOnly: true },
