@@ -41,6 +41,7 @@ struct TickCursor {
   int sweep;       // that is under way, -1: none
   long sweep_ms;   // where it goes on
   long sweep_end_ms;
+  KnownPlace sweep_place;  // about there: the reading of what is new has moved `place` to the other end meanwhile
 };
 
 uint g_tick_reading = 0;
@@ -65,6 +66,13 @@ void CursorBegin(TickCursor &cursor, long floor_ms) {
   cursor.sweep = -1;
   cursor.sweep_ms = floor_ms;
   cursor.sweep_end_ms = floor_ms;
+  cursor.sweep_place.block = -1;
+}
+
+// Blocks have been given back that a place may have stood in.
+void CursorNowhere(TickCursor &cursor) {
+  cursor.place.block = -1;
+  cursor.sweep_place.block = -1;
 }
 
 // Nothing older than this is read any more, and so need not be known.
@@ -72,13 +80,13 @@ void CursorRaise(TickCursor &cursor, long floor_ms) {
   if (floor_ms <= cursor.floor_ms) return;
   cursor.floor_ms = floor_ms;
   KnownForget(cursor.known, floor_ms);
-  cursor.place.block = -1;
+  CursorNowhere(cursor);
 }
 
 // Makes room for other symbols. True when the window is shorter for it.
 bool CursorShorten(TickCursor &cursor) {
   const long floor_ms = KnownForgetSome(cursor.known, cursor.floor_ms);
-  cursor.place.block = -1;
+  CursorNowhere(cursor);
   if (floor_ms == cursor.floor_ms) return false;
   cursor.floor_ms = floor_ms;
   return true;
@@ -92,9 +100,8 @@ long CursorFrom(const TickCursor &cursor) {
   return newest_ms > cursor.floor_ms ? newest_ms : cursor.floor_ms;
 }
 
-// Begins the longest sweep that is due; false when none is, or one is under way.
-bool CursorSweep(TickCursor &cursor, long now_us) {
-  if (cursor.sweep >= 0) return true;
+// The longest sweep that is due; false when none is.
+bool CursorSweepBegin(TickCursor &cursor, long now_us) {
   for (int i = SWEEPS - 1; i >= 0 && cursor.sweep < 0; i--)
     if (now_us >= cursor.due_us[i]) cursor.sweep = i;
   if (cursor.sweep < 0) return false;
@@ -102,8 +109,19 @@ bool CursorSweep(TickCursor &cursor, long now_us) {
   cursor.sweep_ms = from_ms - SweepSpanMs(cursor.sweep);
   if (cursor.sweep_ms < cursor.floor_ms) cursor.sweep_ms = cursor.floor_ms;
   cursor.sweep_end_ms = CursorFrom(cursor);
+  cursor.sweep_place.block = -1;
   return true;
 }
+
+// Before a reading from `sweep_ms`, of the sweep that is under way or begins. False when none is due.
+bool CursorSweep(TickCursor &cursor, long now_us) {
+  if (cursor.sweep < 0 && !CursorSweepBegin(cursor, now_us)) return false;
+  cursor.place = cursor.sweep_place;
+  return true;
+}
+
+// After it: the next one goes on from there.
+void CursorSweepRead(TickCursor &cursor) { cursor.sweep_place = cursor.place; }
 
 // It has come to its end: the shorter ones are done with it.
 void CursorSwept(TickCursor &cursor, long now_us) {

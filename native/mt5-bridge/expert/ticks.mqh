@@ -336,6 +336,7 @@ bool Sweep(int at, long now_us) {
   if (!g_symbols[at].active || !MayRead() || !CursorSweep(g_symbols[at].cursor, now_us)) return false;
   const int n = ReadFrom(at, g_symbols[at].cursor.sweep_ms);
   if (n < 0) return false;
+  CursorSweepRead(g_symbols[at].cursor);
   if (n == READ_MAX) g_symbols[at].cursor.sweep_ms = NextFrom(at, g_symbols[at].cursor.sweep_ms);
   if (n < READ_MAX || g_symbols[at].cursor.sweep_ms > g_symbols[at].cursor.sweep_end_ms)
     CursorSwept(g_symbols[at].cursor, now_us);
