@@ -100,7 +100,7 @@ long CursorFrom(const TickCursor &cursor) {
   return newest_ms > cursor.floor_ms ? newest_ms : cursor.floor_ms;
 }
 
-// The longest sweep that is due; false when none is.
+// Begins the longest sweep that is due; false when none is.
 bool CursorSweepBegin(TickCursor &cursor, long now_us) {
   for (int i = SWEEPS - 1; i >= 0 && cursor.sweep < 0; i--)
     if (now_us >= cursor.due_us[i]) cursor.sweep = i;

@@ -97,6 +97,34 @@ TEST_F(Ticks, HoweverManyCameSinceALateTickIsTold) {
   expectAll();
 }
 
+// A long sweep is many readings, with what is new read between them: none may begin at the newest tick.
+TEST_F(Ticks, ASweepGoesOnFromWhereItWasWhenNewTicksCame) {
+  constexpr long kFirst = 1'000'000, kTicks = 60'000, kRead = 1'000;
+  const auto tickAt = [](long time_ms) {
+    WireTick tick = {};
+    tick.time_ms = time_ms;
+    tick.bid = tick.ask = 1;
+    return tick;
+  };
+  KnownReset();
+  TickCursor cursor = {};
+  CursorBegin(cursor, kFirst);
+  CursorLook(cursor, kFirst);
+  for (long i = 0; i < kTicks; ++i) ASSERT_TRUE(CursorTake(cursor, tickAt(kFirst + i)));
+
+  ASSERT_TRUE(CursorSweep(cursor, 1));
+  CursorLook(cursor, cursor.sweep_ms);
+  for (long i = 0; i < kRead; ++i) ASSERT_FALSE(CursorTake(cursor, tickAt(cursor.from_ms + i)));
+  CursorSweepRead(cursor);
+  cursor.sweep_ms += kRead;
+  CursorLook(cursor, CursorFrom(cursor));
+  ASSERT_TRUE(CursorTake(cursor, tickAt(kFirst + kTicks)));
+
+  ASSERT_TRUE(CursorSweep(cursor, 2));
+  ASSERT_GE(cursor.place.block, 0);
+  EXPECT_NEAR(g_known[cursor.place.block].tick[0].time_ms, cursor.sweep_ms, KNOWN_BLOCK);
+}
+
 // What the quick look does not see is found soon when it is not very late.
 TEST_F(Ticks, WhatIsALittleLateIsToldWithinASecond) {
   const long t = world().broker_ms + 1000;
