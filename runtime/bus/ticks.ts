@@ -3,8 +3,9 @@
  * every column is a packed field of fixed-width little-endian numbers, so a typed array over a copy of its bytes is
  * the column. Held equal to the generated decoder by a test.
  */
-import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { nameAt } from './names.ts';
+import { cursor, passBytes, passField, readDouble, readSigned, readVarint, tagOf } from './wire.ts';
 
 export interface TickColumns {
   readonly symbol: string;
@@ -31,15 +32,18 @@ export interface TickColumns {
 
 export const MAX_TICKS_PER_FRAME = 4096;
 
-/** Where each column begins in a message: packed little-endian, aligned to nothing. */
-interface PerColumn {
-  readonly timeOffsetMs: number;
-  readonly bid: number;
-  readonly ask: number;
-  readonly flags: number;
-}
-
-type Heading = Omit<TickColumns, keyof PerColumn>;
+const { Bit64, LengthDelimited, Varint } = WireType;
+const SYMBOL = tagOf(1, LengthDelimited);
+const SOURCE = tagOf(2, LengthDelimited);
+const SESSION = tagOf(3, LengthDelimited);
+const FIRST_SEQUENCE = tagOf(4, Bit64);
+const BASE_TIME_MS = tagOf(5, Bit64);
+const UTC_OFFSET_S = tagOf(6, Varint);
+const TIME_OFFSET_MS = tagOf(7, LengthDelimited);
+const BID = tagOf(8, LengthDelimited);
+const ASK = tagOf(9, LengthDelimited);
+const FLAGS = tagOf(10, LengthDelimited);
+const FIRST_SENT_US = tagOf(11, Bit64);
 
 /** A decoded frame: its columns are copied out of the message when somebody asks for them to keep. */
 class PackedFrame implements TickColumns {
@@ -53,37 +57,103 @@ class PackedFrame implements TickColumns {
   readonly firstSentUs: number;
   /** The message. */
   readonly data: Uint8Array;
-  readonly at: PerColumn;
+  /** Where each column begins in it: packed little-endian, aligned to nothing. */
+  readonly timesAt: number;
+  readonly bidsAt: number;
+  readonly asksAt: number;
+  private readonly flagsAt: number;
   private readonly flagged: number;
 
-  constructor(heading: Heading, data: Uint8Array, at: PerColumn, flagged: number) {
-    this.symbol = heading.symbol;
-    this.source = heading.source;
-    this.session = heading.session;
-    this.firstSequence = heading.firstSequence;
-    this.count = heading.count;
-    this.baseTimeMs = heading.baseTimeMs;
-    this.utcOffsetS = heading.utcOffsetS;
-    this.firstSentUs = heading.firstSentUs;
+  /**
+   * There is one of these for each message of a flood, so it is read in one pass that makes nothing beside it: no reader,
+   * no list of fields. Throws RangeError, as `decodeTicks` says.
+   */
+  constructor(data: Uint8Array) {
+    let symbol = '';
+    let source = '';
+    let session = '';
+    let firstSequence = 0;
+    let baseTimeMs = 0;
+    let utcOffsetS = 0;
+    let firstSentUs = 0;
+    let [timesAt, bidsAt, asksAt, flagsAt] = [0, 0, 0, 0];
+    let [times, bids, asks, flags] = [0, 0, 0, 0];
+    cursor.at = 0;
+    while (cursor.at < data.length) {
+      const tag = readVarint(data);
+      switch (tag) {
+        case SYMBOL:
+          symbol = readName(data);
+          break;
+        case SOURCE:
+          source = readName(data);
+          break;
+        case SESSION:
+          session = readName(data);
+          break;
+        case FIRST_SEQUENCE:
+          firstSequence = readDouble(data);
+          break;
+        case BASE_TIME_MS:
+          baseTimeMs = readDouble(data);
+          break;
+        case UTC_OFFSET_S:
+          utcOffsetS = readSigned(data);
+          break;
+        case TIME_OFFSET_MS:
+          times = passBytes(data);
+          timesAt = cursor.at - times;
+          break;
+        case BID:
+          bids = passBytes(data);
+          bidsAt = cursor.at - bids;
+          break;
+        case ASK:
+          asks = passBytes(data);
+          asksAt = cursor.at - asks;
+          break;
+        case FLAGS:
+          flags = passBytes(data);
+          flagsAt = cursor.at - flags;
+          break;
+        case FIRST_SENT_US:
+          firstSentUs = readDouble(data);
+          break;
+        default:
+          passField(data, tag);
+      }
+    }
+    this.count = checkedCount(times, bids, asks, flags);
+    if (symbol === '') throw new RangeError('TickFrame.symbol: empty');
+    this.symbol = symbol;
+    this.source = source;
+    this.session = session;
+    this.firstSequence = firstSequence;
+    this.baseTimeMs = baseTimeMs;
+    this.utcOffsetS = utcOffsetS;
+    this.firstSentUs = firstSentUs;
     this.data = data;
-    this.at = at;
-    this.flagged = flagged;
+    this.timesAt = timesAt;
+    this.bidsAt = bidsAt;
+    this.asksAt = asksAt;
+    this.flagsAt = flagsAt;
+    this.flagged = flags / 4;
   }
 
   get timeOffsetMs(): Uint32Array {
-    return new Uint32Array(this.own(this.at.timeOffsetMs, this.count * 4));
+    return new Uint32Array(this.own(this.timesAt, this.count * 4));
   }
 
   get bid(): Float64Array {
-    return new Float64Array(this.own(this.at.bid, this.count * 8));
+    return new Float64Array(this.own(this.bidsAt, this.count * 8));
   }
 
   get ask(): Float64Array {
-    return new Float64Array(this.own(this.at.ask, this.count * 8));
+    return new Float64Array(this.own(this.asksAt, this.count * 8));
   }
 
   get flags(): Uint32Array {
-    return new Uint32Array(this.own(this.at.flags, this.flagged * 4));
+    return new Uint32Array(this.own(this.flagsAt, this.flagged * 4));
   }
 
   private own(from: number, bytes: number): ArrayBuffer {
@@ -116,54 +186,24 @@ const roomBytes = {
  */
 export function pricesOf(frame: TickColumns): TickPrices {
   if (!(frame instanceof PackedFrame)) return frame;
-  const { data, at, count } = frame;
-  roomBytes.timeOffsetMs.set(data.subarray(at.timeOffsetMs, at.timeOffsetMs + count * 4));
-  roomBytes.bid.set(data.subarray(at.bid, at.bid + count * 8));
-  roomBytes.ask.set(data.subarray(at.ask, at.ask + count * 8));
+  const { data, timesAt, bidsAt, asksAt, count } = frame;
+  roomBytes.timeOffsetMs.set(data.subarray(timesAt, timesAt + count * 4));
+  roomBytes.bid.set(data.subarray(bidsAt, bidsAt + count * 8));
+  roomBytes.ask.set(data.subarray(asksAt, asksAt + count * 8));
   return room;
 }
 
-/** Throws RangeError on columns of different length, none, or too many ticks. */
+/** Throws RangeError on columns of different length, none, or too many ticks, and on a message that is cut short. */
 export function decodeTicks(data: Uint8Array): TickColumns {
-  const reader = new BinaryReader(data);
-  const heading = {
-    ...{ symbol: '', source: '', session: '', firstSequence: 0, count: 0 },
-    ...{ baseTimeMs: 0, utcOffsetS: 0, firstSentUs: 0 },
-  };
-  const at = { timeOffsetMs: 0, bid: 0, ask: 0, flags: 0 };
-  const bytes = { timeOffsetMs: 0, bid: 0, ask: 0, flags: 0 };
-  while (reader.pos < reader.len) {
-    const [field, wireType] = reader.tag();
-    if (field === 4) heading.firstSequence = reader.double();
-    else if (field === 5) heading.baseTimeMs = reader.double();
-    else if (field === 6) heading.utcOffsetS = reader.sint32();
-    else if (field === 11) heading.firstSentUs = reader.double();
-    else if (field <= 10) {
-      const length = reader.uint32();
-      const from = reader.pos;
-      reader.pos += length;
-      if (reader.pos > reader.len) throw new RangeError('premature EOF');
-      if (field === 1) heading.symbol = nameAt(data, from, reader.pos);
-      else if (field === 2) heading.source = nameAt(data, from, reader.pos);
-      else if (field === 3) heading.session = nameAt(data, from, reader.pos);
-      else {
-        const column = field === 7 ? 'timeOffsetMs' : field === 8 ? 'bid' : field === 9 ? 'ask' : 'flags';
-        at[column] = from;
-        bytes[column] = length;
-      }
-    } else reader.skip(wireType, field);
-  }
-  heading.count = checkedCount(bytes);
-  if (heading.symbol === '') throw new RangeError('TickFrame.symbol: empty');
-  return new PackedFrame(heading, data, at, bytes.flags / 4);
+  return new PackedFrame(data);
 }
 
 /** Ticks in columns of so many bytes. */
-function checkedCount({ timeOffsetMs, bid, ask, flags }: PerColumn): number {
-  const count = lengthOf(bid, 8, 'bid');
+function checkedCount(times: number, bids: number, asks: number, flags: number): number {
+  const count = lengthOf(bids, 8, 'bid');
   if (count === 0) throw new RangeError('TickFrame.bid: a frame carries at least one tick');
   const flagged = lengthOf(flags, 4, 'flags');
-  const even = lengthOf(ask, 8, 'ask') === count && lengthOf(timeOffsetMs, 4, 'time_offset_ms') === count;
+  const even = lengthOf(asks, 8, 'ask') === count && lengthOf(times, 4, 'time_offset_ms') === count;
   if (!even || (flagged !== 0 && flagged !== count)) throw new RangeError('TickFrame: columns differ in length');
   return count;
 }
@@ -177,6 +217,12 @@ function lengthOf(bytes: number, width: 4 | 8, name: string): number {
   return count;
 }
 
+/** A name, the same string each time. */
+function readName(data: Uint8Array): string {
+  const length = passBytes(data);
+  return nameAt(data, cursor.at - length, cursor.at);
+}
+
 const bytesOf = (column: Uint32Array | Float64Array): Uint8Array =>
   new Uint8Array(column.buffer, column.byteOffset, column.byteLength);
 
@@ -185,7 +231,7 @@ export function encodeTicks(frame: TickColumns): Uint8Array {
   const { timeOffsetMs, bid, ask, flags } = frame;
   const columns = [timeOffsetMs, bid, ask, flags].map(bytesOf);
   const [times, bids, asks, flagged] = columns.map(({ length }) => length) as [number, number, number, number];
-  const count = checkedCount({ timeOffsetMs: times, bid: bids, ask: asks, flags: flagged });
+  const count = checkedCount(times, bids, asks, flagged);
   if (count !== frame.count) throw new RangeError(`TickFrame.count: ${frame.count}, the columns have ${count}`);
   if (frame.symbol === '') throw new RangeError('TickFrame.symbol: empty');
   const w = new BinaryWriter();

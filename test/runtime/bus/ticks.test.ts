@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
-import { TickFrameSchema } from '../../../proto/gen/troupe/market/v1/market_pb.js';
+import { type TickFrame, TickFrameSchema } from '../../../proto/gen/troupe/market/v1/market_pb.js';
 import type { TickColumns } from '../../../runtime/bus/ticks.ts';
 import { decodeTicks, encodeTicks, MAX_TICKS_PER_FRAME, pricesOf } from '../../../runtime/bus/ticks.ts';
 
@@ -57,6 +57,43 @@ describe('tick frames', () => {
     );
   });
 
+  test('cut short anywhere, they are what the generated code reads, or refused', () => {
+    fc.assert(
+      fc.property(frame, fc.nat(), (f, cut) => {
+        const data = encodeTicks(f);
+        const part = data.subarray(0, cut % data.length);
+        let generated: TickFrame | undefined;
+        try {
+          generated = fromBinary(TickFrameSchema, part);
+        } catch {
+          assert.throws(() => decodeTicks(part), RangeError);
+          return;
+        }
+        const isWhole = generated.symbol !== '' && generated.bid.length > 0 && generated.ask.length > 0;
+        const { length } = generated.flags;
+        if (!isWhole || (length !== 0 && length !== f.count)) assert.throws(() => decodeTicks(part), RangeError);
+        else assert.deepEqual(plain(decodeTicks(part)), plain({ ...generated, count: f.count } as never));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('fields of a later version are passed over, whatever they are made of', () => {
+    const data = bytes({});
+    const later = [
+      Uint8Array.of(12 * 8, 0xff, 0x01),
+      Uint8Array.of(0x81, 0x01, 1, 2, 3, 4, 5, 6, 7, 8),
+      Uint8Array.of(0x92, 0x01, 2, 9, 9),
+      Uint8Array.of(0x9d, 0x01, 1, 2, 3, 4),
+      // Our first field, but as a number: none that we know.
+      Uint8Array.of(8, 5),
+    ];
+    for (const field of later) {
+      assert.deepEqual(plain(decodeTicks(Buffer.concat([data, field]))), plain(decodeTicks(data)));
+      assert.deepEqual(plain(decodeTicks(Buffer.concat([field, data]))), plain(decodeTicks(data)));
+    }
+  });
+
   test('are read out of the middle of a larger buffer, and their columns stay when that is used again', () => {
     const data = encodeTicks(decodeTicks(bytes({})));
     const chunk = Buffer.alloc(data.length + 20, 7);
@@ -91,6 +128,9 @@ describe('tick frames', () => {
     ['no symbol', bytes({ symbol: '' }), /TickFrame\.symbol: empty/],
     ['too many', bytes({ bid: tooMany, ask: tooMany, timeOffsetMs: tooMany }), /4097 ticks, at most 4096/],
     // Field 8 (bid), 3 bytes.
+    ['a field that ends after the message', Uint8Array.of(10, 5, 65), /premature EOF/],
+    ['a field of the number 0', Uint8Array.of(0, 1), /without a number/],
+    ['a length that does not end', Uint8Array.of(10, 0xff, 0xff, 0xff, 0xff, 0xff, 1), /invalid varint/],
     ['half a number', Uint8Array.of(8 * 8 + 2, 3, 1, 2, 3), /TickFrame\.bid: 3 bytes is no whole column/],
   ];
   for (const [what, data, message] of refused) {
