@@ -6,10 +6,10 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Gauge, type Registry } from 'prom-client';
 
 /**
- * One sample in this time. Shorter ones would wake an idle node more often than they are worth; what blocks for longer
- * than this is seen whatever it is.
+ * One sample in this time. Each is a turn of the loop, and wakes a node that has nothing to do: shorter ones cost more than
+ * they tell. What blocks for longer than this is seen whatever it is.
  */
-const RESOLUTION_MS = 2;
+const RESOLUTION_MS = 10;
 /** Who scrapes more often than this is told of the same window again, so that two scrapers do not halve each other's. */
 const WINDOW_MS = 10_000;
 

@@ -14,7 +14,11 @@ test('a market of a given speed hears ten times while it plays its lead', () => 
   assert.equal(every(100_000, 30_000), 1);
 });
 
-test('at the speed of life, and without a limit, hearing is for the eye only', () => {
-  assert.equal(every(1, 30_000), 50);
+test('at the speed of life hearing is for the eye only', () => {
+  assert.equal(every(1, 30_000), 250);
+  assert.equal(every(1, 0), 250);
+});
+
+test('without a limit, as fast as possible, it is for who measures', () => {
   assert.equal(every(0, 0), 50);
 });
