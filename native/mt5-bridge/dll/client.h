@@ -112,6 +112,7 @@ class LinkClient {
   std::optional<Wire> wire_;
   std::optional<link::Candidate> candidate_;
   std::optional<link::FrameView> held_;
+  bool nothing_came_ = false;  // seen while it slept: there is nothing to read
   std::optional<FineTimers> timers_;
   std::array<Event, 4> events_;
   size_t events_waiting_ = 0;

@@ -1,6 +1,7 @@
 // The thread's side of LinkClient.
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "dll/client.h"
 #include "dll/errors.h"
@@ -92,7 +93,7 @@ void LinkClient::turn() {
   if (state_ == State::kResolving) onResolving(now);
   if (state_ == State::kConnecting) onConnecting(now);
   if (state_ == State::kGreeting || state_ == State::kUp) {
-    more |= readIn(now);
+    if (!std::exchange(nothing_came_, false)) more |= readIn(now);
     now = steadyUs();
     beat(now);
   }
@@ -335,7 +336,8 @@ void LinkClient::sleep(int64_t now_us) {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   const bool work = !blocked && (!others_.empty() || !ticks_.empty());
   if (!work && !stopping_)
-    socket_.wait(timeout_us, talking && !held_, state_ == State::kConnecting || (talking && wire_->pendingBytes() > 0));
+    nothing_came_ = !socket_.wait(timeout_us, talking && !held_,
+                                  state_ == State::kConnecting || (talking && wire_->pendingBytes() > 0));
   sleep_.store(kAwake);
 }
 

@@ -27,8 +27,8 @@ class Socket {
   void finish();
 
   // Sleeps until wake(), until the time is over or, when there is a connection, until it has something to read or room
-  // to write, as far as these are wanted. It may return early.
-  void wait(int64_t timeout_us, bool read, bool write);
+  // to write, as far as these are wanted. It may return early. False when it has seen that there is nothing to read.
+  bool wait(int64_t timeout_us, bool read, bool write);
   // From any thread.
   void wake();
 

@@ -65,18 +65,19 @@ void Socket::close() {
 
 void Socket::finish() { ::shutdown(state_->fd, SHUT_WR); }
 
-void Socket::wait(int64_t timeout_us, bool read, bool write) {
+bool Socket::wait(int64_t timeout_us, bool read, bool write) {
   pollfd fds[2] = {{state_->wake, POLLIN, 0}, {state_->fd, 0, 0}};
   if (read) fds[1].events |= POLLIN;
   if (write) fds[1].events |= POLLOUT;
   // Without any interest the socket is left out: POLLHUP is reported always, and would make this a busy loop.
   const nfds_t count = state_->fd >= 0 && fds[1].events != 0 ? 2 : 1;
   const timespec timeout{timeout_us / 1'000'000, timeout_us % 1'000'000 * 1000};
-  if (::ppoll(fds, count, &timeout, nullptr) > 0 && (fds[0].revents & POLLIN)) {
-    uint64_t times;
-    while (::read(state_->wake, &times, sizeof times) > 0) {
-    }
+  if (::ppoll(fds, count, &timeout, nullptr) < 0) return true;
+  if (fds[0].revents & POLLIN) {
+    uint64_t times;  // all of them at once
+    [[maybe_unused]] const ssize_t taken = ::read(state_->wake, &times, sizeof times);
   }
+  return !read || count == 1 || (fds[1].revents & ~POLLOUT) != 0;
 }
 
 void Socket::wake() {

@@ -91,14 +91,15 @@ void Socket::close() {
 
 void Socket::finish() { ::shutdown(state_->fd, SD_SEND); }
 
-void Socket::wait(int64_t timeout_us, bool read, bool write) {
+bool Socket::wait(int64_t timeout_us, bool read, bool write) {
   const HANDLE both[2] = {state_->wake, state_->changed};
   const DWORD count = state_->fd != INVALID_SOCKET && (read || write) ? 2 : 1;
   // Rounded up: waiting too short again and again would be a busy loop.
   const auto timeout_ms = static_cast<DWORD>(std::min<int64_t>((timeout_us + 999) / 1000, 60'000));
-  if (::WaitForMultipleObjects(count, both, FALSE, timeout_ms) != WAIT_OBJECT_0 + 1) return;
+  if (::WaitForMultipleObjects(count, both, FALSE, timeout_ms) != WAIT_OBJECT_0 + 1) return true;
   WSANETWORKEVENTS events;
   ::WSAEnumNetworkEvents(state_->fd, state_->changed, &events);
+  return true;
 }
 
 void Socket::wake() { ::SetEvent(state_->wake); }

@@ -31,9 +31,8 @@ bool FileMove(const string& from, int, const string& to, int mode) {
          MqlApi::fail(ERR_CANNOT_OPEN_FILE);
 }
 bool FileSeek(int handle, long offset, ENUM_FILE_POSITION origin) {
-  std::FILE* file = MqlApi::files().at(handle);
-  if (!file) return MqlApi::fail(ERR_INVALID_FILEHANDLE);
-  return std::fseek(file, offset, origin) == 0;
+  if (!MqlApi::files().at(handle)) return MqlApi::fail(ERR_INVALID_FILEHANDLE);
+  return MqlApi::files().seek(handle, offset, origin);
 }
 ulong FileTell(int handle) {
   std::FILE* file = MqlApi::files().at(handle);
@@ -85,16 +84,15 @@ bool SocketTimeouts(int handle, uint send_ms, uint) { return MqlApi::sockets().t
 namespace mql5 {
 
 size_t writeFile(int handle, const void* from, size_t bytes) {
-  std::FILE* file = MqlApi::files().at(handle);
-  if (!file) return MqlApi::fail(ERR_INVALID_FILEHANDLE);
-  const size_t written = MqlApi::passing("FileWrite", [&] { return std::fwrite(from, 1, bytes, file); });
+  if (!MqlApi::files().at(handle)) return MqlApi::fail(ERR_INVALID_FILEHANDLE);
+  const size_t written =
+      MqlApi::passing("FileWrite", [&] { return MqlApi::files().write(handle, from, bytes); });
   if (written < bytes) MqlApi::fail(ERR_FILE_WRITEERROR);
   return written;
 }
 size_t readFile(int handle, void* to, size_t bytes) {
-  std::FILE* file = MqlApi::files().at(handle);
-  if (!file) return MqlApi::fail(ERR_INVALID_FILEHANDLE);
-  return std::fread(to, 1, bytes, file);
+  if (!MqlApi::files().at(handle)) return MqlApi::fail(ERR_INVALID_FILEHANDLE);
+  return MqlApi::files().read(handle, to, bytes);
 }
 int hash(ENUM_CRYPT_METHOD method, const uchar* from, size_t bytes, uchar* to) {
   if (method != CRYPT_HASH_SHA256) return 0;

@@ -12,6 +12,11 @@ namespace troupe::terminal {
 
 namespace fs = std::filesystem;
 
+namespace {
+// A pass of an expert writes some kilobytes: one call of the system for all of them.
+constexpr size_t kBufferBytes = 64 << 10;
+}  // namespace
+
 MqlFiles::MqlFiles(const std::string& data_folder) : folder_(data_folder + "/MQL5/Files") {}
 
 MqlFiles::~MqlFiles() {
@@ -60,6 +65,7 @@ int MqlFiles::open(const std::string& name, int flags, const void* owner, int& e
     error = ERR_CANNOT_OPEN_FILE;
     return INVALID_HANDLE;
   }
+  std::setvbuf(file, nullptr, _IOFBF, kBufferBytes);
   for (size_t i = 0; i < open_.size(); ++i) {
     if (open_[i].file) continue;
     open_[i] = {file, at, shared, owner};
@@ -83,6 +89,27 @@ void MqlFiles::replace(const std::string& path) {
 
 std::FILE* MqlFiles::at(int handle) {
   return handle >= 0 && static_cast<size_t>(handle) < open_.size() ? open_[static_cast<size_t>(handle)].file : nullptr;
+}
+
+// The C library forgets its buffer at every seek, and reads it again before it writes. Who writes on where it wrote last
+// is there already.
+bool MqlFiles::seek(int handle, long offset, int origin) {
+  std::FILE* file = at(handle);
+  if (!file) return false;
+  bool& writing = open_[static_cast<size_t>(handle)].writing;
+  if (writing && origin == SEEK_SET && std::ftell(file) == offset) return true;
+  writing = false;
+  return std::fseek(file, offset, origin) == 0;
+}
+
+size_t MqlFiles::write(int handle, const void* from, size_t bytes) {
+  open_[static_cast<size_t>(handle)].writing = true;
+  return std::fwrite(from, 1, bytes, at(handle));
+}
+
+size_t MqlFiles::read(int handle, void* to, size_t bytes) {
+  open_[static_cast<size_t>(handle)].writing = false;
+  return std::fread(to, 1, bytes, at(handle));
 }
 
 void MqlFiles::close(int handle) {

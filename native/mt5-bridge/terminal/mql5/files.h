@@ -19,6 +19,11 @@ class MqlFiles {
   // A handle, or -1 with an MQL5 error. `owner`: the program.
   int open(const std::string& name, int flags, const void* owner, int& error);
   std::FILE* at(int handle);
+  // False for no such handle, or where the system refuses.
+  bool seek(int handle, long offset, int origin);
+  // Bytes moved.
+  size_t write(int handle, const void* from, size_t bytes);
+  size_t read(int handle, void* to, size_t bytes);
   void close(int handle);
   void closeAll(const void* owner);
   // The process is gone: what was not flushed is lost.
@@ -33,6 +38,7 @@ class MqlFiles {
     std::string path;
     bool shared = false;
     const void* owner = nullptr;
+    bool writing = false;  // what was done with it last, apart from flushing
   };
   // Empty for a name that leads out of the folder.
   std::string path(const std::string& name) const;
