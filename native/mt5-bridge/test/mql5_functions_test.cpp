@@ -7,6 +7,7 @@
 #include <fstream>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 #include "link/connection.h"
 #include "test/mql5_support.h"
@@ -72,6 +73,48 @@ TEST_F(MqlTest, FilesAreOpenedOnceAndKeepWhatWasFlushed) {
   EXPECT_EQ(FileOpen("../out.bin", FILE_WRITE), INVALID_HANDLE);
   EXPECT_EQ(FileOpen("none.bin", FILE_READ), INVALID_HANDLE);
   EXPECT_EQ(GetLastError(), ERR_FILE_NOT_EXIST);
+}
+
+// Seeking to where the file stands already may cost nothing, and must not matter, whatever was done with it before.
+TEST_F(MqlTest, AFileIsWrittenWhereItWasSoughtAfterWritingReadingAndFlushing) {
+  start();
+  const int file = FileOpen("places.bin", FILE_READ | FILE_WRITE | FILE_BIN);
+  ASSERT_GE(file, 0);
+  std::vector<long> expected;
+  const auto writeAt = [&](size_t place, long value) {
+    const long one[1] = {value};
+    EXPECT_TRUE(FileSeek(file, static_cast<long>(place * sizeof value), SEEK_SET));
+    EXPECT_EQ(FileWriteArray(file, one, 0, 1), 1u);
+    if (expected.size() <= place) expected.resize(place + 1);
+    expected[place] = value;
+  };
+  const auto readAt = [&](size_t place) {
+    long one[1];
+    EXPECT_TRUE(FileSeek(file, static_cast<long>(place * sizeof one[0]), SEEK_SET));
+    EXPECT_EQ(FileReadArray(file, one, 0, 1), 1u);
+    EXPECT_EQ(one[0], expected[place]);
+  };
+  writeAt(0, 10);
+  writeAt(1, 11);  // right behind, buffered
+  FileFlush(file);
+  writeAt(2, 12);  // right behind, flushed
+  readAt(1);
+  writeAt(2, 22);  // where the reading ended
+  readAt(2);
+  writeAt(3, 13);  // at the end, where the reading ended
+  EXPECT_EQ(FileSize(file), 4 * sizeof(long));
+  writeAt(4, 14);  // after its size was asked
+  writeAt(1, 21);
+  // More than the buffer holds.
+  for (long i = 0; i < 20'000; ++i) writeAt(static_cast<size_t>(5 + i), i);
+  for (const size_t place : {0u, 1u, 2u, 3u, 4u, 5u, 8'191u, 8'192u, 20'004u}) readAt(place);
+  FileClose(file);
+  std::vector<long> stored(expected.size() + 1);
+  std::ifstream in(folder_ / "MQL5/Files/places.bin", std::ios::binary);
+  in.read(reinterpret_cast<char*>(stored.data()), static_cast<std::streamsize>(stored.size() * sizeof(long)));
+  EXPECT_EQ(static_cast<size_t>(in.gcount()), expected.size() * sizeof(long));
+  stored.pop_back();
+  EXPECT_EQ(stored, expected);
 }
 
 // Not emptied where it is, which takes long for a large one: another name of the old file still has it whole.

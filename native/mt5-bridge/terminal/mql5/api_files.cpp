@@ -85,8 +85,7 @@ namespace mql5 {
 
 size_t writeFile(int handle, const void* from, size_t bytes) {
   if (!MqlApi::files().at(handle)) return MqlApi::fail(ERR_INVALID_FILEHANDLE);
-  const size_t written =
-      MqlApi::passing("FileWrite", [&] { return MqlApi::files().write(handle, from, bytes); });
+  const size_t written = MqlApi::passing("FileWrite", [&] { return MqlApi::files().write(handle, from, bytes); });
   if (written < bytes) MqlApi::fail(ERR_FILE_WRITEERROR);
   return written;
 }

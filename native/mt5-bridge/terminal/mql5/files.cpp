@@ -91,8 +91,8 @@ std::FILE* MqlFiles::at(int handle) {
   return handle >= 0 && static_cast<size_t>(handle) < open_.size() ? open_[static_cast<size_t>(handle)].file : nullptr;
 }
 
-// The C library forgets its buffer at every seek, and reads it again before it writes. Who writes on where it wrote last
-// is there already.
+// The C library forgets its buffer at every seek, and reads it again before it writes. Whoever goes on behind what was
+// written last is there already.
 bool MqlFiles::seek(int handle, long offset, int origin) {
   std::FILE* file = at(handle);
   if (!file) return false;
