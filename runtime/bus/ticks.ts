@@ -66,7 +66,7 @@ class PackedFrame implements TickColumns {
 
   /**
    * There is one of these for each message of a flood, so it is read in one pass that makes nothing beside it: no reader,
-   * no list of fields. Throws RangeError, as `decodeTicks` says.
+   * no list of fields. Throws as `decodeTicks` says.
    */
   constructor(data: Uint8Array) {
     let symbol = '';
@@ -193,7 +193,7 @@ export function pricesOf(frame: TickColumns): TickPrices {
   return room;
 }
 
-/** Throws RangeError on columns of different length, none, or too many ticks, and on a message that is cut short. */
+/** Throws RangeError on columns of different length, none, or too many ticks; otherwise as wire.ts says. */
 export function decodeTicks(data: Uint8Array): TickColumns {
   return new PackedFrame(data);
 }

@@ -2,7 +2,8 @@
  * Protobuf fields read one after the other from a message, without anything made for it: for who reads every frame of a
  * flood. Everybody else takes the generated decoder, or `BinaryReader`.
  *
- * All functions throw RangeError where the message ends too soon or is none.
+ * All functions throw RangeError where the message ends too soon or is none; of a field that nobody knows, whatever
+ * `BinaryReader` throws.
  */
 import { BinaryReader, type WireType } from '@bufbuild/protobuf/wire';
 
