@@ -21,7 +21,7 @@ class MqlFiles {
   std::FILE* at(int handle);
   // False for no such handle, or where the system refuses.
   bool seek(int handle, long offset, int origin);
-  // Bytes moved.
+  // Bytes moved. The handle is an open one.
   size_t write(int handle, const void* from, size_t bytes);
   size_t read(int handle, void* to, size_t bytes);
   void close(int handle);
