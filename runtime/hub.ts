@@ -213,22 +213,20 @@ class FamilyReader {
     };
     let handed = 0;
     for (let at = subscriber.taken(this.family); ; ) {
-      const messages = this.recent.after(at, LOOKED_AT_ONCE);
-      if (messages === undefined) break;
-      if (messages.length === 0) {
+      const found = this.recent.after(at, LOOKED_AT_ONCE, (subject) => inputOf(subject) !== undefined);
+      if (found === undefined) break;
+      if (found.looked === 0) {
         this.join([subscriber]);
         return;
       }
-      for (const message of messages) {
-        at = message.sequence;
-        const input = inputOf(message.subject);
-        if (input === undefined) continue;
-        const wait = subscriber.deliver(deliveredOf(input.topic, message));
+      for (const message of found.messages) {
+        const wait = subscriber.deliver(deliveredOf(inputOf(message.subject)!.topic, message));
         if (wait !== undefined) await wait;
         else if (++handed % HANDED_AT_ONCE === 0 && clock.monotonicMs() >= untilMs) await pause();
         if (isOver()) return;
       }
-      if (messages.length === LOOKED_AT_ONCE && clock.monotonicMs() >= untilMs) await pause();
+      at = found.last;
+      if (found.looked === LOOKED_AT_ONCE && clock.monotonicMs() >= untilMs) await pause();
       if (isOver()) return;
     }
     // It took too long: what it lacks now is not kept any more.
