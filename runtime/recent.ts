@@ -2,7 +2,7 @@
  * What a reader has handed out lately. Who joins it a moment after it has left, mostly because it was started again,
  * takes from here what it lacks: no second reader is made for it, and the server reads nothing twice.
  *
- * Kept are bytes, in a ring that is made once, and nothing of the messages themselves: an object for each would live
+ * Kept are bytes, in a ring that grows to what it may hold, and nothing of the messages themselves: an object for each would live
  * for a tenth of a second to some seconds, which is long enough to be copied by the garbage collector twice and to end in
  * its old space, with the piece of 64 KiB that it came in.
  */

@@ -1,7 +1,7 @@
 /**
  * Where what a NATS server has sent may be cut, so that nobody gets half a message. The client's parser takes halves too,
- * but it copies each of them, a piece at a time, into memory that grows: of frames of 5 KB read by the dozen that is one
- * in thirteen, at the price of two or three. Pure.
+ * but it copies each of them, a piece at a time, into memory that grows: of frames of 5 KB in pieces of 64 KiB one in
+ * thirteen. Pure.
  */
 
 const CR = 0x0d;

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { type NatsConnectionImpl, State } from '@nats-io/nats-core/internal';
 import type { ConnectionOptions, NatsConnection } from '@nats-io/transport-node';
 import { connect } from '../../../runtime/bus/nats-transport.ts';
 import { QUIET_READS, ReadPace, TURN_MS, WINDOW_MS } from '../../../runtime/bus/read-pace.ts';
@@ -98,6 +99,31 @@ test('so it does over TLS', { timeout: 60_000 }, async () => {
     await flood({ servers: `localhost:${port}`, tls: { caFile: certificate! } });
     await assert.rejects(connect({ servers: `localhost:${port}`, reconnect: false }, systemClock), /certificate/);
   } finally {
+    await server.stop();
+  }
+});
+
+test('the client is never handed a part of a message that one piece holds', { timeout: 60_000 }, async () => {
+  const server = await new TestNats(undefined, { jetStream: false }).start();
+  const options = { servers: server.url };
+  const [reader, writer] = await Promise.all([connect(options, systemClock), connect(options, systemClock)]);
+  try {
+    const { parser } = (reader as NatsConnectionImpl).protocol;
+    const parse = parser.parse.bind(parser);
+    const unfinished: number[] = [];
+    let pieces = 0;
+    parser.parse = (piece) => {
+      parse(piece);
+      pieces++;
+      if (parser.state !== State.OP_START) unfinished.push(piece.length);
+    };
+    const subscription = reader.subscribe('flood', { max: 3_000 });
+    await reader.flush();
+    for (let i = 0; i < 3_000; i++) writer.publish('flood', new Uint8Array(5_000));
+    for await (const _ of subscription);
+    assert.deepEqual(unfinished, [], `of ${pieces} pieces`);
+  } finally {
+    await Promise.all([reader.close(), writer.close()]);
     await server.stop();
   }
 });
