@@ -34,7 +34,7 @@ const STATUS_MS = 500;
  * And where there are hundreds of actors, less often: each costs ten to twenty microseconds of it here, and some more of
  * whoever reads it.
  */
-const STATUS_MS_PER_ACTOR = 2;
+const STATUS_MS_PER_ACTOR = 4;
 const RAREST_STATUS_MS = 5_000;
 
 const say = (line: object): void => {

@@ -10,6 +10,7 @@ import { actorKey } from '../runtime/bus/topics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Config } from '../runtime/config/index.ts';
 import { messageOf, TroupeError } from '../runtime/errors.ts';
+import { Flood } from '../runtime/flood.ts';
 import { InputHub } from '../runtime/hub.ts';
 import { Lease } from '../runtime/lease.ts';
 import { Members } from '../runtime/members.ts';
@@ -178,7 +179,7 @@ export class Node {
       snapshots,
       hub: this.hub,
       clock,
-      queue: new RunQueue(clock),
+      queue: new RunQueue(clock, new Flood(() => this.hub.bytes)),
       log,
       layout,
       levels,

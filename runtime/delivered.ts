@@ -1,5 +1,5 @@
 /** A stored message on its way to those who hear it. */
-import type { StoredMessage } from './bus/bus.ts';
+import type { Loan, StoredMessage } from './bus/bus.ts';
 import type { Family, Topic, TopicName } from './bus/topics.ts';
 import { topics } from './bus/topics.ts';
 import { messageOf } from './errors.ts';
@@ -13,8 +13,13 @@ export interface Delivered {
   readonly message: unknown;
   readonly fault?: string | undefined;
   readonly data: Uint8Array;
-  /** What was decoded is not needed any more; who asks again has it decoded anew. */
-  forget?(): void;
+  /** One more will need it. */
+  hold?(): void;
+  /**
+   * One of those who needed it has done with it, or who made it has handed it to all. After the last one its memory may be
+   * used again: `data` throws TypeError then, and what was decoded must not be looked at. Who never says so keeps it.
+   */
+  letGo?(): void;
 }
 
 /**
@@ -26,17 +31,30 @@ class StoredDelivery implements Delivered {
   readonly family: Family;
   readonly sequence: number;
   readonly subject: string;
-  readonly data: Uint8Array;
+  /** The bytes: a view of them would wait with it, and is longer than all the rest. */
+  private readonly buffer: ArrayBufferLike;
+  private readonly from: number;
+  private readonly length: number;
+  private readonly loan: Loan | undefined;
+  /** At first who made it. */
+  private holders = 1;
   private isDecoded = false;
   private decoded: unknown;
   private flaw: string | undefined;
 
-  constructor(topic: TopicName, subject: string, { sequence, data }: StoredMessage) {
+  constructor(topic: TopicName, subject: string, { sequence, data, loan }: StoredMessage) {
     this.topic = topic;
     this.family = topics[topic].family;
     this.sequence = sequence;
     this.subject = subject;
-    this.data = data;
+    this.buffer = data.buffer;
+    this.from = data.byteOffset;
+    this.length = data.length;
+    this.loan = loan;
+  }
+
+  get data(): Uint8Array {
+    return new Uint8Array(this.buffer, this.from, this.length);
   }
 
   get message(): unknown {
@@ -49,9 +67,16 @@ class StoredDelivery implements Delivered {
     return this.flaw;
   }
 
-  forget(): void {
+  hold(): void {
+    this.holders++;
+  }
+
+  letGo(): void {
+    if (--this.holders !== 0) return;
+    // A dead one that the garbage collector has not come to yet would keep it.
     this.isDecoded = false;
     this.decoded = undefined;
+    this.loan?.giveBack();
   }
 
   private decode(): void {

@@ -325,9 +325,11 @@ class FamilyReader {
 
   private dispatch(message: StoredMessage): void | Promise<void> {
     this.position = message.sequence;
+    this.hub.bytes += message.data.length;
     const route = this.routeOf(message.subject);
     if (route === undefined) {
       this.recent.add(message);
+      message.loan?.giveBack();
       return;
     }
     const delivered = deliveredOf(route.topic, message, route.subject);
@@ -340,12 +342,14 @@ class FamilyReader {
         late.pass(message.sequence);
         continue;
       }
+      delivered.hold?.();
       const wait = subscriber.deliver(delivered);
       if (wait !== undefined) {
         waits ??= [];
         waits.push(wait);
       }
     }
+    delivered.letGo?.();
     if (waits === undefined) return undefined;
     this.waiting++;
     return Promise.all(waits).then(
@@ -443,6 +447,8 @@ export class InputHub implements Inputs {
   private readonly partitions = new Map<string, number>();
   /** Partitions that have a symbol. */
   readonly inhabited: number;
+  /** Handed out so far. */
+  bytes = 0;
 
   constructor(options: HubOptions) {
     this.bus = options.bus;

@@ -226,7 +226,9 @@ export class Interpreter implements Subscriber, Inspectable {
     return tests.some((test) => test(delivered.message as never));
   }
 
-  private skip({ family, sequence }: Delivered): void {
+  private skip(skipped: Delivered): void {
+    const { family, sequence } = skipped;
+    skipped.letGo?.();
     this.received.set(family, sequence);
     // With inputs waiting, the position moves on with them.
     if (this.mailbox.depth > 0) return;
@@ -366,8 +368,7 @@ export class Interpreter implements Subscriber, Inspectable {
     const inputs = this.joined(waiting);
     if (inputs.length === 1) this.applyInput(waiting);
     else if (!this.applyTogether(inputs)) for (const input of inputs) this.applyInput(input);
-    // Few hear what comes in such numbers. A dead one that the collector has not come to yet would keep it.
-    if (this.joins.has(waiting.topic)) for (const input of inputs) input.forget?.();
+    for (const input of inputs) input.letGo?.();
   }
 
   /** `first` and those right behind it that its input lets be taken with it. */

@@ -10,6 +10,7 @@
  */
 import type { Clock } from './clock.ts';
 import { Fifo } from './fifo.ts';
+import { type Flood, ROUND_MS_PER_TURN } from './flood.ts';
 
 /**
  * So long turns are given in one go; a turn that has begun ends by itself, after TURN_MS at the latest. An answer that
@@ -17,6 +18,8 @@ import { Fifo } from './fifo.ts';
  * the operating system for news more often than there are any.
  */
 export const PASS_MS = 1;
+/** How often a line that waits for its next round looks whether the flood goes on. */
+const REST_MS = 10;
 
 /** A place in line. */
 export interface Turn {
@@ -50,14 +53,25 @@ class Line {
 
 export class RunQueue {
   private readonly clock: Clock;
+  private readonly flood: Flood | undefined;
   private readonly urgent = new Line();
   private readonly ordinary = new Line();
   /** In both lines, each once. */
   private length = 0;
+  private urgentLength = 0;
   private running = false;
+  /** A round: the turns of all who were in the ordinary line when it began. */
+  private roundTurns = 0;
+  private roundGiven = 0;
+  private roundFromMs = 0;
+  /** While the ordinary line waits for its next round. */
+  private resting = false;
+  private endRest: (() => void) | undefined;
 
-  constructor(clock: Clock) {
+  /** `flood`: where there can be one. */
+  constructor(clock: Clock, flood?: Flood) {
     this.clock = clock;
+    this.flood = flood;
   }
 
   /** How many wait for their turn. */
@@ -73,13 +87,20 @@ export class RunQueue {
     });
     (isUrgent ? this.urgent : this.ordinary).add(one);
     this.length++;
+    if (isUrgent) this.isHurried();
     if (!this.running) void this.run();
     const hurry = (): void => {
       if (one.call === undefined || one.isUrgent) return;
       one.isUrgent = true;
       this.urgent.add(one);
+      this.isHurried();
     };
     return { comes, hurry };
+  }
+
+  private isHurried(): void {
+    this.urgentLength++;
+    this.endRest?.();
   }
 
   private async run(): Promise<void> {
@@ -87,16 +108,52 @@ export class RunQueue {
     while (this.length > 0) {
       await this.clock.yield();
       await this.pass();
+      if (this.resting && this.urgentLength === 0) await this.rest();
     }
     this.running = false;
+  }
+
+  /** For a while, and until something urgent comes. */
+  private async rest(): Promise<void> {
+    const leftMs = this.roundFromMs + this.roundTurns * ROUND_MS_PER_TURN - this.clock.monotonicMs();
+    let isOver = leftMs <= 0;
+    if (!isOver) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.clock.setTimer(Math.min(leftMs, REST_MS), resolve);
+        this.endRest = () => {
+          cancel();
+          resolve();
+        };
+      });
+      this.endRest = undefined;
+      if (this.urgentLength > 0) return;
+      // A timer comes before what the network has brought.
+      await this.clock.yield();
+      isOver = this.flood?.isOn(this.clock.monotonicMs()) !== true;
+    }
+    if (isOver) this.resting = false;
+  }
+
+  private takeOrdinary(): Waiting | undefined {
+    if (this.resting) return undefined;
+    const next = this.ordinary.take();
+    if (next === undefined || this.flood === undefined) return next;
+    if (this.roundGiven === this.roundTurns) {
+      this.roundGiven = 0;
+      this.roundTurns = this.length - this.urgentLength;
+      this.roundFromMs = this.clock.monotonicMs();
+    }
+    if (++this.roundGiven === this.roundTurns) this.resting = this.flood.isOn(this.clock.monotonicMs());
+    return next;
   }
 
   private async pass(): Promise<void> {
     const untilMs = this.clock.monotonicMs() + PASS_MS;
     for (let isOwed = true, isOver = false; !isOver || isOwed; ) {
-      const next = isOver ? this.ordinary.take() : (this.urgent.take() ?? this.ordinary.take());
+      const next = isOver ? this.takeOrdinary() : (this.urgent.take() ?? this.takeOrdinary());
       if (next === undefined) return;
-      if (!next.isUrgent) isOwed = false;
+      if (next.isUrgent) this.urgentLength--;
+      else isOwed = false;
       const { call } = next;
       next.call = undefined;
       this.length--;

@@ -66,8 +66,13 @@ export class Feed implements Subscriber {
   }
 
   deliver(delivered: Delivered): void {
+    this.take(delivered);
+    delivered.letGo?.();
+  }
+
+  private take(delivered: Delivered): void {
     if (this.state !== 'open') return;
-    const { topic, family, sequence, subject } = delivered;
+    const { family, sequence } = delivered;
     const isShown = delivered.fault !== undefined || this.o.wants(delivered) || ++this.unwanted % SHOWN_UNWANTED === 0;
     if (isShown && this.inFlight >= MOST_IN_FLIGHT) {
       this.state = 'behind';
@@ -75,10 +80,13 @@ export class Feed implements Subscriber {
       return;
     }
     this.last.set(family, sequence);
-    if (!isShown) return;
+    if (isShown) this.pack(delivered);
+  }
+
+  private pack({ topic, family, sequence, subject, data: shared }: Delivered): void {
     this.inFlight++;
     // A buffer of its own: the message is a part of a larger one, which would travel whole.
-    const data = new Uint8Array(delivered.data);
+    const data = new Uint8Array(shared);
     this.together.push({ topic, family, sequence, subject, data });
     // What the network brings in one piece is handed out on one stack.
     if (this.together.length === 1) queueMicrotask(() => this.handOver());

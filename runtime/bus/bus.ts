@@ -18,11 +18,18 @@ export interface PublishAck {
   readonly duplicate: boolean;
 }
 
+/** Memory that is used again when everybody who has a part of it has given it back. Who does not, keeps it. */
+export interface Loan {
+  giveBack(): void;
+}
+
 export interface StoredMessage {
   readonly subject: string;
   readonly data: Uint8Array;
   /** Sequence in the stream, from 1. */
   readonly sequence: number;
+  /** Of the memory that `data` lies in: give it back once, when nobody needs `data` any more; it is empty then. */
+  readonly loan?: Loan | undefined;
 }
 
 /** An ordered reader of one stream: every message that matches, once, in stream order, from a given sequence on. */

@@ -7,6 +7,8 @@
 const SLOTS = 4_096;
 /** Longer ones are made anew. */
 const LONGEST = 64;
+/** Bytes at its end that say which slot. */
+const HASHED = 12;
 const FNV_BASIS = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 
@@ -22,8 +24,9 @@ const known: (Known | undefined)[] = Array.from({ length: SLOTS }, () => undefin
 /** The UTF-8 text at `from` up to `to`. */
 export function nameAt(data: Uint8Array, from: number, to: number): string {
   if (to - from > LONGEST) return utf8.decode(data.subarray(from, to));
-  let hash = FNV_BASIS;
-  for (let at = from; at < to; at++) hash = Math.imul(hash ^ data[at]!, FNV_PRIME);
+  let hash = FNV_BASIS ^ (to - from);
+  // Names that come together differ at their ends: subjects of symbols, of sources.
+  for (let at = Math.max(from, to - HASHED); at < to; at++) hash = Math.imul(hash ^ data[at]!, FNV_PRIME);
   // The upper bits hold most of it.
   const slot = (hash ^ (hash >>> 16)) & (SLOTS - 1);
   const entry = known[slot];

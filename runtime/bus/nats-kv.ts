@@ -99,12 +99,13 @@ export class NatsKeyValue implements KeyValue {
       stream: bucketStream(this.bucket),
       filters: [`${this.prefix}${filter}`],
       fromSequence: undefined,
-      onMessage: ({ message, sequence, pending }) => {
-        const key = message.subject.slice(this.prefix.length);
-        const marker = isMarker(message.headers?.get(OPERATION));
+      wantsHeaders: true,
+      onMessage: ({ subject, headers, data, sequence, pending }) => {
+        const key = subject.slice(this.prefix.length);
+        const marker = isMarker(headers?.get(OPERATION));
         // A watcher's fault must not end the watching of others in this process.
         try {
-          if (!marker) onEntry({ key, value: plainBytes(message.data), revision: sequence });
+          if (!marker) onEntry({ key, value: data, revision: sequence });
           else if (!initial) onEntry({ key, deleted: true });
         } catch (error) {
           log.error({ bucket: this.bucket, key, error }, 'a watcher threw');

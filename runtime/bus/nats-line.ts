@@ -8,13 +8,20 @@ import type { Clock } from '../clock.ts';
 import type { TroupeError } from '../errors.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { ReadRequest, StreamReader } from './bus.ts';
-import { plainBytes } from './keys.ts';
+import type { Deliveries } from './deliveries.ts';
 import { busError, isTransient } from './nats-errors.ts';
 import type { ReaderLink } from './nats-reader.ts';
 import { OrderedReader } from './nats-reader.ts';
 
 const ASK_AGAIN_MS = 100;
 const ASK_AGAIN_FOR_MS = 10_000;
+
+export interface Dialled {
+  readonly connection: NatsConnection;
+  readonly manager: JetStreamManager;
+  /** Those that the connection hands over past its client. */
+  readonly deliveries: Deliveries;
+}
 
 export interface LineOptions {
   readonly clock: Clock;
@@ -38,12 +45,13 @@ export class Line {
   private up = true;
   private ending = false;
 
-  constructor(connection: NatsConnection, manager: JetStreamManager, options: LineOptions) {
+  constructor({ connection, manager, deliveries }: Dialled, options: LineOptions) {
     this.connection = connection;
     this.manager = manager;
     this.options = options;
     this.reading = {
-      ...{ connection, manager, clock: options.clock, log: options.log, inboxPrefix: options.inboxPrefix },
+      ...{ connection, manager, deliveries },
+      ...{ clock: options.clock, log: options.log, inboxPrefix: options.inboxPrefix },
       isConnected: () => this.isUp,
       ask: (doing, request) => this.ask(doing, request),
     };
@@ -59,8 +67,7 @@ export class Line {
       stream: request.stream,
       filters: request.filters,
       fromSequence: request.fromSequence,
-      onMessage: ({ message, sequence }) =>
-        request.onMessage({ subject: message.subject, data: plainBytes(message.data), sequence }),
+      onMessage: (message) => request.onMessage(message),
       onError: (error) => {
         untrack();
         request.onError(error);

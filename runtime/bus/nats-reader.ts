@@ -11,16 +11,19 @@
  */
 import type { ConsumerConfig, ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
 import { AckPolicy, DeliverPolicy, ReplayPolicy } from '@nats-io/jetstream';
-import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { createInbox, nanos } from '@nats-io/transport-node';
 import type { Clock } from '../clock.ts';
 import { messageOf, TroupeError } from '../errors.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { type Deliveries, type Delivery, parseReply } from './deliveries.ts';
+import { plainBytes } from './keys.ts';
 import { busError, isTransient } from './nats-errors.ts';
 
 export interface ReaderLink {
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
+  readonly deliveries: Deliveries;
   readonly clock: Clock;
   readonly log: Logger;
   readonly inboxPrefix: string | undefined;
@@ -29,11 +32,9 @@ export interface ReaderLink {
   readonly ask: <T>(doing: string, request: () => Promise<T>) => Promise<T>;
 }
 
-export interface RawMessage {
-  readonly message: Msg;
-  readonly sequence: number;
-  /** Matching messages that the stream still had behind this one when it was sent. */
-  readonly pending: number;
+export interface ReadMessage extends Delivery {
+  /** Only where the reader wants them. */
+  readonly headers?: MsgHdrs | undefined;
 }
 
 export interface ReaderOptions {
@@ -41,7 +42,9 @@ export interface ReaderOptions {
   readonly filters: readonly string[];
   /** First sequence wanted; undefined: the last message of every subject, then what comes. */
   readonly fromSequence: number | undefined;
-  readonly onMessage: (message: RawMessage) => void | Promise<void>;
+  /** A reader that wants them reads through the client, which is meant for a few messages. */
+  readonly wantsHeaders?: boolean;
+  readonly onMessage: (message: ReadMessage) => void | Promise<void>;
   readonly onError: (error: Error) => void;
 }
 
@@ -57,38 +60,9 @@ const LONGEST_BACKOFF_MS = 2_000;
 /** Queued messages handled in one go before others get a turn. */
 const BURST = 512;
 
-/**
- * Tokens of a message's reply subject: $JS.ACK.<stream>.<consumer>.<tries>.<sequence>.<delivery>.<time>.<pending>, or
- * $JS.ACK.<domain>.<account>.<stream>... with a random token at the end. No name in it has a dot.
- */
-export function parseReply(reply: string): { sequence: number; delivery: number; pending: number } {
-  let dots = 0;
-  for (let at = 0; at < reply.length; at++) if (reply.charCodeAt(at) === DOT) dots++;
-  const shift = dots >= 10 ? 2 : 0;
-  let sequence = 0;
-  let delivery = 0;
-  let pending = 0;
-  let number = 0;
-  let token = -shift;
-  for (let at = 0; at <= reply.length; at++) {
-    const code = at === reply.length ? DOT : reply.charCodeAt(at);
-    if (code !== DOT) {
-      if (token >= 5) number = number * 10 + (code - ZERO);
-      continue;
-    }
-    if (token === 5) sequence = number;
-    else if (token === 6) delivery = number;
-    else if (token === 8) pending = number;
-    number = 0;
-    token++;
-  }
-  return { sequence, delivery, pending };
-}
+const utf8 = new TextEncoder();
 
-const DOT = '.'.charCodeAt(0);
-const ZERO = '0'.charCodeAt(0);
-
-type Queued = RawMessage | { readonly flowReply: string; readonly generation: number };
+type Queued = ReadMessage | { readonly flowReply: string; readonly generation: number };
 
 export class OrderedReader {
   private readonly link: ReaderLink;
@@ -159,8 +133,7 @@ export class OrderedReader {
   private close(): void {
     this.ended = true;
     this.queue = [];
-    this.subscription?.unsubscribe();
-    this.subscription = undefined;
+    this.unsubscribe();
     this.stopTimer?.();
   }
 
@@ -180,7 +153,7 @@ export class OrderedReader {
     const { connection, manager } = this.link;
     const { stream, filters, fromSequence } = this.options;
     const generation = ++this.generation;
-    this.subscription?.unsubscribe();
+    this.unsubscribe();
     this.deliverSubject = createInbox(this.link.inboxPrefix);
     this.lastDelivery = 0;
     this.lastLifeMs = this.link.clock.monotonicMs();
@@ -189,9 +162,14 @@ export class OrderedReader {
       callback: (error, message) => {
         if (generation !== this.generation || this.ended) return;
         if (error) this.fail(busError(error, `read ${stream}`));
-        else this.onDelivery(message, generation);
+        else this.onClientMessage(message, generation);
       },
     });
+    if (this.options.wantsHeaders !== true) {
+      this.link.deliveries.to(this.subscription.getID(), (message) => {
+        if (generation === this.generation && !this.ended) this.onDelivery(message);
+      });
+    }
     const fresh = fromSequence === undefined && this.lastTaken === 0;
     if (!fresh) await this.checkRewound();
     if (generation !== this.generation || this.ended) return undefined;
@@ -266,23 +244,35 @@ export class OrderedReader {
     });
   }
 
-  private onDelivery(message: Msg, generation: number): void {
-    this.lastLifeMs = this.link.clock.monotonicMs();
+  private unsubscribe(): void {
+    if (this.subscription === undefined) return;
+    this.link.deliveries.end(this.subscription.getID());
+    this.subscription.unsubscribe();
+    this.subscription = undefined;
+  }
+
+  private onClientMessage(message: Msg, generation: number): void {
     if (message.subject === this.deliverSubject) {
       this.onProtocol(message, generation);
       return;
     }
-    const { sequence, delivery, pending } = parseReply(message.reply ?? '');
-    if (delivery !== this.lastDelivery + 1) {
+    const { subject, headers } = message;
+    this.onDelivery({ subject, headers, data: plainBytes(message.data), ...parseReply(utf8.encode(message.reply)) });
+  }
+
+  private onDelivery(message: ReadMessage): void {
+    this.lastLifeMs = this.link.clock.monotonicMs();
+    if (message.delivery !== this.lastDelivery + 1) {
       void this.recreate();
       return;
     }
-    this.lastDelivery = delivery;
-    this.lastTaken = sequence;
-    this.take({ message, sequence, pending });
+    this.lastDelivery = message.delivery;
+    this.lastTaken = message.sequence;
+    this.take(message);
   }
 
   private onProtocol(message: Msg, generation: number): void {
+    this.lastLifeMs = this.link.clock.monotonicMs();
     const lines = message.headers;
     if (!lines) return;
     if (lines.code !== 100) {

@@ -12,7 +12,9 @@ import { NatsConnectionImpl, setTransportFactory } from '@nats-io/nats-core/inte
 import type { ConnectionOptions, NatsConnection } from '@nats-io/transport-node';
 import { NodeTransport, nodeResolveHost } from '@nats-io/transport-node/lib/node_transport.js';
 import type { Clock } from '../clock.ts';
+import type { Deliveries } from './deliveries.ts';
 import { REST_MS, ReadPace } from './read-pace.ts';
+import { Rooms } from './rooms.ts';
 import { LONGEST_KEPT, WholeMessages } from './whole-messages.ts';
 
 /** A piece is at most so long: whoever keeps one message of it keeps the piece. Longer than what may be kept back. */
@@ -37,6 +39,8 @@ class GatheringTransport extends NodeTransport {
       const options: TcpNetConnectOpts = {
         ...{ host: server.hostname, port: server.port, noDelay: true },
         onread: this.gather(
+          // The client makes a new transport for each connection, and hands it the connection's options.
+          (this.options as Connecting).deliveries,
           (data) => socket.emit('data', data),
           () => socket.resume(),
         ),
@@ -55,29 +59,45 @@ class GatheringTransport extends NodeTransport {
     });
   }
 
-  private gather(hand: (data: Uint8Array) => void, resume: () => void): OnReadOpts {
+  private gather(deliveries: Deliveries | undefined, hand: (data: Uint8Array) => void, resume: () => void): OnReadOpts {
     const pace = new ReadPace();
     const messages = new WholeMessages();
-    let room = Buffer.allocUnsafeSlow(READ_BYTES);
+    const rooms = new Rooms(READ_BYTES);
+    let room = rooms.take();
     let handed = 0;
     let used = 0;
+    const toClient = (end: number): void => {
+      if (end > handed) {
+        // It keeps what it likes of it.
+        room.lend();
+        // Not a Buffer, whose parts are dearer to make, and there is one for each message.
+        hand(room.bytes.subarray(handed, end));
+      }
+      handed = end;
+    };
+    const each =
+      deliveries &&
+      ((at: number, feed: number, end: number): void => {
+        if (!deliveries.hand(room, at, feed, end)) return;
+        toClient(at);
+        handed = end;
+      });
     return {
       buffer: () => {
-        if (room.length - used < LEAST_READ_BYTES) {
+        if (READ_BYTES - used < LEAST_READ_BYTES) {
           const full = room;
-          room = Buffer.allocUnsafeSlow(READ_BYTES);
-          used = full.copy(room, 0, handed, used);
+          room = rooms.take();
+          room.bytes.set(full.bytes.subarray(handed, used));
+          used -= handed;
           handed = 0;
+          full.close();
         }
-        return room.subarray(used);
+        return room.bytes.subarray(used);
       },
       callback: (bytes) => {
-        const isFull = used + bytes === room.length;
+        const isFull = used + bytes === READ_BYTES;
         used += bytes;
-        const whole = messages.cut(room, handed, used);
-        // Not a Buffer, whose parts are dearer to make, and there is one for each message.
-        if (whole > handed) hand(new Uint8Array(room.buffer, handed, whole - handed));
-        handed = whole;
+        toClient(messages.cut(room.bytes, handed, used, deliveries?.isEmpty === false ? each : undefined));
         switch (pace.next(this.clock.monotonicMs(), isFull)) {
           case 'on':
             return true;
@@ -93,8 +113,13 @@ class GatheringTransport extends NodeTransport {
   }
 }
 
+export interface Connecting extends ConnectionOptions {
+  /** What these know the receiver of goes past the client. */
+  readonly deliveries?: Deliveries;
+}
+
 /** As `connect` of the client's own package. */
-export function connect(options: ConnectionOptions, clock: Clock): Promise<NatsConnection> {
+export function connect(options: Connecting, clock: Clock): Promise<NatsConnection> {
   setTransportFactory({ factory: () => new GatheringTransport(clock), dnsResolveFn: nodeResolveHost });
   return NatsConnectionImpl.connect(options);
 }

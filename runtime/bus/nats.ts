@@ -1,19 +1,20 @@
 /** The bus over NATS JetStream. Only files of this folder import the NATS clients. */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { jetstreamManager } from '@nats-io/jetstream';
-import type { ConnectionOptions, NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import type { Clock } from '../clock.ts';
 import { messageOf, TroupeError } from '../errors.ts';
 import { secretToken } from '../random.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { BucketName, Bus, KeyValue, PublishAck, PublishRequest, ReadRequest, StreamReader } from './bus.ts';
+import { Deliveries } from './deliveries.ts';
 import { plainBytes } from './keys.ts';
 import { busError } from './nats-errors.ts';
 import { NatsKeyValue } from './nats-kv.ts';
-import { Line } from './nats-line.ts';
+import { type Dialled, Line } from './nats-line.ts';
 import { Publisher, PublishFailure } from './nats-publisher.ts';
 import { natsService } from './nats-service.ts';
-import { connect } from './nats-transport.ts';
+import { type Connecting, connect } from './nats-transport.ts';
 import type { RunningService, ServiceSpec } from './service.ts';
 
 export { checkStreams, ensureStreams } from './nats-streams.ts';
@@ -69,13 +70,10 @@ export async function connectNats(options: NatsOptions): Promise<NatsBus> {
   }
 }
 
-interface Dialled {
-  readonly connection: NatsConnection;
-  readonly manager: JetStreamManager;
-}
-
 async function dial(options: NatsOptions, name: string): Promise<Dialled> {
-  const settings: ConnectionOptions = {
+  const deliveries = new Deliveries();
+  const settings: Connecting = {
+    deliveries,
     servers: options.url.split(','),
     name,
     timeout: CONNECT_TIMEOUT_MS,
@@ -98,7 +96,7 @@ async function dial(options: NatsOptions, name: string): Promise<Dialled> {
     throw busError(error, `connect to ${withoutSecrets(options.url)}`);
   }
   try {
-    return { connection, manager: await jetstreamManager(connection) };
+    return { connection, manager: await jetstreamManager(connection), deliveries };
   } catch (error) {
     await connection.close();
     const at = withoutSecrets(options.url);
@@ -138,7 +136,7 @@ class JetStreamBus implements NatsBus {
       giveUpAfterMs: options.publishGiveUpMs ?? DEFAULT_GIVE_UP_MS,
       ackTimeoutMs: ACK_TIMEOUT_MS,
     });
-    this.line = new Line(connection, manager, {
+    this.line = new Line(main, {
       ...{ clock, log, inboxPrefix },
       onLost: () => {
         this.publisher.lost();
@@ -155,7 +153,7 @@ class JetStreamBus implements NatsBus {
     });
     this.aside =
       aside &&
-      new Line(aside.connection, aside.manager, {
+      new Line(aside, {
         ...{ clock, log, inboxPrefix },
         onLost: () => undefined,
         onRestored: () => undefined,

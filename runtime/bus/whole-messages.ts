@@ -16,16 +16,21 @@ export class WholeMessages {
   /** Bytes still to come of a message that goes in parts; of a line without an end all that will ever come. */
   private owed = 0;
 
-  /** `data` from `from` to `to` is what has come and has not been handed out. Returns where it may be cut. */
-  cut(data: Uint8Array, from: number, to: number): number {
+  /**
+   * `data` from `from` to `to` is what has come and has not been handed out. Returns where it may be cut, and tells of
+   * every message with a payload that lies before this as a whole: its line begins at `at`, the line feed is at `feed`.
+   */
+  cut(data: Uint8Array, from: number, to: number, each?: (at: number, feed: number, end: number) => void): number {
     let at = from + this.owed;
     while (at < to) {
-      const end = endOf(data, at, to);
+      const feed = lineEnd(data, at, to);
+      const end = feed === to ? Infinity : endOf(data, at, feed);
       const isLong = (end === Infinity ? to : end) - at > LONGEST_KEPT;
       if (end > to && !isLong) {
         this.owed = 0;
         return at;
       }
+      if (each !== undefined && end <= to && end > feed + 1) each(at, feed, end);
       at = end;
     }
     this.owed = at - to;
@@ -33,11 +38,15 @@ export class WholeMessages {
   }
 }
 
-/** Where the message that begins at `at` ends; Infinity while its line has not come. */
-function endOf(data: Uint8Array, at: number, to: number): number {
+/** Where the line feed of the line is that begins at `at`; `to` while it has not come. */
+function lineEnd(data: Uint8Array, at: number, to: number): number {
   let feed = at;
   while (feed < to && data[feed] !== LF) feed++;
-  if (feed === to) return Infinity;
+  return feed;
+}
+
+/** Where the message ends whose line goes from `at` to the line feed at `feed`. */
+function endOf(data: Uint8Array, at: number, feed: number): number {
   if (!WITH_PAYLOAD.has(data[at]!)) return feed + 1;
   let bytes = 0;
   let digit = feed - (data[feed - 1] === CR ? 2 : 1);

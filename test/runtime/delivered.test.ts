@@ -10,9 +10,11 @@ const frame: TickColumns = {
   firstSentUs: 1.7e15,
 };
 
-test('a message is decoded once, when it is asked for, and anew after it was forgotten', () => {
+test('a message is decoded once, when it is asked for, and its memory given back when all have done with it', () => {
   const data = encodeTicks(frame);
-  const delivered = deliveredOf('ticks', { subject: 'md.0.ticks.mt5.EURUSD', sequence: 7, data });
+  let given = 0;
+  const loan = { giveBack: () => void given++ };
+  const delivered = deliveredOf('ticks', { subject: 'md.0.ticks.mt5.EURUSD', sequence: 7, data, loan });
   assert.deepEqual([delivered.topic, delivered.family, delivered.sequence], ['ticks', 'ticks', 7]);
   // Not yet: what is read is what the bytes are now.
   data.set(encodeTicks({ ...frame, symbol: 'GBPUSD' }));
@@ -20,20 +22,23 @@ test('a message is decoded once, when it is asked for, and anew after it was for
   assert.equal(message.symbol, 'GBPUSD');
   assert.equal(delivered.message, message);
   assert.equal(delivered.fault, undefined);
-  delivered.forget?.();
-  assert.notEqual(delivered.message, message);
-  assert.deepEqual([...(delivered.message as TickColumns).ask], [2]);
+  for (const _ of [1, 2]) delivered.hold?.();
+  delivered.letGo?.();
+  delivered.letGo?.();
+  assert.equal(delivered.message, message);
+  assert.deepEqual([...message.ask], [2]);
+  assert.equal(given, 0);
+  delivered.letGo?.();
+  assert.equal(given, 1);
 });
 
-test('one that cannot be decoded says so, whatever is asked first, and after it was forgotten', () => {
+test('one that cannot be decoded says so, whatever is asked first', () => {
   const stored = { subject: 'a', sequence: 1, data: Uint8Array.of(8 * 8 + 2, 3, 1, 2, 3) };
   const wanted = /TickFrame\.bid: 3 bytes is no whole column/;
   const delivered = deliveredOf('ticks', stored, 'b');
   assert.equal(delivered.subject, 'b');
   assert.match(delivered.fault ?? '', wanted);
   assert.equal(delivered.message, undefined);
-  delivered.forget?.();
-  assert.match(delivered.fault ?? '', wanted);
   const other = deliveredOf('ticks', stored);
   assert.equal(other.message, undefined);
   assert.match(other.fault ?? '', wanted);

@@ -99,6 +99,33 @@ describe('an actor', () => {
     await second.interpreter.stop();
   });
 
+  test('gives back the memory of every input, once, whether it wanted it or not', async () => {
+    const w = world();
+    const bus = w.server.connect();
+    const givenBack: number[] = [];
+    const lending = Object.create(bus) as typeof bus;
+    lending.read = (request) =>
+      bus.read({
+        ...request,
+        onMessage: (message) =>
+          request.onMessage({ ...message, loan: { giveBack: () => givenBack.push(message.sequence) } }),
+      });
+    const inputs: ActorDefinition['inputs'] = [
+      {
+        topic: 'intent',
+        key: { account: 'a' },
+        from: 'start',
+        wants: (m) => !(m as { intentId: string }).intentId.startsWith('other'),
+      },
+    ];
+    const one = await live(lending, definition(w, { inputs }));
+    for (const id of ['1', 'other-1', '2', 'other-2', '3']) await intend(bus, id);
+    await until(() => tallyOf(one).answers.length === 3 && one.interpreter.taken('trading') >= 5);
+    assert.deepEqual(givenBack.filter((sequence) => sequence <= 5).sort(), [1, 2, 3, 4, 5]);
+    assert.equal(new Set(givenBack).size, givenBack.length);
+    await one.interpreter.stop();
+  });
+
   test('a delayed event survives a restart and fires once', async () => {
     const w = world();
     const clock = new VirtualClock(1_000_000);

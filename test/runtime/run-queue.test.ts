@@ -6,6 +6,7 @@ import { topics } from '../../runtime/bus/topics.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { systemClock, VirtualClock } from '../../runtime/clock.ts';
 import type { Delivered } from '../../runtime/delivered.ts';
+import { FLOOD_BYTES_PER_MS, Flood, MEASURED_MS, ROUND_MS_PER_TURN } from '../../runtime/flood.ts';
 import type { Inputs, Subscriber } from '../../runtime/hub.ts';
 import { Interpreter, TURN_EVENTS, TURN_MS } from '../../runtime/interpreter.ts';
 import { PoisonRecord } from '../../runtime/poison.ts';
@@ -163,6 +164,119 @@ describe('the run queue', () => {
     const story = await run();
     assert.equal(story.length, 100);
     assert.equal(await run(), story);
+  });
+});
+
+describe('in a flood', () => {
+  /** Time passes when the queue waits for a timer, and the market brings so many bytes meanwhile. */
+  class Flooded {
+    nowMs = 0;
+    bytes = 0;
+    bytesPerMs = 2 * FLOOD_BYTES_PER_MS;
+    onTimer = (): void => undefined;
+    private readonly clock: Clock = {
+      ...systemClock,
+      monotonicMs: () => this.nowMs,
+      setTimer: (ms, fire) => {
+        let isCancelled = false;
+        void systemClock.yield().then(() => {
+          if (isCancelled) return;
+          this.pass(ms);
+          this.onTimer();
+          fire();
+        });
+        return () => {
+          isCancelled = true;
+        };
+      },
+    };
+    readonly queue = new RunQueue(this.clock, new Flood(() => this.bytes));
+
+    pass(ms: number): void {
+      this.nowMs += ms;
+      this.bytes += ms * this.bytesPerMs;
+    }
+
+    /** Times at which each of so many actors had its turns of `ms`. */
+    async turns(actors: number, turns: number, ms = 0): Promise<number[][]> {
+      return Promise.all(
+        range(actors).map(async () => {
+          const times: number[] = [];
+          for (let n = 0; n < turns; n++) {
+            await this.queue.turn(false).comes;
+            times.push(this.nowMs);
+            this.pass(ms);
+          }
+          return times;
+        }),
+      );
+    }
+  }
+  const ACTORS = 40;
+  const ROUND_MS = ACTORS * ROUND_MS_PER_TURN;
+
+  test('rounds of turns begin so far apart that inputs gather, each actor has one in each, and none is forgotten', async () => {
+    const bench = new Flooded();
+    bench.pass(MEASURED_MS);
+    const times = await bench.turns(ACTORS, 5);
+    for (const own of times) {
+      assert.equal(own.length, 5);
+      for (const [n, at] of own.entries()) assert.equal(at, MEASURED_MS + n * ROUND_MS);
+    }
+  });
+
+  test('a round that takes longer than that is followed by the next at once', async () => {
+    const bench = new Flooded();
+    bench.pass(MEASURED_MS);
+    const times = await bench.turns(ACTORS, 5, 2 * ROUND_MS_PER_TURN);
+    assert.equal(Math.max(...times.flat()), MEASURED_MS + 2 * ROUND_MS_PER_TURN * (ACTORS * 5 - 1));
+  });
+
+  test('what is urgent does not wait for the round', async () => {
+    const bench = new Flooded();
+    bench.pass(MEASURED_MS);
+    let urgentMs = Number.NaN;
+    let asked = false;
+    bench.onTimer = () => {
+      if (asked) return;
+      asked = true;
+      void bench.queue.turn(true).comes.then(() => {
+        urgentMs = bench.nowMs;
+      });
+    };
+    await bench.turns(ACTORS, 1);
+    const late = await bench.turns(1, 1);
+    assert.ok(urgentMs < MEASURED_MS + ROUND_MS, `${urgentMs}`);
+    assert.deepEqual(late, [[MEASURED_MS + ROUND_MS]]);
+  });
+
+  test('who hurries does not wait for it either, and has one turn', async () => {
+    const bench = new Flooded();
+    bench.pass(MEASURED_MS);
+    await bench.turns(ACTORS, 1);
+    const turn = bench.queue.turn(false);
+    bench.onTimer = () => turn.hurry();
+    await turn.comes;
+    assert.ok(bench.nowMs < MEASURED_MS + ROUND_MS, `${bench.nowMs}`);
+    await bench.turns(1, 1);
+    assert.equal(bench.queue.depth, 0);
+  });
+
+  test('when nothing more comes, nobody waits for the round', async () => {
+    const bench = new Flooded();
+    bench.pass(MEASURED_MS);
+    await bench.turns(ACTORS, 1);
+    bench.bytesPerMs = 0;
+    const [[at]] = (await bench.turns(1, 1)) as [[number]];
+    assert.ok(at < MEASURED_MS + ROUND_MS, `${at}`);
+  });
+
+  test('a market that is less than a flood never waits', async () => {
+    const bench = new Flooded();
+    bench.bytesPerMs = FLOOD_BYTES_PER_MS / 2;
+    bench.pass(MEASURED_MS);
+    const times = await bench.turns(ACTORS, 5);
+    assert.deepEqual([...new Set(times.flat())], [MEASURED_MS]);
   });
 });
 

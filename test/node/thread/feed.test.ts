@@ -81,6 +81,20 @@ describe('what a thread is handed', () => {
     assert.ok(feed.idle);
   });
 
+  test('is copied at once: nothing of it is held, whether the thread wanted it or not', async () => {
+    const readers = new Readers();
+    const { feed } = feedOf(readers);
+    await feed.begin();
+    const letGo: number[] = [];
+    for (let sequence = 1; sequence <= 6; sequence++) {
+      feed.deliver({ ...delivered(sequence), letGo: () => letGo.push(sequence) });
+    }
+    assert.deepEqual(letGo, [1, 2, 3, 4, 5, 6]);
+    feed.end();
+    feed.deliver({ ...delivered(7), letGo: () => letGo.push(7) });
+    assert.deepEqual(letGo, [1, 2, 3, 4, 5, 6, 7]);
+  });
+
   test('shows it what it does not want now and then, so that its place moves on', async () => {
     const readers = new Readers();
     const { feed, handed } = feedOf(readers);

@@ -150,6 +150,42 @@ describe('streams on the server', () => {
     await assert.rejects(fill(), { code: 'BUS_STORAGE_FULL' });
   });
 
+  test('what a reader gives back is read into again, what it keeps stays as it is', async () => {
+    await deleteAll();
+    await ensureStreams(bus, { replay: true });
+    const content = (i: number): Uint8Array => new Uint8Array(2_000).fill(i % 251);
+    const subject = 'md.0.ticks.mt5.EURUSD';
+    const count = 5_000;
+    for (let from = 0; from < count; from += 500) {
+      const some = Array.from({ length: 500 }, (_, i) => from + i);
+      await Promise.all(some.map((i) => bus.publish({ subject, data: content(i), messageId: `${i}` })));
+    }
+    const kept: { readonly i: number; readonly data: Uint8Array }[] = [];
+    const given: Uint8Array[] = [];
+    let next = 0;
+    const reader = await bus.read({
+      stream: 'MARKET',
+      filters: ['md.*.ticks.>'],
+      fromSequence: 1,
+      onMessage: ({ subject: its, data, sequence, loan }) => {
+        assert.deepEqual([its, sequence], [subject, next + 1]);
+        assert.deepEqual(data, content(next));
+        if (next % 500 === 250) kept.push({ i: next, data });
+        else {
+          given.push(data);
+          loan?.giveBack();
+        }
+        next++;
+      },
+      onError: (error) => assert.fail(error),
+    });
+    await until('everything is read', () => next === count);
+    await reader.stop();
+    for (const { i, data } of kept) assert.deepEqual(data, content(i));
+    const gone = given.filter(({ length }) => length === 0).length;
+    assert.ok(gone > (count * 2) / 3, `of ${given.length} parts the memory of ${gone} is used again`);
+  });
+
   test('a deleted stream ends the reading with BUS_NO_STREAM or BUS_REWOUND', async () => {
     await deleteAll();
     await ensureStreams(bus, { replay: true });
