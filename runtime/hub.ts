@@ -326,14 +326,13 @@ class FamilyReader {
   private dispatch(message: StoredMessage): void | Promise<void> {
     this.position = message.sequence;
     this.hub.bytes += message.data.length;
+    this.recent.add(message);
     const route = this.routeOf(message.subject);
     if (route === undefined) {
-      this.recent.add(message);
       message.loan?.giveBack();
       return;
     }
     const delivered = deliveredOf(route.topic, message, route.subject);
-    this.recent.add(delivered);
     let waits: Promise<void>[] | undefined;
     for (const subscriber of route.subscribers) {
       if (subscriber.taken(this.family) >= message.sequence) continue;

@@ -104,6 +104,48 @@ describe('inputs of a node', () => {
     assert.deepEqual(all.heard, ['EURUSD 1', 'USDJPY 2', 'USDJPY 3']);
   });
 
+  test('what was lent goes back when the last who hears it has done with it, and at once when nobody hears it', async () => {
+    const { bus } = stage();
+    const back: string[] = [];
+    const lending = Object.create(bus) as Bus;
+    lending.read = (request) =>
+      bus.read({
+        ...request,
+        onMessage: (message) => request.onMessage({ ...message, loan: { giveBack: () => back.push(message.subject) } }),
+      });
+    const onFailure = (error: Error): void => assert.fail(error);
+    const hub = new InputHub({ bus: lending, layout, clock, log: silentLogger, onFailure });
+    const held: Delivered[] = [];
+    const holding = (symbol: string): Subscriber => {
+      let position = 0;
+      return {
+        inputs: [{ topic: 'bar', key: { symbol, timeframe: '1m' } }],
+        taken: () => position,
+        deliver: (delivered) => {
+          position = delivered.sequence;
+          held.push(delivered);
+        },
+      };
+    };
+    for (const symbol of ['EURUSD', 'EURUSD', 'USDJPY']) await hub.subscribe(holding(symbol));
+    // One reader per partition, with the symbol left open: it brings this one too.
+    const ownPartition = partitionOf('EURUSD', layout.partitions);
+    const neighbour = Array.from({ length: 200 }, (_, i) => `SYM${i}`).find(
+      (symbol) => partitionOf(symbol, layout.partitions) === ownPartition,
+    )!;
+    await bar(bus, neighbour, 1);
+    await bar(bus, 'EURUSD', 2);
+    await until(() => held.length === 2);
+    const [nobodys, euro] = [neighbour, 'EURUSD'].map((symbol) =>
+      topics.bar.subject({ symbol, timeframe: '1m' }, layout),
+    );
+    assert.deepEqual(back, [nobodys]);
+    held[0]!.letGo!();
+    assert.deepEqual(back, [nobodys]);
+    held[1]!.letGo!();
+    assert.deepEqual(back, [nobodys, euro]);
+  });
+
   /** A bus whose readers begin to speak before those who asked for them are told: `opened` lets the answer through. */
   function slowToOpen(bus: Bus) {
     const reads: { filters: readonly string[]; fromSequence: number; opened: () => void }[] = [];
