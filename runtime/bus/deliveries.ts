@@ -1,11 +1,11 @@
 /**
- * Messages of a stream on their way to who reads it. They are handed over as they lie in the socket's room: of a flood
+ * Messages of a stream on their way to who reads it. They are handed over as they lie in the socket's piece: of a flood
  * there are tens of thousands a second, and the client makes a message, its arguments and its texts for each, of which
  * a reader wants four numbers and the bytes. Whatever else a server sends is the client's.
  */
 import type { StoredMessage } from './bus.ts';
 import { nameAt } from './names.ts';
-import type { Room } from './rooms.ts';
+import type { Piece } from './pieces.ts';
 
 export interface Delivery extends StoredMessage {
   /** Number among those that the consumer has sent, from 1. */
@@ -39,10 +39,10 @@ export class Deliveries {
 
   /**
    * `MSG <subject> <subscription> <reply> <bytes>` or `HMSG <subject> <subscription> <reply> <headers' bytes> <bytes>`
-   * lies in `room` from `at` on, its line up to the line feed at `feed`, its payload up to `end`. False: the client's.
+   * lies in `piece` from `at` on, its line up to the line feed at `feed`, its payload up to `end`. False: the client's.
    */
-  hand(room: Room, at: number, feed: number, end: number): boolean {
-    const data = room.bytes;
+  hand(piece: Piece, at: number, feed: number, end: number): boolean {
+    const data = piece.bytes;
     const hasHeaders = data[at] === WITH_HEADERS;
     const subjectAt = at + (hasHeaders ? 5 : 4);
     const subjectEnd = afterToken(data, subjectAt, feed);
@@ -55,12 +55,12 @@ export class Deliveries {
     const headers = hasHeaders ? numberAt(data, replyEnd + 1, afterToken(data, replyEnd + 1, feed)) : 0;
     const from = feed + 1 + headers;
     const { sequence, delivery, pending } = parseReply(data, replyAt, replyEnd);
-    room.lend();
+    piece.lend();
     receiver({
       subject: nameAt(data, subjectAt, subjectEnd),
       sequence,
       data: new Uint8Array(data.buffer, from, end - 2 - from),
-      loan: room,
+      loan: piece,
       delivery,
       pending,
     });

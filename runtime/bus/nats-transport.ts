@@ -13,8 +13,8 @@ import type { ConnectionOptions, NatsConnection } from '@nats-io/transport-node'
 import { NodeTransport, nodeResolveHost } from '@nats-io/transport-node/lib/node_transport.js';
 import type { Clock } from '../clock.ts';
 import type { Deliveries } from './deliveries.ts';
+import { Pieces } from './pieces.ts';
 import { REST_MS, ReadPace } from './read-pace.ts';
-import { Rooms } from './rooms.ts';
 import { LONGEST_KEPT, WholeMessages } from './whole-messages.ts';
 
 /** A piece is at most so long: whoever keeps one message of it keeps the piece. Longer than what may be kept back. */
@@ -62,42 +62,42 @@ class GatheringTransport extends NodeTransport {
   private gather(deliveries: Deliveries | undefined, hand: (data: Uint8Array) => void, resume: () => void): OnReadOpts {
     const pace = new ReadPace();
     const messages = new WholeMessages();
-    const rooms = new Rooms(READ_BYTES);
-    let room = rooms.take();
+    const pieces = new Pieces(READ_BYTES);
+    let piece = pieces.take();
     let handed = 0;
     let used = 0;
     const toClient = (end: number): void => {
       if (end > handed) {
         // It keeps what it likes of it.
-        room.lend();
+        piece.lend();
         // Not a Buffer, whose parts are dearer to make, and there is one for each message.
-        hand(room.bytes.subarray(handed, end));
+        hand(piece.bytes.subarray(handed, end));
       }
       handed = end;
     };
     const each =
       deliveries &&
       ((at: number, feed: number, end: number): void => {
-        if (!deliveries.hand(room, at, feed, end)) return;
+        if (!deliveries.hand(piece, at, feed, end)) return;
         toClient(at);
         handed = end;
       });
     return {
       buffer: () => {
         if (READ_BYTES - used < LEAST_READ_BYTES) {
-          const full = room;
-          room = rooms.take();
-          room.bytes.set(full.bytes.subarray(handed, used));
+          const full = piece;
+          piece = pieces.take();
+          piece.bytes.set(full.bytes.subarray(handed, used));
           used -= handed;
           handed = 0;
           full.close();
         }
-        return room.bytes.subarray(used);
+        return piece.bytes.subarray(used);
       },
       callback: (bytes) => {
         const isFull = used + bytes === READ_BYTES;
         used += bytes;
-        toClient(messages.cut(room.bytes, handed, used, deliveries?.isEmpty === false ? each : undefined));
+        toClient(messages.cut(piece.bytes, handed, used, deliveries?.isEmpty === false ? each : undefined));
         switch (pace.next(this.clock.monotonicMs(), isFull)) {
           case 'on':
             return true;

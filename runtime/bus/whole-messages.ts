@@ -19,9 +19,11 @@ export class WholeMessages {
   /**
    * `data` from `from` to `to` is what has come and has not been handed out. Returns where it may be cut, and tells of
    * every message with a payload that lies before this as a whole: its line begins at `at`, the line feed is at `feed`.
+   * Of none behind one that goes in parts: whoever gets the parts may have it later than what is told of, and out of place.
    */
   cut(data: Uint8Array, from: number, to: number, each?: (at: number, feed: number, end: number) => void): number {
     let at = from + this.owed;
+    let inParts = this.owed > 0;
     while (at < to) {
       const feed = lineEnd(data, at, to);
       const end = feed === to ? Infinity : endOf(data, at, feed);
@@ -30,7 +32,8 @@ export class WholeMessages {
         this.owed = 0;
         return at;
       }
-      if (each !== undefined && end <= to && end > feed + 1) each(at, feed, end);
+      inParts ||= end > to;
+      if (each !== undefined && !inParts && end > feed + 1) each(at, feed, end);
       at = end;
     }
     this.owed = at - to;

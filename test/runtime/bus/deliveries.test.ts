@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Deliveries, type Delivery } from '../../../runtime/bus/deliveries.ts';
-import { Rooms } from '../../../runtime/bus/rooms.ts';
-import { WholeMessages } from '../../../runtime/bus/whole-messages.ts';
+import { Piece, Pieces } from '../../../runtime/bus/pieces.ts';
+import { LONGEST_KEPT, WholeMessages } from '../../../runtime/bus/whole-messages.ts';
 
-const ROOM_BYTES = 64 * 1024;
+const PIECE_BYTES = 64 * 1024;
 const KNOWN = 12;
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
@@ -55,20 +55,20 @@ const other = fc.constantFrom('PING\r\n', '+OK\r\n', 'PONG\r\n').map((line): Sen
 test('a reader hears what is sent for it and nothing else; whatever else comes is the client’s, byte for byte', () => {
   fc.assert(
     fc.property(fc.array(fc.oneof({ weight: 5, arbitrary: message }, other), { maxLength: 40 }), (sent) => {
-      const room = new Rooms(ROOM_BYTES).take();
+      const piece = new Pieces(PIECE_BYTES).take();
       const deliveries = new Deliveries();
       const heard: string[] = [];
       deliveries.to(KNOWN, (delivery) => heard.push(deliveryOf(delivery)));
       let end = 0;
-      for (const { line, payload } of sent) end += utf8.encodeInto(line + payload, room.bytes.subarray(end)).written;
+      for (const { line, payload } of sent) end += utf8.encodeInto(line + payload, piece.bytes.subarray(end)).written;
       let handed = 0;
       let toClient = '';
-      const whole = new WholeMessages().cut(room.bytes, 0, end, (at, feed, to) => {
-        if (!deliveries.hand(room, at, feed, to)) return;
-        toClient += text.decode(room.bytes.subarray(handed, at));
+      const whole = new WholeMessages().cut(piece.bytes, 0, end, (at, feed, to) => {
+        if (!deliveries.hand(piece, at, feed, to)) return;
+        toClient += text.decode(piece.bytes.subarray(handed, at));
         handed = to;
       });
-      toClient += text.decode(room.bytes.subarray(handed, whole));
+      toClient += text.decode(piece.bytes.subarray(handed, whole));
       assert.equal(whole, end);
       assert.deepEqual(
         heard,
@@ -86,21 +86,71 @@ test('a reader hears what is sent for it and nothing else; whatever else comes i
   );
 });
 
-test('each that is handed over has a part of its room, and a reader that has ended hears nothing', () => {
-  const room = new Rooms(ROOM_BYTES).take();
+test('each that is handed over has a part of its piece, and a reader that has ended hears nothing', () => {
+  const piece = new Pieces(PIECE_BYTES).take();
   const deliveries = new Deliveries();
   const loans: unknown[] = [];
   deliveries.to(KNOWN, ({ loan }) => loans.push(loan));
   assert.equal(deliveries.isEmpty, false);
   const line = `MSG a ${KNOWN} $JS.ACK.S.c.1.5.1.17.0 2\r\n`;
-  utf8.encodeInto(`${line}hi\r\n`, room.bytes);
+  utf8.encodeInto(`${line}hi\r\n`, piece.bytes);
   const feed = line.length - 1;
-  assert.equal(deliveries.hand(room, 0, feed, feed + 5), true);
-  assert.deepEqual(loans, [room]);
-  room.close();
-  assert.equal(room.bytes.length, ROOM_BYTES, 'it is lent');
-  room.giveBack();
-  assert.equal(room.bytes.length, 0);
+  assert.equal(deliveries.hand(piece, 0, feed, feed + 5), true);
+  assert.deepEqual(loans, [piece]);
+  piece.close();
+  assert.equal(piece.bytes.length, PIECE_BYTES, 'it is lent');
+  piece.giveBack();
+  assert.equal(piece.bytes.length, 0);
   deliveries.end(KNOWN);
   assert.equal(deliveries.isEmpty, true);
+});
+
+test('however it is cut, a message never comes before one that was sent earlier', () => {
+  const lengths = fc.array(
+    fc.oneof({ weight: 4, arbitrary: fc.nat(3_000) }, fc.integer({ min: LONGEST_KEPT - 80, max: 3 * LONGEST_KEPT })),
+    { minLength: 1, maxLength: 30 },
+  );
+  const reads = fc.array(fc.integer({ min: 1, max: PIECE_BYTES }), { minLength: 1, maxLength: 10 });
+  fc.assert(
+    fc.property(lengths, reads, (payloads, sizes) => {
+      const parts = payloads.map((bytes, i) => {
+        const line = `MSG md.0.ticks.a.B ${KNOWN} $JS.ACK.S.c.1.${i}.${i}.17.0 ${bytes}\r\n`;
+        return utf8.encode(`${line}${'x'.repeat(bytes)}\r\n`);
+      });
+      const stream = new Uint8Array(Buffer.concat(parts));
+      const deliveries = new Deliveries();
+      const came: number[] = [];
+      const direct = new Set<number>();
+      deliveries.to(KNOWN, ({ sequence }) => {
+        came.push(sequence);
+        direct.add(sequence);
+      });
+      const messages = new WholeMessages();
+      let toClient = 0;
+      let [handed, read] = [0, 0];
+      for (let i = 0; read < stream.length; i++) {
+        read = Math.min(stream.length, read + sizes[i % sizes.length]!);
+        // Longer than a piece may be, which no rule here asks about.
+        const piece = new Piece(new Pieces(PIECE_BYTES), stream.slice(handed, read).buffer);
+        let from = 0;
+        const whole = messages.cut(piece.bytes, 0, piece.bytes.length, (at, feed, end) => {
+          if (!deliveries.hand(piece, at, feed, end)) return;
+          toClient += at - from;
+          from = end;
+        });
+        toClient += whole - from;
+        handed += whole;
+        // The client comes to what it was handed when all of the piece has been handed out.
+        let bytes = toClient;
+        for (let n = 0; n < parts.length; n++) {
+          if (direct.has(n)) continue;
+          bytes -= parts[n]!.length;
+          if (bytes < 0) break;
+          if (!came.includes(n)) came.push(n);
+        }
+      }
+      assert.deepEqual(came, [...payloads.keys()]);
+    }),
+    { numRuns: 300 },
+  );
 });

@@ -186,6 +186,42 @@ describe('streams on the server', () => {
     assert.ok(gone > (count * 2) / 3, `of ${given.length} parts the memory of ${gone} is used again`);
   });
 
+  test('messages that one piece of the socket does not hold come in their place among the others', async () => {
+    await deleteAll();
+    await ensureStreams(bus, { replay: true });
+    const subject = 'md.0.ticks.mt5.EURUSD';
+    const lengths = Array.from({ length: 600 }, (_, i) => (i % 7 === 3 ? 100_000 : i % 5 === 0 ? 33_000 : 300));
+    for (const [i, length] of lengths.entries()) {
+      await bus.publish({ subject, data: new Uint8Array(length).fill(i % 251), messageId: `${i}` });
+    }
+    const heard: string[] = [];
+    const { consumers } = bus.manager;
+    const add = consumers.add.bind(consumers);
+    let made = 0;
+    consumers.add = (...request) => {
+      made++;
+      return add(...request);
+    };
+    const reader = await bus.read({
+      stream: 'MARKET',
+      filters: ['md.*.ticks.>'],
+      fromSequence: 1,
+      onMessage: ({ data, sequence }) => {
+        const isWhole = data.every((byte) => byte === (sequence - 1) % 251);
+        heard.push(`${sequence} ${data.length} ${isWhole}`);
+      },
+      onError: (error) => assert.fail(error),
+    });
+    await until('everything is read', () => heard.length === lengths.length);
+    await reader.stop();
+    consumers.add = add;
+    assert.equal(made, 1, 'a message out of its place would have the reader begin again behind the last one in place');
+    assert.deepEqual(
+      heard,
+      lengths.map((length, i) => `${i + 1} ${length} true`),
+    );
+  });
+
   test('a deleted stream ends the reading with BUS_NO_STREAM or BUS_REWOUND', async () => {
     await deleteAll();
     await ensureStreams(bus, { replay: true });

@@ -11,15 +11,15 @@ import type { Loan } from './bus.ts';
 /** Bytes that are kept for what comes. */
 export const MOST_SPARE_BYTES = 32 * 2 ** 20;
 
-export class Room implements Loan {
+export class Piece implements Loan {
   /** Its memory from beginning to end. */
   readonly bytes: Uint8Array;
-  private readonly rooms: Rooms;
+  private readonly pieces: Pieces;
   private lent = 0;
   private isFull = false;
 
-  constructor(rooms: Rooms, buffer: ArrayBuffer) {
-    this.rooms = rooms;
+  constructor(pieces: Pieces, buffer: ArrayBuffer) {
+    this.pieces = pieces;
     this.bytes = new Uint8Array(buffer);
   }
 
@@ -40,25 +40,25 @@ export class Room implements Loan {
   }
 
   private endWhenFree(): void {
-    if (this.isFull && this.lent === 0) this.rooms.takeBack(this.bytes.buffer as ArrayBuffer);
+    if (this.isFull && this.lent === 0) this.pieces.takeBack(this.bytes.buffer as ArrayBuffer);
   }
 }
 
-export class Rooms {
-  private readonly roomBytes: number;
+export class Pieces {
+  private readonly pieceBytes: number;
   private readonly spare: ArrayBuffer[] = [];
 
-  constructor(roomBytes: number) {
-    this.roomBytes = roomBytes;
+  constructor(pieceBytes: number) {
+    this.pieceBytes = pieceBytes;
   }
 
   /** What is in it is undefined. */
-  take(): Room {
-    return new Room(this, this.spare.pop() ?? (Buffer.allocUnsafeSlow(this.roomBytes).buffer as ArrayBuffer));
+  take(): Piece {
+    return new Piece(this, this.spare.pop() ?? (Buffer.allocUnsafeSlow(this.pieceBytes).buffer as ArrayBuffer));
   }
 
   takeBack(buffer: ArrayBuffer): void {
-    if ((this.spare.length + 1) * this.roomBytes > MOST_SPARE_BYTES) buffer.transfer(0);
+    if ((this.spare.length + 1) * this.pieceBytes > MOST_SPARE_BYTES) buffer.transfer(0);
     else this.spare.push(buffer.transfer());
   }
 }
