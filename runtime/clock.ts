@@ -34,9 +34,35 @@ function setTimer(delayMs: number, fire: () => void): () => void {
   return () => clearTimeout(handle);
 }
 
+/** Two readings of one moment differ by so much when a whole millisecond has just begun. */
+const ROUNDED_MS = 0.05;
+
+/**
+ * The wall clock in microseconds, out of one in whole milliseconds and a finer one that only counts from `originMs` on. The two
+ * are compared at every call: a wall clock that is set (after a computer has slept or was moved, by a time server), in one step or
+ * in many, is followed to a millisecond, as every other process follows it. With the first offset for ever, times of two processes, or of two threads, would
+ * differ from then on.
+ */
+export function wallClockUs(wallMs: () => number, monotonicMs: () => number, originMs: number): () => number {
+  let offsetMs = originMs;
+  return () => {
+    const beforeMs = wallMs();
+    const fineMs = offsetMs + monotonicMs();
+    // Who was stopped between the two readings looks again: only then it is too much.
+    const isAhead = fineMs > beforeMs + 1 + ROUNDED_MS && fineMs > wallMs() + 1 + ROUNDED_MS;
+    if (!isAhead && fineMs >= beforeMs - ROUNDED_MS) return Math.round(fineMs * 1000);
+    offsetMs += beforeMs - fineMs;
+    return beforeMs * 1000;
+  };
+}
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
-  nowUs: () => Math.round((performance.timeOrigin + performance.now()) * 1000),
+  nowUs: wallClockUs(
+    () => Date.now(),
+    () => performance.now(),
+    performance.timeOrigin,
+  ),
   monotonicMs: () => performance.now(),
   setTimer,
   sleep: (delayMs) => new Promise((resolve) => setTimer(delayMs, resolve)),

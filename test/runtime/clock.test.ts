@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { systemClock, VirtualClock } from '../../runtime/clock.ts';
+import { systemClock, VirtualClock, wallClockUs } from '../../runtime/clock.ts';
 
 describe('system clock', () => {
   test('wall clock in whole milliseconds and in microseconds of the same moment; monotonic never falls', () => {
@@ -14,6 +14,55 @@ describe('system clock', () => {
       assert.ok(next >= last);
       last = next;
     }
+  });
+
+  test('the wall clock in microseconds goes on finely, and follows one that is set', () => {
+    let [wallMs, monotonicMs] = [1_000_000, 500];
+    const nowUs = wallClockUs(
+      () => Math.floor(wallMs),
+      () => monotonicMs,
+      999_500,
+    );
+    const pass = (ms: number): void => {
+      wallMs += ms;
+      monotonicMs += ms;
+    };
+    const isRight = (): void => {
+      const us = nowUs();
+      assert.ok(Math.abs(us / 1000 - wallMs) <= 1.1, `${us} us, the wall clock says ${wallMs} ms`);
+    };
+    assert.equal(nowUs(), 1_000_000_000);
+    pass(0.25);
+    assert.equal(nowUs(), 1_000_000_250);
+    for (const stepMs of [3_876.4, -3_876.4, 2, -2, 3_600_000]) {
+      wallMs += stepMs;
+      isRight();
+      const before = nowUs();
+      pass(10.5);
+      isRight();
+      assert.ok(nowUs() > before);
+    }
+    // Set again and again by a little, as after a machine was moved: 4.6 ms a second.
+    for (let i = 0; i < 60_000; i++) {
+      pass(1);
+      wallMs += 0.0046;
+      isRight();
+    }
+  });
+
+  test('who is stopped between two readings of the clocks takes nothing for a step', () => {
+    let [wallMs, monotonicMs] = [1_000_000, 0];
+    let stopMs = 0;
+    const nowUs = wallClockUs(
+      () => Math.floor(wallMs),
+      () => {
+        wallMs += stopMs;
+        monotonicMs += stopMs;
+        return monotonicMs;
+      },
+      1_000_000,
+    );
+    for (stopMs of [0, 7.3, 0.9, 40, 0]) assert.equal(nowUs(), Math.round(wallMs * 1000));
   });
 
   test('timers fire once, not too early; cancelled ones never', async () => {
