@@ -138,12 +138,13 @@ export class RunQueue {
     if (this.resting) return undefined;
     const next = this.ordinary.take();
     if (next === undefined || this.flood === undefined) return next;
-    if (this.roundGiven === this.roundTurns) {
+    // One that hurried may be taken here too, beyond those of the round.
+    if (this.roundGiven >= this.roundTurns) {
       this.roundGiven = 0;
       this.roundTurns = this.length - this.urgentLength;
       this.roundFromMs = this.clock.monotonicMs();
     }
-    if (++this.roundGiven === this.roundTurns) this.resting = this.flood.isOn(this.clock.monotonicMs());
+    if (++this.roundGiven >= this.roundTurns) this.resting = this.flood.isOn(this.clock.monotonicMs());
     return next;
   }
 

@@ -262,6 +262,18 @@ describe('in a flood', () => {
     assert.equal(bench.queue.depth, 0);
   });
 
+  test('one that hurried and had its turn among the ordinary ones ends no rounds', async () => {
+    const bench = new Flooded();
+    bench.pass(MEASURED_MS);
+    // Its pass is over when an urgent turn is: then the one that the ordinary ones are owed is the one that hurried.
+    const urgent = bench.queue.turn(true).comes.then(() => bench.pass(PASS_MS));
+    const late = bench.queue.turn(false);
+    late.hurry();
+    await Promise.all([urgent, late.comes]);
+    const times = await bench.turns(ACTORS, 3);
+    for (const own of times) assert.ok(own[2]! - own[1]! >= ROUND_MS, `${own}`);
+  });
+
   test('when nothing more comes, nobody waits for the round', async () => {
     const bench = new Flooded();
     bench.pass(MEASURED_MS);
