@@ -1,6 +1,6 @@
 /**
  * What a node tells about itself and the actors that it runs: one line of JSON on its standard output, twice a second,
- * less often where there are thousands of actors.
+ * less often where there are hundreds of actors.
  */
 
 export interface Quantiles {

@@ -34,14 +34,14 @@ function setTimer(delayMs: number, fire: () => void): () => void {
   return () => clearTimeout(handle);
 }
 
-/** Two readings of one moment differ by so much when a whole millisecond has just begun. */
+/** The two clocks are rounded by themselves. */
 const ROUNDED_MS = 0.05;
 
 /**
- * The wall clock in microseconds, out of one in whole milliseconds and a finer one that only counts from `originMs` on. The two
- * are compared at every call: a wall clock that is set (after a computer has slept or was moved, by a time server), in one step or
- * in many, is followed to a millisecond, as every other process follows it. With the first offset for ever, times of two processes, or of two threads, would
- * differ from then on.
+ * The wall clock in microseconds, out of one in whole milliseconds and a finer one that only counts from `originMs` on.
+ * The two are compared at every call: a wall clock that is set (after a computer has slept or was moved, by a time
+ * server), in one step or in many, is followed to a millisecond, as every other process follows it. With the first
+ * offset for ever, times of two processes, or of two threads, would differ from then on.
  */
 export function wallClockUs(wallMs: () => number, monotonicMs: () => number, originMs: number): () => number {
   let offsetMs = originMs;

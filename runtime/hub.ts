@@ -446,7 +446,7 @@ export class InputHub implements Inputs {
   private readonly partitions = new Map<string, number>();
   /** Partitions that have a symbol. */
   readonly inhabited: number;
-  /** Handed out so far. */
+  /** Of the messages handed out so far, whoever heard them. */
   bytes = 0;
 
   constructor(options: HubOptions) {

@@ -7,6 +7,8 @@
  * one of the other line has its turn, so that neither can keep the other from ever running.
  *
  * Only what a turn does at once counts: one that waits for a commit holds nobody up.
+ *
+ * In a flood the ordinary line rests between its rounds, so that more gathers for each turn (flood.ts).
  */
 import type { Clock } from './clock.ts';
 import { Fifo } from './fifo.ts';

@@ -1,7 +1,7 @@
 /**
  * Messages of a stream on their way to who reads it. They are handed over as they lie in the socket's piece: of a flood
  * there are tens of thousands a second, and the client makes a message, its arguments and its texts for each, of which
- * a reader wants four numbers and the bytes. Whatever else a server sends is the client's.
+ * a reader wants the subject, three numbers and the bytes. Whatever else a server sends is the client's.
  */
 import type { StoredMessage } from './bus.ts';
 import { nameAt } from './names.ts';

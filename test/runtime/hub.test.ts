@@ -144,6 +144,11 @@ describe('inputs of a node', () => {
     assert.deepEqual(back, [nobodys]);
     held[1]!.letGo!();
     assert.deepEqual(back, [nobodys, euro]);
+    const sent = [neighbour, 'EURUSD'].map((symbol, i) => ({ symbol, timeframe: '1m', ticks: i + 1 }));
+    assert.equal(
+      hub.bytes,
+      sent.reduce((sum, one) => sum + topics.bar.encode(one).length, 0),
+    );
   });
 
   /** A bus whose readers begin to speak before those who asked for them are told: `opened` lets the answer through. */
