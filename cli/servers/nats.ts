@@ -64,7 +64,7 @@ const PASSWORD_BYTES = 24;
 /**
  * Cores that the server's own code may use at once: half of them, the rest is for those who publish and read. With all of
  * them every message of a market that leaves it time wakes threads on the other cores: it then costs half as much again,
- * and orders wait for the core that this takes (docs/benchmarks.md, order-path). Who starts us may set GOMAXPROCS.
+ * and orders wait for the core that this takes (docs/benchmark-log.md). Who starts us may set GOMAXPROCS.
  */
 export const coresOfServer = (cores: number): number => Math.max(1, Math.floor(cores / 2));
 
