@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { topics } from '../../runtime/bus/topics.ts';
 import { FLOOD_BYTES_PER_MS, ROUND_MS_PER_TURN } from '../../runtime/flood.ts';
+import { frameOf, wander } from '../actors/symbol/reference.ts';
 import { Rig, type Run } from './rig.ts';
 
 const SYMBOLS = 40;
@@ -22,15 +23,10 @@ class Market {
     const symbol = `SYM${at}`;
     const first = this.sent[at]!;
     this.sent[at] = first + FRAME_TICKS;
-    const price = (i: number): number => Math.round((1 + 0.5 * Math.sin(first + i)) * 1e5) / 1e5;
-    const bid = Float64Array.from({ length: FRAME_TICKS }, (_, i) => price(i));
-    const data = topics.ticks.encode({
-      ...{ symbol, source: 'mt5', session: 's', firstSequence: first + 1, count: FRAME_TICKS },
-      ...{ baseTimeMs: 1_700_000_000_000 + first, utcOffsetS: 0, flags: new Uint32Array(0), firstSentUs: 0 },
-      timeOffsetMs: Uint32Array.from({ length: FRAME_TICKS }, (_, i) => i),
-      ...{ bid, ask: bid.map((one) => one + 0.1) },
-    });
-    const subject = topics.ticks.subject({ source: 'mt5', symbol }, LAYOUT);
+    const ticks = wander(FRAME_TICKS, 1_700_000_000_000 + first, 1);
+    const frame = { ...frameOf(ticks, { symbol, firstSequence: first + 1 }), source: 'mt5' };
+    const data = topics.ticks.encode(frame);
+    const subject = topics.ticks.subject(topics.ticks.keyOf(frame), LAYOUT);
     await this.bus.publish({ subject, messageId: `${this.frames}`, data });
     return data.length;
   }

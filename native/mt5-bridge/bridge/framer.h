@@ -8,8 +8,9 @@
 // Frames do not leave one by one, because every departure wakes the server and whoever reads; nor all at once, because
 // an order that is decided on a tick would then stand behind the frames of all other symbols. When the oldest is due half
 // of the open ones leave, the oldest, and the other half at least half of the linger later: after a few of these the
-// symbols are spread over the linger. (In quarters the whole company works an eighth more, docs/benchmark-log.md.) Only what the server takes without delay is spread: once half of the
-// window is unacknowledged, all that is open leaves with the first that is due.
+// symbols are spread over the linger. (In quarters the whole company works an eighth more, docs/benchmark-log.md.) Only
+// what the server takes without delay is spread: once half of the window is unacknowledged, all that is open leaves with
+// the first that is due.
 //
 // Once the window is full nothing closes: open frames simply grow, and when a tick belongs to a frame that is full
 // already, add() takes no more. The caller then stops reading from the terminal: back-pressure, never loss.
