@@ -77,7 +77,7 @@ test('of what is to be published, the messages of one topic are foretold', () =>
   assert.equal(foretell('log', { text: 'x' }), undefined);
 });
 
-/** Says an intent for each `go`. */
+/** Says an intent for each id of `go`, all of one `go` in one step. */
 const speaker: ActorDefinition = {
   kind: 'strategy',
   id: 's',
@@ -85,9 +85,9 @@ const speaker: ActorDefinition = {
     id: 'speaker',
     on: {
       go: {
-        actions: enqueueActions(({ event, enqueue }) =>
-          enqueue(publish('intent', said((event as MachineEvent).id)) as never),
-        ) as never,
+        actions: enqueueActions(({ event, enqueue }) => {
+          for (const id of [(event as MachineEvent).id].flat()) enqueue(publish('intent', said(id)) as never);
+        }) as never,
       },
     },
   }) as never,
@@ -201,7 +201,7 @@ test('of a commit that says very much, the first of it is foretold', async () =>
   const kv = await bus.kv('snapshots');
   stops.push(await kv.listen('strategy.s', (bytes) => heard.push(topics.intent.decode(bytes).intentId.slice(0, 1))));
   const speaks = await run(bus, speaker);
-  for (const id of ['1', '2', '3']) speaks.tell({ type: 'go', id: id + large });
+  speaks.tell({ type: 'go', id: ['1', '2', '3'].map((id) => id + large) });
   await until('all are said', () => speaks.pendingEffects === 0 && speaks.depth === 0);
   assert.deepEqual(heard, ['1']);
   speaks.tell({ type: 'go', id: '4' });
